@@ -1,0 +1,42 @@
+import type { Model } from "./model.ts";
+import { modelSchema } from "./model.ts";
+import type { Objective } from "./objective.ts";
+import { objectiveSchema } from "./objective.ts";
+import type { Shard } from "./shard.ts";
+import { shardSchema } from "./shard.ts";
+
+/** Any document. */
+export type SignalboxDocument = Shard | Model | Objective;
+export type Kind = SignalboxDocument["kind"];
+
+/** One schema per kind: the only source of truth for types, validation and the JSON Schemas. */
+export const schemas = { Shard: shardSchema, Model: modelSchema, Objective: objectiveSchema } as const;
+
+export const kinds = Object.keys(schemas) as readonly Kind[];
+
+/** What a document is called: unique in the store. */
+export type DocumentId = { readonly kind: Kind; readonly namespace: string; readonly name: string };
+
+/** The key in the store, `<kind>.<namespace>.<name>` with the kind in lower case. */
+export function documentKey(id: DocumentId): string {
+  return `${id.kind.toLowerCase()}.${id.namespace}.${id.name}`;
+}
+
+/** The inverse of {@link documentKey}; null when the key is not of that form. */
+export function parseDocumentKey(key: string): DocumentId | null {
+  const [kindPart, namespace, documentName, ...rest] = key.split(".");
+  const kind = kinds.find((candidate) => candidate.toLowerCase() === kindPart);
+  if (!kind || !namespace || !documentName || rest.length > 0) return null;
+  return { kind, namespace, name: documentName };
+}
+
+export function documentId(document: SignalboxDocument): DocumentId {
+  return { kind: document.kind, namespace: document.metadata.namespace, name: document.metadata.name };
+}
+
+/** `<namespace>/<name>`, unique within a kind; the maps of live documents are keyed by it. */
+export function qualifiedName(document: {
+  readonly metadata: { readonly namespace: string; readonly name: string };
+}): string {
+  return `${document.metadata.namespace}/${document.metadata.name}`;
+}

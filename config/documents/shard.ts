@@ -1,0 +1,94 @@
+import { z } from "zod";
+import { limits } from "../limits.ts";
+import { apiVersion, metadata, milliseconds } from "./common.ts";
+
+const port = z.int().min(1).max(65_535);
+
+const endpoint = z.strictObject({
+  address: z.union([z.ipv4(), z.ipv6()]).describe("An IP address; use `dns` for host names."),
+  port,
+  weight: z.int().min(1).max(10_000).default(1),
+});
+
+const dns = z.strictObject({
+  hostname: z.hostname(),
+  port,
+  refreshMs: milliseconds.min(1000).default(5000),
+});
+
+const healthCheck = z.strictObject({
+  path: z
+    .string()
+    .startsWith("/")
+    .max(2048)
+    .describe(
+      "Answers 200 when the host can serve. Ignored by grpc shards, which are asked by the gRPC health protocol.",
+    )
+    .optional(),
+  grpcService: z
+    .string()
+    .max(255)
+    .optional()
+    .describe("The service name asked by the gRPC health protocol; grpc shards only."),
+  intervalMs: milliseconds.min(100).default(2000),
+  timeoutMs: milliseconds.min(10).default(1000),
+  unhealthyThreshold: z.int().min(1).max(100).default(3),
+  healthyThreshold: z.int().min(1).max(100).default(1),
+});
+
+const shardLimits = z.strictObject({
+  maxConnections: z.int().min(1).max(1_000_000).default(1024),
+  maxPendingRequests: z.int().min(1).max(1_000_000).default(1024),
+  maxRequests: z.int().min(1).max(1_000_000).default(1024),
+  maxRetries: z.int().min(0).max(1_000_000).default(64),
+});
+
+const outlierDetection = z.strictObject({
+  consecutiveErrors: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(5)
+    .describe("Errors in a row (5xx, connection failures) until a host is ejected."),
+  intervalMs: milliseconds.min(100).default(5000),
+  baseEjectionMs: milliseconds.min(100).default(15_000),
+  maxEjectionPercent: z.int().min(0).max(100).default(50),
+});
+
+const tls = z.strictObject({
+  serverName: z.hostname().optional().describe("SNI, and the name the certificate must carry."),
+  caFile: z
+    .string()
+    .startsWith("/")
+    .max(4096)
+    .optional()
+    .describe("A PEM file on the Envoy's machine; the system's own when absent."),
+});
+
+/** A serving cluster that hosts model versions: one Envoy cluster. */
+export const shardSchema = z
+  .strictObject({
+    apiVersion: z.literal(apiVersion),
+    kind: z.literal("Shard"),
+    metadata,
+    spec: z.strictObject({
+      protocol: z.enum(["http1", "http2", "grpc"]).default("http1"),
+      endpoints: z.array(endpoint).min(1).max(limits.endpointsPerShard).optional(),
+      dns: dns.optional(),
+      healthCheck: healthCheck.optional(),
+      limits: shardLimits.prefault({}),
+      outlierDetection: outlierDetection.optional(),
+      tls: tls.optional(),
+      connectTimeoutMs: milliseconds.min(1).default(1000),
+      slowStartMs: milliseconds
+        .default(0)
+        .describe("How long a new host's share of the traffic grows to its full weight; 0 is off."),
+    }),
+  })
+  .refine((shard) => (shard.spec.endpoints === undefined) !== (shard.spec.dns === undefined), {
+    path: ["spec"],
+    message: "must have exactly one of endpoints and dns",
+  });
+
+export type Shard = z.output<typeof shardSchema>;
+export type ShardInput = z.input<typeof shardSchema>;

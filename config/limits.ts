@@ -1,0 +1,22 @@
+/** The limits of a document, named in every message about them. */
+export const limits = {
+  /** Bytes of one stored document (UTF-8 JSON). */
+  documentBytes: 1024 * 1024,
+  /** Characters of a name: a DNS label (RFC 1123). */
+  nameCharacters: 63,
+  rulesPerObjective: 256,
+  variantsPerSplit: 64,
+  shadowsPerObjective: 8,
+  versionsPerModel: 256,
+  shardsPerPlacement: 64,
+  endpointsPerShard: 4096,
+  /** Depth of `and`, `or`, `not` in one condition. */
+  conditionDepth: 16,
+  /** Attributes and operators in one condition, counted over its whole depth. */
+  conditionTerms: 1024,
+  /** Values of one `in` or `notIn`. */
+  valuesPerList: 10_000,
+  /** Characters of a regular expression. */
+  patternCharacters: 1024,
+  labelsPerDocument: 64,
+} as const;
