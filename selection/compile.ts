@@ -1,0 +1,152 @@
+import { qualifiedName } from "../config/documents/document.ts";
+import type { Model, ModelVersion } from "../config/documents/model.ts";
+import type { Objective, Rule } from "../config/documents/objective.ts";
+import { type ConditionNode, compileCondition, type Predicate, parseCondition } from "./conditions.ts";
+import type { Decision, Reason, Shadow } from "./decision.ts";
+import { createSplit, type Split } from "./rendezvous.ts";
+import { formatRoutingKey } from "./routing-key.ts";
+import { SelectionError } from "./selection-error.ts";
+
+/** A decision in the two forms that it can be given: as the rule or default says, and after a unit was missing. */
+export type Outcome = { readonly decided: Decision; readonly unitMissing: Decision };
+
+export type CompiledRule = {
+  readonly name: string;
+  readonly condition: ConditionNode;
+  readonly matches: Predicate;
+  /** Null for a rule that serves one model version. */
+  readonly split: (Split & { readonly salt: string }) | null;
+  /** One for each arm of the split, in its order; or the one of the version served. */
+  readonly outcomes: readonly Outcome[];
+};
+
+/** An objective made ready for {@link select}: every possible decision is built already. Immutable. */
+export type CompiledObjective = {
+  /** `<namespace>/<name>` */
+  readonly name: string;
+  readonly revision: number;
+  /** The attribute that is bucketed. */
+  readonly unit: string;
+  readonly rules: readonly CompiledRule[];
+  readonly fallback: Outcome;
+  readonly objective: Objective;
+  /** The models that the objective names, by name. */
+  readonly models: ReadonlyMap<string, Model>;
+};
+
+/** An objective, the models that it names (others are ignored) and its revision. */
+export type CompileInput = {
+  readonly objective: Objective;
+  readonly models: Iterable<Model>;
+  readonly revision: number;
+};
+
+/**
+ * Compiles an objective, once per revision. The documents must be valid, each by itself and together; throws a
+ * `dangling_reference` SelectionError when a model or version that a rule names is not there.
+ */
+export function compileObjective(input: CompileInput): CompiledObjective {
+  const { objective, revision } = input;
+  const { namespace } = objective.metadata;
+  const all = new Map([...input.models].map((model) => [qualifiedName(model), model]));
+  const models = new Map<string, Model>();
+  for (const { model: name } of references(objective)) {
+    const model = all.get(`${namespace}/${name}`);
+    if (model) models.set(name, model);
+  }
+  const { spec } = objective;
+  return {
+    name: qualifiedName(objective),
+    revision,
+    unit: spec.unit,
+    rules: spec.rules.map((rule) => compileRule(rule, input, models)),
+    fallback: outcome(input, models, { target: spec.default, rule: "default", variant: null, reason: "default" }),
+    objective,
+    models,
+  };
+}
+
+/** Everything in an objective that names a model version. */
+function references(objective: Objective): readonly Target[] {
+  const { default: fallback, rules, shadow } = objective.spec;
+  return [fallback, ...rules.flatMap((rule) => rule.split?.variants ?? rule.serve ?? []), ...shadow];
+}
+
+function compileRule(rule: Rule, input: CompileInput, models: ReadonlyMap<string, Model>): CompiledRule {
+  const condition = parseCondition(rule.when);
+  const to = (target: Target, variant: string | null) =>
+    outcome(input, models, { target, rule: rule.name, variant, reason: "rule" });
+  const variants = rule.split?.variants ?? [];
+  const salt = rule.split?.salt ?? `${qualifiedName(input.objective)}/${rule.name}`;
+  return {
+    name: rule.name,
+    condition,
+    matches: compileCondition(condition),
+    split: rule.split ? { salt, ...createSplit(salt, variants) } : null,
+    outcomes: rule.serve ? [to(rule.serve, null)] : variants.map((variant) => to(variant, variant.name)),
+  };
+}
+
+type Target = Objective["spec"]["default"];
+type Choice = {
+  readonly target: Target;
+  readonly rule: string;
+  readonly variant: string | null;
+  readonly reason: Reason;
+};
+
+function outcome(input: CompileInput, models: ReadonlyMap<string, Model>, choice: Choice): Outcome {
+  const decided = decisionFor(input, models, choice);
+  return { decided, unitMissing: { ...decided, reason: "unit_missing" } };
+}
+
+/** The decision for one choice; throws `dangling_reference` when its model or version is not there. */
+export function decisionFor(
+  input: Pick<CompileInput, "objective" | "revision">,
+  models: ReadonlyMap<string, Model>,
+  choice: Choice,
+): Decision {
+  const { objective, revision } = input;
+  const { model, version } = choice.target;
+  const modelVersion = findVersion(models, model, version);
+  if (modelVersion === undefined) {
+    const message = `Objective ${qualifiedName(objective)} names ${model}@${version} (${choice.rule}), which is not among the models given`;
+    throw new SelectionError("dangling_reference", message);
+  }
+  const routingKey = routingKeyIn(objective, choice.target);
+  const defaultKey = routingKeyIn(objective, objective.spec.default);
+  return {
+    objective: qualifiedName(objective),
+    rule: choice.rule,
+    variant: choice.variant,
+    model,
+    version,
+    parameters: { ...modelVersion.parameters, ...choice.target.parameters },
+    routingKey,
+    revision,
+    shadows: shadowsOf(objective).filter((shadow) => shadow.routingKey !== routingKey),
+    ttlMs: objective.spec.policy.ttlMs,
+    fallbackKeys: routingKey === defaultKey ? [] : [defaultKey],
+    reason: choice.reason,
+  };
+}
+
+function shadowsOf(objective: Objective): Shadow[] {
+  return objective.spec.shadow.map(({ model, version, percent }) => {
+    return { routingKey: routingKeyIn(objective, { model, version }), model, version, percent };
+  });
+}
+
+function routingKeyIn(objective: Objective, target: Target): string {
+  const { namespace, name } = objective.metadata;
+  return formatRoutingKey({ namespace, objective: name, model: target.model, version: target.version });
+}
+
+/** A version of one of an objective's models; undefined when there is none. */
+export function findVersion(
+  models: ReadonlyMap<string, Model>,
+  model: string,
+  version: string,
+): ModelVersion | undefined {
+  return models.get(model)?.spec.versions.find((candidate) => candidate.version === version);
+}

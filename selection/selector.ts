@@ -1,0 +1,34 @@
+import { affectedObjectives, modelsOf, objectiveRevision } from "../config/dependencies.ts";
+import type { LiveDocuments } from "../config/live-documents.ts";
+import { type CompiledObjective, compileObjective } from "./compile.ts";
+
+/** All objectives in force, compiled. Immutable: a new set of documents makes a new value, to be swapped in whole. */
+export type Selection = {
+  /** The documents that it was made from. */
+  readonly live: LiveDocuments;
+  /** By `<namespace>/<name>`. */
+  readonly objectives: ReadonlyMap<string, CompiledObjective>;
+  /** Objectives that could not be compiled, each with the reason; their last good form, if any, stays in `objectives`. */
+  readonly failures: ReadonlyMap<string, string>;
+};
+
+/** Compiles all objectives; with `previous`, only those that depend on a document that changed since. Never throws. */
+export function compileSelection(live: LiveDocuments, previous?: Selection): Selection {
+  const objectives = new Map(previous?.objectives);
+  const failures = new Map(previous?.failures);
+  for (const name of previous ? affectedObjectives(previous.live, live) : live.objectives.keys()) {
+    failures.delete(name);
+    const objective = live.objectives.get(name)?.document;
+    if (objective === undefined) {
+      objectives.delete(name);
+      continue;
+    }
+    const models = modelsOf(objective).flatMap((model) => live.models.get(model)?.document ?? []);
+    try {
+      objectives.set(name, compileObjective({ objective, models, revision: objectiveRevision(live, name) }));
+    } catch (error) {
+      failures.set(name, error instanceof Error ? error.message : String(error));
+    }
+  }
+  return { live, objectives, failures };
+}
