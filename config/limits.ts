@@ -19,4 +19,16 @@ export const limits = {
   /** Characters of a regular expression. */
   patternCharacters: 1024,
   labelsPerDocument: 64,
+  /** Lists and objects inside each other, anywhere in a document. */
+  nestingDepth: 64,
+  /** Bytes of one file or of the standard input; many documents may share one. */
+  fileBytes: 64 * 1024 * 1024,
+  /** What a YAML alias may multiply to, in one document. */
+  aliasesPerDocument: 100,
+  /** Problems told of one document; the rest is counted. */
+  problemsPerDocument: 100,
+  /** Refused documents that a consumer keeps until they become good; the oldest go first. */
+  pendingDocuments: 100_000,
+  /** Bytes of those, as stored. */
+  pendingBytes: 256 * 1024 * 1024,
 } as const;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
+import { expected } from "./refinements.ts";
 
 /** The only document version so far. */
 export const apiVersion = "signalbox.dev/v1";
@@ -10,15 +11,21 @@ export const name = z
   .max(limits.nameCharacters)
   .regex(
     /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/,
-    "must be lower-case letters, digits and hyphens, not starting or ending with a hyphen",
+    expected("lower-case letters, digits and hyphens, not starting or ending with a hyphen"),
   )
   .describe("A DNS label (RFC 1123), at most 63 characters.");
+
+/** Attribute names of a context: what a JSON object, a header suffix and a command line can all carry. */
+export const attributeName = /^[A-Za-z_][A-Za-z0-9_.-]{0,62}$/;
 
 /** The version of a model: letters, digits, dot, hyphen, underscore. Always a string: quote it in YAML. */
 export const modelVersion = z
   .string()
   .max(limits.nameCharacters)
-  .regex(/^[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$/, "must be letters, digits, dots, hyphens or underscores")
+  .regex(
+    /^[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$/,
+    expected("letters, digits, dots, hyphens and underscores, first and last a letter or digit"),
+  )
   .describe('A model version such as "7" or "2026-11-21.3"; quote it in YAML.');
 
 const labelKey = z.string().min(1).max(253);
@@ -26,7 +33,7 @@ const labels = z
   .record(labelKey, z.string().max(1024))
   .refine(
     (value) => Object.keys(value).length <= limits.labelsPerDocument,
-    `at most ${limits.labelsPerDocument} entries`,
+    `must have at most ${limits.labelsPerDocument} entries (limit labelsPerDocument)`,
   );
 
 /** What every document says of itself. `revision` is what the document was edited from; it is checked, never stored. */

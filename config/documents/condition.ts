@@ -1,8 +1,30 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
+import { compilePattern } from "../pattern.ts";
+import { compileVersionRange } from "../version-range.ts";
+import { attributeName } from "./common.ts";
+import { expected, report } from "./refinements.ts";
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const list = z.array(scalar).min(1).max(limits.valuesPerList);
+
+const versionRange = z
+  .string()
+  .max(limits.patternCharacters)
+  .superRefine((range, ctx) => {
+    const compiled = compileVersionRange(range);
+    if (!compiled.ok) report(ctx, [], `is not a version range such as ">=2.1.0 <3": ${compiled.reason}`);
+  })
+  .describe('A version range such as ">=2.1.0 <3".');
+
+const pattern = z
+  .string()
+  .max(limits.patternCharacters)
+  .superRefine((expression, ctx) => {
+    const compiled = compilePattern(expression);
+    if (!compiled.ok) report(ctx, [], `is not a regular expression in RE2 syntax: ${compiled.reason}`);
+  })
+  .describe("A regular expression in RE2 syntax, found anywhere in the string.");
 
 /**
  * The operators on one attribute; all that are given must hold. An attribute that is missing, or of a type that the
@@ -10,26 +32,26 @@ const list = z.array(scalar).min(1).max(limits.valuesPerList);
  */
 export const operators = z
   .strictObject({
-    eq: scalar.optional(),
-    ne: scalar.optional(),
-    in: list.optional(),
-    notIn: list.optional(),
-    lt: z.number().optional(),
-    lte: z.number().optional(),
-    gt: z.number().optional(),
-    gte: z.number().optional(),
+    eq: scalar.optional().describe("Equal to this value, and of its type."),
+    ne: scalar.optional().describe("Present, and not equal to this value."),
+    in: list.optional().describe("Equal to one of these values."),
+    notIn: list.optional().describe("Present, and equal to none of these values."),
+    lt: z.number().optional().describe("A number below this one."),
+    lte: z.number().optional().describe("A number not above this one."),
+    gt: z.number().optional().describe("A number above this one."),
+    gte: z.number().optional().describe("A number not below this one."),
     startsWith: z.string().optional(),
     endsWith: z.string().optional(),
     contains: scalar.optional().describe("A part of a string attribute, or a member of a list attribute."),
-    semver: z.string().max(limits.patternCharacters).optional().describe('A version range such as ">=2.1.0 <3".'),
-    matches: z
-      .string()
-      .max(limits.patternCharacters)
-      .optional()
-      .describe("A regular expression in RE2 syntax, found anywhere in the string."),
-    exists: z.boolean().optional(),
+    semver: versionRange.optional(),
+    matches: pattern.optional(),
+    exists: z.boolean().optional().describe("Whether the attribute is there at all."),
   })
-  .refine((value) => Object.keys(value).length > 0, "must have at least one operator");
+  .superRefine((value, ctx) => {
+    if (Object.keys(value).length === 0)
+      report(ctx, [], "must have at least one operator, such as { in: [a, b] } or { exists: true }");
+  })
+  .meta({ id: "Operators", minProperties: 1 });
 
 export type Scalar = z.output<typeof scalar>;
 export type Operators = z.output<typeof operators>;
@@ -44,15 +66,45 @@ export type Condition = {
   readonly not?: Condition;
 } & { readonly [attribute: string]: Scalar | Operators | Condition | readonly Condition[] | undefined };
 
-/** Attribute names: what a JSON object, a header suffix and a command line can all carry. */
-export const attributeName = /^[A-Za-z_][A-Za-z0-9_.-]{0,62}$/;
+const attributeTest = z.union(
+  [scalar, operators],
+  expected("a text, number, true or false to be equal to, or operators such as { in: [a, b] }"),
+);
 
-export const condition: z.ZodType<Condition> = z.lazy(() =>
-  z
-    .object({
-      and: z.array(condition).min(1).optional(),
-      or: z.array(condition).min(1).optional(),
-      not: condition.optional(),
-    })
-    .catchall(z.union([scalar, operators])),
-) as unknown as z.ZodType<Condition>;
+const nested: z.ZodType<Condition> = z.lazy(() => level) as unknown as z.ZodType<Condition>;
+
+const level = z
+  .object({
+    and: z.array(nested).min(1).optional().describe("All of these."),
+    or: z.array(nested).min(1).optional().describe("At least one of these."),
+    not: nested.optional(),
+  })
+  .catchall(attributeTest)
+  .superRefine((value, ctx) => {
+    for (const key of Object.keys(value)) {
+      if (!attributeName.test(key)) report(ctx, [key], `is not an attribute name: ${attributeNameRule}`);
+    }
+  })
+  .meta({ id: "Condition", propertyNames: { pattern: attributeName.source } });
+
+const attributeNameRule =
+  "letters, digits, dots, hyphens and underscores, starting with a letter or underscore, at most 63 characters";
+
+/** A whole condition, within the limits on its depth and its number of terms. */
+export const condition: z.ZodType<Condition> = (level as unknown as z.ZodType<Condition>).superRefine((value, ctx) => {
+  const { depth, terms } = measure(value);
+  if (depth > limits.conditionDepth)
+    report(ctx, [], `nests and, or, not ${depth} deep; at most ${limits.conditionDepth} (limit conditionDepth)`);
+  if (terms > limits.conditionTerms)
+    report(ctx, [], `has ${terms} attributes and operators; at most ${limits.conditionTerms} (limit conditionTerms)`);
+});
+
+function measure(value: Condition): { depth: number; terms: number } {
+  const inner = [...(value.and ?? []), ...(value.or ?? []), ...(value.not ? [value.not] : [])].map(measure);
+  const own = Object.entries(value).filter(([key]) => key !== "and" && key !== "or" && key !== "not");
+  const ownTerms = own.map(([, test]) => (typeof test === "object" ? 1 + Object.keys(test).length : 1));
+  return {
+    depth: inner.length === 0 ? 0 : 1 + Math.max(...inner.map(({ depth }) => depth)),
+    terms: [...ownTerms, ...inner.map(({ terms }) => terms)].reduce((sum, count) => sum + count, 0),
+  };
+}

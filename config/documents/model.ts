@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
 import { apiVersion, metadata, modelVersion, name, parameters } from "./common.ts";
+import { someWeight, unique } from "./refinements.ts";
 
 const placement = z.strictObject({
   shard: name,
@@ -14,7 +15,13 @@ const placement = z.strictObject({
 
 const version = z.strictObject({
   version: modelVersion,
-  placement: z.array(placement).min(1).max(limits.shardsPerPlacement),
+  placement: z
+    .array(placement)
+    .min(1)
+    .max(limits.shardsPerPlacement)
+    .superRefine(unique(({ shard }) => shard, "shard"))
+    .superRefine(someWeight)
+    .describe("The shards that host this version."),
   parameters: parameters.optional().describe("Defaults for every variant that names this version."),
 });
 
@@ -28,7 +35,11 @@ export const modelSchema = z.strictObject({
       .enum(["open-inference", "tensorflow-serving", "sagemaker", "openai", "raw"])
       .default("open-inference")
       .describe("What the model server speaks: decides how the client's /infer path is rewritten."),
-    versions: z.array(version).min(1).max(limits.versionsPerModel),
+    versions: z
+      .array(version)
+      .min(1)
+      .max(limits.versionsPerModel)
+      .superRefine(unique((each) => each.version, "version")),
   }),
 });
 

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
-import { apiVersion, metadata, milliseconds, modelVersionReference, name } from "./common.ts";
-import { attributeName, condition } from "./condition.ts";
+import { unreachableRules } from "../unreachable-rules.ts";
+import { apiVersion, attributeName, metadata, milliseconds, modelVersionReference, name } from "./common.ts";
+import { condition } from "./condition.ts";
+import { expected, report, someWeight, unique } from "./refinements.ts";
 
 const weight = z.number().min(0).max(1_000_000);
 
@@ -14,7 +16,12 @@ const split = z.strictObject({
     .max(255)
     .optional()
     .describe("What the unit is hashed with; `<namespace>/<objective>/<rule>` when absent."),
-  variants: z.array(variant).min(1).max(limits.variantsPerSplit),
+  variants: z
+    .array(variant)
+    .min(1)
+    .max(limits.variantsPerSplit)
+    .superRefine(unique((each) => each.name, "name"))
+    .superRefine(someWeight),
 });
 
 const rule = z
@@ -27,7 +34,20 @@ const rule = z
   .refine(
     (value) => (value.split === undefined) !== (value.serve === undefined),
     "must have exactly one of split and serve",
-  );
+  )
+  .meta({ oneOf: [{ required: ["split"] }, { required: ["serve"] }] });
+
+const rules = z
+  .array(rule)
+  .max(limits.rulesPerObjective)
+  .superRefine(unique((each) => each.name, "name"))
+  .superRefine((each, ctx) => {
+    for (const { rule: index, shadowedBy } of unreachableRules(each)) {
+      const earlier = `rule "${each[shadowedBy]?.name}" (entry ${shadowedBy})`;
+      report(ctx, [index], `can never match, because ${earlier} matches first whenever it would; reorder or remove it`);
+    }
+  })
+  .describe("In order; the first whose condition holds decides.");
 
 const shadow = z.strictObject({
   ...modelVersionReference.omit({ parameters: true }).shape,
@@ -50,17 +70,29 @@ export const objectiveSchema = z.strictObject({
   apiVersion: z.literal(apiVersion),
   kind: z.literal("Objective"),
   metadata,
-  spec: z.strictObject({
-    unit: z
-      .string()
-      .regex(attributeName)
-      .default("userId")
-      .describe("The context attribute that is bucketed: the same unit gets the same variant."),
-    default: modelVersionReference,
-    rules: z.array(rule).max(limits.rulesPerObjective).default([]),
-    shadow: z.array(shadow).max(limits.shadowsPerObjective).default([]),
-    policy: policy.prefault({}),
-  }),
+  spec: z
+    .strictObject({
+      unit: z
+        .string()
+        .regex(attributeName, expected("an attribute name such as userId, at most 63 characters"))
+        .default("userId")
+        .describe("The context attribute that is bucketed: the same unit gets the same variant."),
+      default: modelVersionReference,
+      rules: rules.default([]),
+      shadow: z
+        .array(shadow)
+        .max(limits.shadowsPerObjective)
+        .superRefine(unique((each) => `${each.model}@${each.version}`, "version"))
+        .default([])
+        .describe("Model versions that get a copy of the requests; their answers are thrown away."),
+      policy: policy.prefault({}),
+    })
+    .superRefine((spec, ctx) => {
+      spec.shadow.forEach(({ model, version }, index) => {
+        if (model === spec.default.model && version === spec.default.version)
+          report(ctx, ["shadow", index], `${model}@${version} is the default itself; shadow another version`);
+      });
+    }),
 });
 
 export type Objective = z.output<typeof objectiveSchema>;

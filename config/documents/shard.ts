@@ -1,11 +1,14 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
 import { apiVersion, metadata, milliseconds } from "./common.ts";
+import { expected, report, unique } from "./refinements.ts";
 
 const port = z.int().min(1).max(65_535);
 
 const endpoint = z.strictObject({
-  address: z.union([z.ipv4(), z.ipv6()]).describe("An IP address; use `dns` for host names."),
+  address: z
+    .union([z.ipv4(), z.ipv6()], expected("an IPv4 or IPv6 address (host names belong in spec.dns)"))
+    .describe("An IP address; use `dns` for host names."),
   port,
   weight: z.int().min(1).max(10_000).default(1),
 });
@@ -19,7 +22,7 @@ const dns = z.strictObject({
 const healthCheck = z.strictObject({
   path: z
     .string()
-    .startsWith("/")
+    .regex(/^\/[\x21-\x7e]*$/, expected("a URL path: a / and printable ASCII characters without spaces"))
     .max(2048)
     .describe(
       "Answers 200 when the host can serve. Ignored by grpc shards, which are asked by the gRPC health protocol.",
@@ -66,14 +69,19 @@ const tls = z.strictObject({
 });
 
 /** A serving cluster that hosts model versions: one Envoy cluster. */
-export const shardSchema = z
-  .strictObject({
-    apiVersion: z.literal(apiVersion),
-    kind: z.literal("Shard"),
-    metadata,
-    spec: z.strictObject({
+export const shardSchema = z.strictObject({
+  apiVersion: z.literal(apiVersion),
+  kind: z.literal("Shard"),
+  metadata,
+  spec: z
+    .strictObject({
       protocol: z.enum(["http1", "http2", "grpc"]).default("http1"),
-      endpoints: z.array(endpoint).min(1).max(limits.endpointsPerShard).optional(),
+      endpoints: z
+        .array(endpoint)
+        .min(1)
+        .max(limits.endpointsPerShard)
+        .superRefine(unique(({ address, port }) => `${address} port ${port}`, "address"))
+        .optional(),
       dns: dns.optional(),
       healthCheck: healthCheck.optional(),
       limits: shardLimits.prefault({}),
@@ -83,12 +91,15 @@ export const shardSchema = z
       slowStartMs: milliseconds
         .default(0)
         .describe("How long a new host's share of the traffic grows to its full weight; 0 is off."),
-    }),
-  })
-  .refine((shard) => (shard.spec.endpoints === undefined) !== (shard.spec.dns === undefined), {
-    path: ["spec"],
-    message: "must have exactly one of endpoints and dns",
-  });
+    })
+    .superRefine((spec, ctx) => {
+      if ((spec.endpoints === undefined) === (spec.dns === undefined))
+        report(ctx, [], "must have exactly one of endpoints and dns");
+      if (spec.healthCheck?.grpcService !== undefined && spec.protocol !== "grpc")
+        report(ctx, ["healthCheck", "grpcService"], `needs protocol: grpc, found protocol: ${spec.protocol}; use path`);
+    })
+    .meta({ oneOf: [{ required: ["endpoints"] }, { required: ["dns"] }] }),
+});
 
 export type Shard = z.output<typeof shardSchema>;
 export type ShardInput = z.input<typeof shardSchema>;

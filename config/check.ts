@@ -1,0 +1,135 @@
+import { dependentsOf, documentTitle } from "./dependencies.ts";
+import { documentId, documentKey, parseDocumentKey, type SignalboxDocument } from "./documents/document.ts";
+import type { Model } from "./documents/model.ts";
+import type { Shard } from "./documents/shard.ts";
+import type { LiveDocuments } from "./live-documents.ts";
+import type { Problem } from "./problem.ts";
+import { type Lookup, referenceProblems } from "./references.ts";
+
+/** A valid document and the file that it came from, absent when it came from none. */
+export type CheckedDocument = { readonly document: SignalboxDocument; readonly file?: string };
+
+export type CheckOptions = {
+  /** What the documents are added to: they may name its documents, replace them, and must not break them. */
+  readonly live?: LiveDocuments;
+  /** Keys of documents that are deleted together with the change. */
+  readonly deleted?: readonly string[];
+  /** Keys of documents that are there but could not be read: naming them is no further problem. */
+  readonly unreadable?: ReadonlySet<string>;
+};
+
+/**
+ * Checks valid documents together: no name twice; every model, version and shard that is named exists; every placement
+ * is on a shard that can carry the model's protocol; and, with `live`, nothing that is live loses what it needs.
+ * Messages name the nearest existing name.
+ */
+export function checkDocuments(documents: readonly CheckedDocument[], options: CheckOptions = {}): Problem[] {
+  const changed = new Map<string, CheckedDocument | null>((options.deleted ?? []).map((key) => [key, null]));
+  const problems: Problem[] = [];
+  for (const checked of documents) {
+    const key = documentKey(documentId(checked.document));
+    const earlier = changed.get(key);
+    if (earlier) problems.push(problemOf(checked, "metadata.name", duplicateMessage(earlier, checked)));
+    else changed.set(key, checked);
+  }
+  const lookup = lookupOver(changed, options.live);
+  for (const checked of changed.values()) {
+    if (!checked) continue;
+    for (const { path, message, target } of referenceProblems(checked.document, lookup))
+      if (!options.unreadable?.has(target)) problems.push(problemOf(checked, path, message));
+  }
+  if (options.live) problems.push(...brokenLiveDocuments(changed, options.live, lookup));
+  return problems;
+}
+
+function duplicateMessage(earlier: CheckedDocument, later: CheckedDocument): string {
+  const where = earlier.file === undefined || earlier.file === later.file ? "" : ` (the other is in ${earlier.file})`;
+  return `${documentTitle(later.document)} is there twice${where}; keep one, or rename one`;
+}
+
+/** What a change takes away from live documents that stay as they are; told of the changed document. */
+function brokenLiveDocuments(
+  changed: ReadonlyMap<string, CheckedDocument | null>,
+  live: LiveDocuments,
+  lookup: Lookup,
+): Problem[] {
+  const problems: Problem[] = [];
+  for (const [target, checked] of changed) {
+    for (const key of dependentsOf(live, target)) {
+      const dependent = changed.has(key) ? undefined : liveDocument(live, key);
+      if (!dependent) continue;
+      for (const problem of referenceProblems(dependent, lookup)) {
+        if (problem.target === target) problems.push(breaks(target, checked, dependent, problem.path, problem.message));
+      }
+    }
+  }
+  return problems;
+}
+
+function breaks(
+  target: string,
+  checked: CheckedDocument | null,
+  dependent: SignalboxDocument,
+  path: string,
+  message: string,
+): Problem {
+  const title = documentTitle(dependent);
+  const text = stillNeeded(title, path, message, checked === null);
+  return checked ? problemOf(checked, "", text) : { document: keyTitle(target), path: "", message: text };
+}
+
+/** Why a change to a document is refused that a live one needs as it was. */
+export function stillNeeded(dependent: string, path: string, message: string, deleted: boolean): string {
+  const what = deleted ? "cannot be deleted" : "cannot change like this";
+  return `${what}: ${dependent} needs it (${path}: ${message}); change ${dependent} first, or in the same apply`;
+}
+
+/** How messages name a document of which only the key is known. */
+export function keyTitle(key: string): string {
+  const id = parseDocumentKey(key);
+  return id ? `${id.kind} ${id.namespace}/${id.name}` : `key ${key}`;
+}
+
+export function liveDocument(live: LiveDocuments, key: string): SignalboxDocument | undefined {
+  const id = parseDocumentKey(key);
+  if (!id) return undefined;
+  const name = `${id.namespace}/${id.name}`;
+  switch (id.kind) {
+    case "Shard":
+      return live.shards.get(name)?.document;
+    case "Model":
+      return live.models.get(name)?.document;
+    case "Objective":
+      return live.objectives.get(name)?.document;
+    default:
+      return id.kind satisfies never;
+  }
+}
+
+function lookupOver(changed: ReadonlyMap<string, CheckedDocument | null>, live: LiveDocuments | undefined): Lookup {
+  const find = (kind: "Shard" | "Model", name: string) => {
+    const key = `${kind.toLowerCase()}.${name.replace("/", ".")}`;
+    const change = changed.get(key);
+    if (change !== undefined) return change?.document;
+    return live && liveDocument(live, key);
+  };
+  return {
+    shard: (name) => find("Shard", name) as Shard | undefined,
+    model: (name) => find("Model", name) as Model | undefined,
+    names: (kind, namespace) => {
+      const own = [...changed.values()].flatMap((each) => (each ? [each.document] : []));
+      const documents = [...(live ? liveOf(live, kind) : []), ...own];
+      const inNamespace = documents.filter((each) => each.kind === kind && each.metadata.namespace === namespace);
+      const names = new Set(inNamespace.map(({ metadata }) => metadata.name));
+      return [...names].filter((name) => find(kind, `${namespace}/${name}`) !== undefined);
+    },
+  };
+}
+
+function liveOf(live: LiveDocuments, kind: "Model" | "Shard"): SignalboxDocument[] {
+  return [...(kind === "Model" ? live.models : live.shards).values()].map(({ document }) => document);
+}
+
+function problemOf({ document, file }: CheckedDocument, path: string, message: string): Problem {
+  return { ...(file === undefined ? {} : { file }), document: documentTitle(document), path, message };
+}

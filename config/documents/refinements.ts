@@ -1,0 +1,31 @@
+import type { z } from "zod";
+import { mustBe } from "../explain-issue.ts";
+
+/** A message that also tells what was found: `must be …, found …`. */
+export function expected(what: string): { error: (issue: { readonly input?: unknown }) => string } {
+  return { error: (issue) => mustBe(what, issue.input) };
+}
+
+/** Refuses entries of a list that share what they are called by; `field` is where the message points. */
+export function unique<T>(identify: (entry: T) => string, field: string) {
+  return (entries: readonly T[], ctx: z.core.$RefinementCtx): void => {
+    const first = new Map<string, number>();
+    entries.forEach((entry, index) => {
+      const id = identify(entry);
+      const earlier = first.get(id);
+      if (earlier === undefined) first.set(id, index);
+      else report(ctx, [index, field], `"${id}" is in the list already, as entry ${earlier}; each may come once`);
+    });
+  };
+}
+
+/** Refuses a list whose weights are all 0: nothing in it could ever be chosen. */
+export function someWeight(entries: readonly { readonly weight: number }[], ctx: z.core.$RefinementCtx): void {
+  if (entries.length > 0 && entries.every(({ weight }) => weight === 0))
+    report(ctx, [], "all weights are 0, so none can be chosen; give at least one a weight above 0");
+}
+
+/** Adds a problem at a path below the value that is being refined. */
+export function report(ctx: z.core.$RefinementCtx, path: readonly (string | number)[], message: string): void {
+  ctx.addIssue({ code: "custom", path: [...path], message });
+}
