@@ -1,10 +1,11 @@
 import { qualifiedName } from "../config/documents/document.ts";
 import type { Model, ModelVersion } from "../config/documents/model.ts";
 import type { Objective, Rule } from "../config/documents/objective.ts";
-import { type ConditionNode, compileCondition, type Predicate, parseCondition } from "./conditions.ts";
+import { type ConditionNode, parseCondition } from "./conditions.ts";
 import type { Decision, Reason, Shadow } from "./decision.ts";
 import { createSplit, type Split } from "./rendezvous.ts";
 import { formatRoutingKey } from "./routing-key.ts";
+import { createNextMatch, type NextMatch } from "./rule-index.ts";
 import { SelectionError } from "./selection-error.ts";
 
 /** A decision in the two forms that it can be given: as the rule or default says, and after a unit was missing. */
@@ -13,7 +14,6 @@ export type Outcome = { readonly decided: Decision; readonly unitMissing: Decisi
 export type CompiledRule = {
   readonly name: string;
   readonly condition: ConditionNode;
-  readonly matches: Predicate;
   /** Null for a rule that serves one model version. */
   readonly split: (Split & { readonly salt: string }) | null;
   /** One for each arm of the split, in its order; or the one of the version served. */
@@ -28,6 +28,7 @@ export type CompiledObjective = {
   /** The attribute that is bucketed. */
   readonly unit: string;
   readonly rules: readonly CompiledRule[];
+  readonly nextMatch: NextMatch;
   readonly fallback: Outcome;
   readonly objective: Objective;
   /** The models that the objective names, by name. */
@@ -55,11 +56,13 @@ export function compileObjective(input: CompileInput): CompiledObjective {
     if (model) models.set(name, model);
   }
   const { spec } = objective;
+  const rules = spec.rules.map((rule) => compileRule(rule, input, models));
   return {
     name: qualifiedName(objective),
     revision,
     unit: spec.unit,
-    rules: spec.rules.map((rule) => compileRule(rule, input, models)),
+    rules,
+    nextMatch: createNextMatch(rules.map((rule) => rule.condition)),
     fallback: outcome(input, models, { target: spec.default, rule: "default", variant: null, reason: "default" }),
     objective,
     models,
@@ -73,15 +76,13 @@ function references(objective: Objective): readonly Target[] {
 }
 
 function compileRule(rule: Rule, input: CompileInput, models: ReadonlyMap<string, Model>): CompiledRule {
-  const condition = parseCondition(rule.when);
   const to = (target: Target, variant: string | null) =>
     outcome(input, models, { target, rule: rule.name, variant, reason: "rule" });
   const variants = rule.split?.variants ?? [];
   const salt = rule.split?.salt ?? `${qualifiedName(input.objective)}/${rule.name}`;
   return {
     name: rule.name,
-    condition,
-    matches: compileCondition(condition),
+    condition: parseCondition(rule.when),
     split: rule.split ? { salt, ...createSplit(salt, variants) } : null,
     outcomes: rule.serve ? [to(rule.serve, null)] : variants.map((variant) => to(variant, variant.name)),
   };

@@ -41,6 +41,22 @@ export function murmur3Continue(state: Murmur3State, text: string): Murmur3State
   return { hash, block, blockBits, bytes };
 }
 
+/** `(seed) => murmur3(text, seed)` for a text that is hashed under many seeds: it is encoded and mixed only once. */
+export function murmur3BySeed(text: string): (seed: number) => number {
+  const blocks: number[] = [];
+  const bytes = new TextEncoder().encode(text);
+  for (const [index, byte] of bytes.entries()) {
+    blocks[index >> 2] = (blocks[index >> 2] ?? 0) | (byte << ((index & 3) << 3));
+  }
+  const last = bytes.length % 4 === 0 ? 0 : scramble(blocks.pop() ?? 0);
+  const full = Int32Array.from(blocks, scramble);
+  return (seed) => {
+    let hash = seed | 0;
+    for (let index = 0; index < full.length; index += 1) hash = stir(hash, full[index] as number);
+    return avalanche(hash ^ last ^ bytes.length);
+  };
+}
+
 /** Encodes as it hashes, so that nothing is allocated. Lone surrogates become U+FFFD, as TextEncoder does it. */
 function hashText(startHash: number, startBlock: number, startBits: number, startBytes: number, text: string): number {
   let hash = startHash;
@@ -115,17 +131,25 @@ function utf8OfThreeBytes(code: number): number {
 }
 
 function mixBlock(hash: number, block: number): number {
-  let k = Math.imul(block, c1);
-  k = Math.imul((k << 15) | (k >>> 17), c2);
-  const h = hash ^ k;
-  return (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0;
+  return stir(hash, scramble(block));
 }
 
 function finish(hash: number, block: number, bytes: number): number {
-  let k = Math.imul(block, c1);
-  k = Math.imul((k << 15) | (k >>> 17), c2);
-  let h = hash ^ k ^ bytes;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  return avalanche(hash ^ scramble(block) ^ bytes);
+}
+
+function scramble(block: number): number {
+  const k = Math.imul(block, c1);
+  return Math.imul((k << 15) | (k >>> 17), c2);
+}
+
+function stir(hash: number, scrambled: number): number {
+  const h = hash ^ scrambled;
+  return (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0;
+}
+
+function avalanche(hash: number): number {
+  let h = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) >>> 0;
 }

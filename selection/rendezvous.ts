@@ -1,4 +1,4 @@
-import { type Murmur3State, murmur3, murmur3Continue, murmur3Finish, murmur3Start } from "./murmur3.ts";
+import { type Murmur3State, murmur3BySeed, murmur3Continue, murmur3Finish, murmur3Start } from "./murmur3.ts";
 
 /** One arm of a split. `weight` is at least 0 and relative to the others; 0 is never picked. */
 export type Arm = { readonly name: string; readonly weight: number };
@@ -20,15 +20,15 @@ export type Split = {
 /** Two splits of the same salt put a unit into the arms of the same name; of different salts, independently. */
 export function createSplit(salt: string, arms: readonly Arm[]): Split {
   const prefix = saltPrefix(salt);
-  const names = arms.map((arm) => arm.name);
+  const hashes = arms.map((arm) => murmur3BySeed(arm.name));
   const weights = arms.map((arm) => arm.weight);
 
   function pick(unit: string): number {
     const bucket = murmur3Finish(prefix, unit);
     let best = -1;
     let bestScore = Number.POSITIVE_INFINITY;
-    for (let index = 0; index < names.length; index += 1) {
-      const score = scoreOf(murmur3(names[index] as string, bucket), weights[index] as number);
+    for (let index = 0; index < hashes.length; index += 1) {
+      const score = scoreOf(hashes[index]?.(bucket) as number, weights[index] as number);
       if (score < bestScore) {
         bestScore = score;
         best = index;
@@ -39,8 +39,8 @@ export function createSplit(salt: string, arms: readonly Arm[]): Split {
 
   function explain(unit: string) {
     const bucket = murmur3Finish(prefix, unit);
-    const scores = arms.map((arm) => {
-      const hash = murmur3(arm.name, bucket);
+    const scores = arms.map((arm, index) => {
+      const hash = hashes[index]?.(bucket) as number;
       return { name: arm.name, weight: arm.weight, hash, score: scoreOf(hash, arm.weight) };
     });
     return { bucket, arms: scores };

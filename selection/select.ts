@@ -24,9 +24,8 @@ export function select(compiled: CompiledObjective, context: Context, options?: 
 function decideByRules(compiled: CompiledObjective, context: Context): Decision {
   const unit = unitOf(context, compiled.unit);
   let unitMissing = false;
-  for (const rule of compiled.rules) {
-    if (!rule.matches(context)) continue;
-    const outcome = decideByRule(rule, unit);
+  for (let index = compiled.nextMatch(context, 0); index !== -1; index = compiled.nextMatch(context, index + 1)) {
+    const outcome = decideByRule(compiled.rules[index] as CompiledRule, unit);
     if (outcome !== undefined) return unitMissing ? outcome.unitMissing : outcome.decided;
     unitMissing ||= unit === null;
   }

@@ -1,0 +1,101 @@
+import type { CompiledObjective, CompiledRule } from "./compile.ts";
+import type { Context } from "./context.ts";
+import type { Decision } from "./decision.ts";
+import { explainCondition } from "./explain-condition.ts";
+import type { Split } from "./rendezvous.ts";
+import { decideByRule, type SelectOptions, select } from "./select.ts";
+import { unitOf } from "./unit.ts";
+
+/**
+ * - `chosen`: this rule decided;
+ * - `not_matched`: its condition does not hold;
+ * - `passed_over`: its condition holds, but its split could not be decided: no unit, or every weight 0;
+ * - `not_reached`: an earlier rule, or an override, had decided already. `matches` says what it would have found.
+ */
+export type RuleOutcome = "chosen" | "not_matched" | "passed_over" | "not_reached";
+
+export type RuleExplanation = {
+  readonly rule: string;
+  readonly outcome: RuleOutcome;
+  /** Whether the rule's condition holds. */
+  readonly matches: boolean;
+  /** The terms that settle it, such as `country: found "DE", wanted "US"`: those that fail, or all that hold. */
+  readonly why: readonly string[];
+  /** Null for a rule without a split, and when there is no unit. */
+  readonly split: SplitExplanation | null;
+};
+
+export type SplitExplanation = {
+  readonly salt: string;
+  /** The unsigned 32-bit hash of `salt:unit`. */
+  readonly bucket: number;
+  readonly arms: readonly ArmExplanation[];
+};
+
+export type ArmExplanation = {
+  readonly variant: string;
+  readonly weight: number;
+  readonly model: string;
+  readonly version: string;
+  /** The unsigned 32-bit hash of the arm's name, seeded with the bucket. */
+  readonly hash: number;
+  /** The lowest wins; null for an arm of weight 0, which never does. */
+  readonly score: number | null;
+  /** Whether the unit falls into this arm (of a rule that was not chosen: would fall). */
+  readonly chosen: boolean;
+};
+
+export type Explanation = {
+  readonly decision: Decision;
+  readonly unit: { readonly attribute: string; readonly value: string | null };
+  /** Every rule, in order, those after the deciding one too. */
+  readonly rules: readonly RuleExplanation[];
+};
+
+/** Why {@link select} decides what it decides; throws where it throws. */
+export function explain(compiled: CompiledObjective, context: Context, options?: SelectOptions): Explanation {
+  const decision = select(compiled, context, options);
+  const unit = unitOf(context, compiled.unit);
+  let decided = decision.reason === "override";
+  const rules = compiled.rules.map((rule) => {
+    const { holds, why } = explainCondition(rule.condition, context);
+    const outcome = outcomeOf(rule, holds, unit, decided);
+    decided ||= outcome === "chosen";
+    const split = rule.split === null || unit === null ? null : explainSplit(rule, rule.split, unit);
+    const passed = outcome === "passed_over" ? [passedOver(compiled.unit, unit)] : [];
+    return { rule: rule.name, outcome, matches: holds, why: [...why, ...passed], split };
+  });
+  return { decision, unit: { attribute: compiled.unit, value: unit }, rules };
+}
+
+function outcomeOf(rule: CompiledRule, holds: boolean, unit: string | null, decided: boolean): RuleOutcome {
+  if (decided) return "not_reached";
+  if (!holds) return "not_matched";
+  return decideByRule(rule, unit) === undefined ? "passed_over" : "chosen";
+}
+
+function passedOver(attribute: string, unit: string | null): string {
+  if (unit !== null) return "every variant of the split has weight 0";
+  return `the split needs a unit, and ${attribute} is missing, empty, or neither a string nor a number`;
+}
+
+function explainSplit(rule: CompiledRule, split: Split & { readonly salt: string }, unit: string): SplitExplanation {
+  const { bucket, arms } = split.explain(unit);
+  const chosen = split.pick(unit);
+  return {
+    salt: split.salt,
+    bucket,
+    arms: arms.map(({ name, weight, hash, score }, index) => {
+      const decision = rule.outcomes[index]?.decided;
+      return {
+        variant: name,
+        weight,
+        model: decision?.model ?? "",
+        version: decision?.version ?? "",
+        hash,
+        score: Number.isFinite(score) ? score : null,
+        chosen: index === chosen,
+      };
+    }),
+  };
+}
