@@ -1,0 +1,155 @@
+import { type Dependents, dependentsIndex, referencedKeys, rememberDependents } from "./dependencies.ts";
+import { type Kind, parseDocumentKey, type SignalboxDocument } from "./documents/document.ts";
+import type { Live, LiveDocuments } from "./live-documents.ts";
+import type { Lookup } from "./references.ts";
+
+type Entry = Live<SignalboxDocument>;
+
+/**
+ * Live documents in the making: changes lie over the value they began from, so that a batch costs what it changes and
+ * the maps are copied once, at the end.
+ */
+export type Draft = {
+  get(key: string): Entry | undefined;
+  /** The keys of the documents that name this one. */
+  dependents(key: string): Iterable<string>;
+  put(key: string, entry: Entry | null): void;
+  /** Finds documents as they would be with `changes` over the draft; null in it is a deleted document. */
+  lookup(changes: ReadonlyMap<string, { readonly document: SignalboxDocument | null }>): Lookup;
+  finish(rest: Pick<LiveDocuments, "revision" | "rejections" | "pending">): LiveDocuments;
+};
+
+/** Names given for a suggestion: enough to find a typing error, few enough that ten thousand refusals stay quick. */
+const suggestedNames = 500;
+
+export function createDraft(base: LiveDocuments): Draft {
+  const changes = new Map<string, Entry | null>();
+  const index = createIndexDraft(dependentsIndex(base));
+  const names = new Map<string, readonly string[]>();
+
+  const get = (key: string): Entry | undefined => {
+    const change = changes.get(key);
+    return change === undefined ? entryOf(base, key) : (change ?? undefined);
+  };
+
+  const namesOf = (kind: "Model" | "Shard", namespace: string): readonly string[] => {
+    const prefix = `${kind.toLowerCase()}.${namespace}.`;
+    const known = names.get(prefix);
+    if (known) return known;
+    const found: string[] = [];
+    const keys = [...changes.keys(), ...[...mapOf(base, kind).keys()].map((name) => keyOf(kind, name))];
+    for (const key of keys) {
+      if (found.length < suggestedNames && key.startsWith(prefix) && get(key)) found.push(key.slice(prefix.length));
+    }
+    names.set(prefix, found);
+    return found;
+  };
+
+  return {
+    get,
+    dependents: index.get,
+    put: (key, entry) => {
+      index.move(key, get(key)?.document ?? null, entry?.document ?? null);
+      changes.set(key, entry);
+      names.delete(`${key.split(".", 2).join(".")}.`);
+    },
+    lookup: (over) => {
+      const find = (key: string) => {
+        const change = over.get(key);
+        return change === undefined ? get(key)?.document : (change.document ?? undefined);
+      };
+      return {
+        shard: (name) => ofKind("Shard", find(keyOf("Shard", name))),
+        model: (name) => ofKind("Model", find(keyOf("Model", name))),
+        names: namesOf,
+      };
+    },
+    finish: (rest) => {
+      const live = { ...rest, ...changedMaps(base, changes) };
+      rememberDependents(live, index.finish());
+      return live;
+    },
+  };
+}
+
+function ofKind<K extends Kind>(kind: K, document: SignalboxDocument | undefined) {
+  return document?.kind === kind ? (document as Extract<SignalboxDocument, { kind: K }>) : undefined;
+}
+
+function entryOf(live: LiveDocuments, key: string): Entry | undefined {
+  const id = parseDocumentKey(key);
+  return id ? mapOf(live, id.kind).get(`${id.namespace}/${id.name}`) : undefined;
+}
+
+function mapOf(live: LiveDocuments, kind: Kind): ReadonlyMap<string, Entry> {
+  switch (kind) {
+    case "Shard":
+      return live.shards;
+    case "Model":
+      return live.models;
+    case "Objective":
+      return live.objectives;
+    default:
+      return kind satisfies never;
+  }
+}
+
+function keyOf(kind: Kind, name: string): string {
+  return `${kind.toLowerCase()}.${name.replace("/", ".")}`;
+}
+
+/** The maps of the base with the changes in them; a kind without changes keeps its very map. */
+function changedMaps(base: LiveDocuments, changes: ReadonlyMap<string, Entry | null>) {
+  return {
+    shards: changedMap(base.shards, "Shard", changes),
+    models: changedMap(base.models, "Model", changes),
+    objectives: changedMap(base.objectives, "Objective", changes),
+  };
+}
+
+function changedMap<K extends Kind, D extends Extract<SignalboxDocument, { kind: K }>>(
+  base: ReadonlyMap<string, Live<D>>,
+  kind: K,
+  changes: ReadonlyMap<string, Entry | null>,
+): ReadonlyMap<string, Live<D>> {
+  let copy: Map<string, Live<D>> | undefined;
+  for (const [key, entry] of changes) {
+    const id = parseDocumentKey(key);
+    if (id?.kind !== kind) continue;
+    copy ??= new Map(base);
+    if (entry === null) copy.delete(`${id.namespace}/${id.name}`);
+    else copy.set(`${id.namespace}/${id.name}`, entry as Live<D>);
+  }
+  return copy ?? base;
+}
+
+/** The reverse index in the making: sets are copied when they first change. */
+function createIndexDraft(base: Dependents) {
+  const own = new Map<string, Set<string>>();
+  const owned = (target: string): Set<string> => {
+    let set = own.get(target);
+    if (!set) {
+      set = new Set(base.get(target));
+      own.set(target, set);
+    }
+    return set;
+  };
+  return {
+    get: (target: string): Iterable<string> => own.get(target) ?? base.get(target) ?? [],
+    move: (dependent: string, before: SignalboxDocument | null, after: SignalboxDocument | null): void => {
+      const old = before ? referencedKeys(before) : new Set<string>();
+      const next = after ? referencedKeys(after) : new Set<string>();
+      for (const target of old) if (!next.has(target)) owned(target).delete(dependent);
+      for (const target of next) if (!old.has(target)) owned(target).add(dependent);
+    },
+    finish: (): Dependents => {
+      if (own.size === 0) return base;
+      const index = new Map(base);
+      for (const [target, set] of own) {
+        if (set.size === 0) index.delete(target);
+        else index.set(target, set);
+      }
+      return index;
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { keyTitle, stillNeeded } from "./check.ts";
+import { documentTitle } from "./dependencies.ts";
+import type { SignalboxDocument } from "./documents/document.ts";
+import type { Draft } from "./draft.ts";
+import type { PendingEntry } from "./live-documents.ts";
+import type { Problem } from "./problem.ts";
+import { type Lookup, referenceProblems } from "./references.ts";
+
+/** Why a change cannot go live as things stand. */
+export type Obstacle = {
+  /** The key of the document of the change that is at fault. */
+  readonly key: string;
+  readonly problem: Problem;
+  /** The documents whose change could take the obstacle away; empty when only a new revision of this one can. */
+  readonly wants: readonly string[];
+};
+
+/**
+ * What stands in the way of making all these changes to a draft at once: documents that are bad by themselves, name
+ * what is not there, or take away what live documents need. Empty when they can go live.
+ */
+export function obstacles(draft: Draft, changes: ReadonlyMap<string, PendingEntry>): Obstacle[] {
+  const lookup = draft.lookup(changes);
+  return [...changes.values()].flatMap((entry) => {
+    if (entry.problems.length > 0) return entry.problems.map((problem) => ({ key: entry.key, problem, wants: [] }));
+    return [...unmetReferences(entry, lookup), ...brokenDependents(draft, changes, entry, lookup)];
+  });
+}
+
+function unmetReferences({ key, document }: PendingEntry, lookup: Lookup): Obstacle[] {
+  if (!document) return [];
+  return referenceProblems(document, lookup).map(({ path, message, target }) => ({
+    key,
+    problem: { document: documentTitle(document), path, message },
+    wants: [target],
+  }));
+}
+
+function brokenDependents(
+  draft: Draft,
+  changes: ReadonlyMap<string, PendingEntry>,
+  { key, document }: PendingEntry,
+  lookup: Lookup,
+): Obstacle[] {
+  const before = draft.get(key)?.document;
+  if (!before || !takesAway(before, document)) return [];
+  const broken: Obstacle[] = [];
+  for (const dependentKey of draft.dependents(key)) {
+    const dependent = changes.has(dependentKey) ? undefined : draft.get(dependentKey)?.document;
+    if (!dependent) continue;
+    for (const { path, message, target } of referenceProblems(dependent, lookup)) {
+      if (target !== key) continue;
+      const text = stillNeeded(documentTitle(dependent), path, message, document === null);
+      broken.push({ key, problem: { document: keyTitle(key), path: "", message: text }, wants: [dependentKey] });
+    }
+  }
+  return broken;
+}
+
+/** Whether a document that names this one could lose what it needs; most changes only add, and need no look at them. */
+function takesAway(before: SignalboxDocument, after: SignalboxDocument | null): boolean {
+  if (after === null) return true;
+  if (before.kind === "Shard") return after.kind !== "Shard" || after.spec.protocol !== before.spec.protocol;
+  if (before.kind !== "Model" || after.kind !== "Model") return false;
+  const kept = new Set(after.spec.versions.map(({ version }) => version));
+  return before.spec.versions.some(({ version }) => !kept.has(version));
+}
