@@ -42,6 +42,7 @@ const maxValueBytes = 4 * 1024 * 1024;
 
 const oldestServer = [2, 12] as const;
 const streamNotFound = 10059;
+const streamNameInUse = 10058;
 
 /** Opens the bucket; creates it when it is missing, and makes it able to take atomic batches when it is not. */
 export async function openBucket(link: NatsLink, settings: BucketSettings = {}): Promise<Bucket> {
@@ -88,7 +89,11 @@ async function ensureStream(
   try {
     const info = await streams.info(stream).catch(async (error: unknown) => {
       if (!(error instanceof JetStreamApiError) || error.code !== streamNotFound) throw error;
-      return await streams.add(config);
+      // Another process may have been quicker, with other settings.
+      return await streams.add(config).catch(async (cause: unknown) => {
+        if (!(cause instanceof JetStreamApiError) || cause.code !== streamNameInUse) throw cause;
+        return await streams.info(stream);
+      });
     });
     if (info.config.allow_atomic && info.config.max_msgs_per_subject >= historyPerKey) return info;
     return await streams.update(stream, { ...info.config, allow_atomic: true, max_msgs_per_subject: historyPerKey });

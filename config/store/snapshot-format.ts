@@ -1,0 +1,145 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import {
+  documentId,
+  documentKey,
+  kinds,
+  qualifiedName,
+  type SignalboxDocument,
+  schemas,
+} from "../documents/document.ts";
+import { documentBytes } from "../format.ts";
+import type { Live, LiveDocuments, PendingBatch, Rejection } from "../live-documents.ts";
+import { emptyLiveDocuments, settleAll } from "../settle.ts";
+
+/** What a consumer writes down to start from when NATS is away. */
+export type SnapshotState = {
+  readonly live: LiveDocuments;
+  /** Which stream the revisions belong to: its creation time. */
+  readonly streamCreatedAt: string;
+};
+
+const magic = "signalbox-snapshot 1 sha256:";
+
+/** Bytes that cannot be used: torn, changed on disk, or written by another version. */
+export class UnusableSnapshot extends Error {}
+
+/**
+ * The bytes of a snapshot: a line with the version and the SHA-256 of all that follows, then one JSON object a line,
+ * so that a person can read it: first what it is of, then each live document, rejection and pending batch.
+ */
+export function encodeSnapshot({ live, streamCreatedAt }: SnapshotState): Buffer {
+  const lines = [JSON.stringify({ revision: live.revision, streamCreatedAt })];
+  for (const map of [live.shards, live.models, live.objectives]) {
+    for (const document of map.values()) lines.push(documentLine(document));
+  }
+  for (const rejection of live.rejections.values()) lines.push(JSON.stringify({ rejection }));
+  for (const pending of live.pending) lines.push(JSON.stringify({ pending }));
+  const body = Buffer.from(`${lines.join("\n")}\n`);
+  return Buffer.concat([Buffer.from(`${magic}${digest(body)}\n`), body]);
+}
+
+/**
+ * The state that {@link encodeSnapshot} wrote. Documents go through their schemas again: this version may be newer
+ * than the one that wrote them. When some are no longer valid, the others come back with revision 0, so that everything
+ * is read from the store again. Throws UnusableSnapshot when the bytes are not what was written.
+ */
+export function decodeSnapshot(bytes: Buffer): SnapshotState {
+  const [about, ...lines] = verifiedLines(bytes);
+  const { revision, streamCreatedAt } = aboutSchema.parse(JSON.parse(about ?? ""));
+  const parsed = lines.map((line) => lineSchema.safeParse(JSON.parse(line)).data);
+  const documents = parsed.flatMap((line) => (line && "document" in line ? line : []));
+  if (parsed.includes(undefined)) return { live: consistentPart(documents), streamCreatedAt };
+  return {
+    live: {
+      revision,
+      ...mapsOf(documents),
+      rejections: new Map(
+        parsed.flatMap((line) => (line && "rejection" in line ? [[line.rejection.key, line.rejection]] : [])),
+      ),
+      pending: parsed.flatMap((line) => (line && "pending" in line ? line.pending : [])),
+    },
+    streamCreatedAt,
+  };
+}
+
+function verifiedLines(bytes: Buffer): string[] {
+  const endOfFirstLine = bytes.indexOf("\n");
+  const firstLine = bytes.subarray(0, Math.max(0, endOfFirstLine)).toString();
+  if (!firstLine.startsWith(magic)) throw new UnusableSnapshot("it does not begin like a snapshot of this version");
+  const body = bytes.subarray(endOfFirstLine + 1);
+  if (digest(body) !== firstLine.slice(magic.length))
+    throw new UnusableSnapshot("its checksum is wrong: torn or changed");
+  return body.toString().trimEnd().split("\n");
+}
+
+function digest(body: Buffer): string {
+  return createHash("sha256").update(body).digest("hex");
+}
+
+const lineOf = new WeakMap<Live<SignalboxDocument>, string>();
+
+/** Live entries never change, so that only what is new since the last snapshot is encoded. */
+function documentLine(live: Live<SignalboxDocument>): string {
+  let line = lineOf.get(live);
+  if (line === undefined) {
+    line = JSON.stringify({ revision: live.revision, document: live.document });
+    lineOf.set(live, line);
+  }
+  return line;
+}
+
+const aboutSchema = z.object({ revision: z.int().min(0), streamCreatedAt: z.string() });
+const anyDocument = z.discriminatedUnion("kind", [
+  schemas.Shard,
+  schemas.Model,
+  schemas.Objective,
+]) satisfies z.ZodType<SignalboxDocument>;
+const problems = z.array(z.object({ document: z.string(), path: z.string(), message: z.string() }));
+const rejection = z.object({
+  key: z.string(),
+  revision: z.int(),
+  problems,
+  at: z.string(),
+}) satisfies z.ZodType<Rejection>;
+const pending = z.object({
+  entries: z.array(
+    z.object({
+      key: z.string(),
+      revision: z.int(),
+      bytes: z.int(),
+      document: anyDocument.nullable(),
+      problems,
+    }),
+  ),
+  waitsFor: z.array(z.string()),
+}) satisfies z.ZodType<PendingBatch>;
+const lineSchema = z.union([
+  z.object({ revision: z.int(), document: anyDocument }),
+  z.object({ rejection }),
+  z.object({ pending }),
+]);
+
+type DocumentLine = { readonly revision: number; readonly document: SignalboxDocument };
+
+function mapsOf(lines: readonly DocumentLine[]): Pick<LiveDocuments, "shards" | "models" | "objectives"> {
+  const maps = { Shard: new Map(), Model: new Map(), Objective: new Map() };
+  for (const { revision, document } of lines) maps[document.kind].set(qualifiedName(document), { document, revision });
+  return { shards: maps.Shard, models: maps.Model, objectives: maps.Objective };
+}
+
+/** What is left when documents had to be dropped: without those that named them. */
+function consistentPart(lines: readonly DocumentLine[]): LiveDocuments {
+  const ordered = [...lines].sort((a, b) => kinds.indexOf(a.document.kind) - kinds.indexOf(b.document.kind));
+  const batches = ordered.map(({ document }, index) => [
+    { key: documentKey(documentId(document)), revision: index + 1, value: documentBytes(document), at: "" },
+  ]);
+  const settled = settleAll(emptyLiveDocuments, batches, new Date(0));
+  const kept = ordered.filter(({ document }) => isLive(settled, document));
+  return { ...emptyLiveDocuments, ...mapsOf(kept) };
+}
+
+function isLive(live: LiveDocuments, document: SignalboxDocument): boolean {
+  const maps = { Shard: live.shards, Model: live.models, Objective: live.objectives };
+  return maps[document.kind].has(qualifiedName(document));
+}
