@@ -6,8 +6,13 @@ import type { LiveDocuments } from "./live-documents.ts";
 import type { Problem } from "./problem.ts";
 import { type Lookup, referenceProblems } from "./references.ts";
 
-/** A valid document and the file that it came from, absent when it came from none. */
-export type CheckedDocument = { readonly document: SignalboxDocument; readonly file?: string };
+/** A valid document and where it came from, as far as it came from somewhere. */
+export type CheckedDocument = {
+  readonly document: SignalboxDocument;
+  readonly file?: string;
+  /** The line of a field, by its path; the nearest line above when the field is not written out. */
+  readonly lineOf?: (path: string) => number | undefined;
+};
 
 export type CheckOptions = {
   /** What the documents are added to: they may name its documents, replace them, and must not break them. */
@@ -130,6 +135,13 @@ function liveOf(live: LiveDocuments, kind: "Model" | "Shard"): SignalboxDocument
   return [...(kind === "Model" ? live.models : live.shards).values()].map(({ document }) => document);
 }
 
-function problemOf({ document, file }: CheckedDocument, path: string, message: string): Problem {
-  return { ...(file === undefined ? {} : { file }), document: documentTitle(document), path, message };
+function problemOf({ document, file, lineOf }: CheckedDocument, path: string, message: string): Problem {
+  const line = lineOf?.(path);
+  return {
+    ...(file === undefined ? {} : { file }),
+    ...(line === undefined ? {} : { line }),
+    document: documentTitle(document),
+    path,
+    message,
+  };
 }

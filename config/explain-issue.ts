@@ -51,6 +51,7 @@ export function mustBe(what: string, input: unknown): string {
 }
 
 function wrongType(expected: string, input: unknown): string {
+  if (typeof input === "number" && !Number.isFinite(input)) return `must be a finite number, found ${input}`;
   const sentence = mustBe(typeNames[expected] ?? `a ${expected}`, input);
   const quotable = expected === "string" && (typeof input === "number" || typeof input === "boolean");
   return quotable ? `${sentence}; put it in quotes: "${input}"` : sentence;

@@ -13,3 +13,12 @@ export function formatPath(path: FieldPath): string {
   }
   return text;
 }
+
+/** Reads what {@link formatPath} wrote. */
+export function parsePath(text: string): FieldPath {
+  const steps = text.matchAll(/\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|([A-Za-z_][A-Za-z0-9_-]*)/g);
+  return [...steps].map(([, index, quoted, plain]) => {
+    if (index !== undefined) return Number(index);
+    return quoted === undefined ? (plain ?? "") : String(JSON.parse(quoted));
+  });
+}

@@ -4,7 +4,7 @@ export type Problem = {
   readonly file?: string;
   /** The line of the file, from 1, where it can be told. */
   readonly line?: number;
-  /** Such as `Objective default/homepage-ranking`, or `document 3` when it has no readable name. */
+  /** Such as `Objective default/homepage-ranking`, or `document 3` when it has no readable name; empty for a file. */
   readonly document: string;
   /** Field path such as `spec.rules[2].split.variants[0].weight`; empty for the document as a whole. */
   readonly path: string;
@@ -14,6 +14,6 @@ export type Problem = {
 
 /** One line: `shards.yaml:12: Shard default/gpu-a: spec.protocol: must be …`. */
 export function formatProblem({ file, line, document, path, message }: Problem): string {
-  const place = file === undefined ? "" : `${file}${line === undefined ? "" : `:${line}`}: `;
-  return `${place}${document}: ${path === "" ? "" : `${path}: `}${message}`;
+  const place = file === undefined || line === undefined ? file : `${file}:${line}`;
+  return [place, document, path, message].filter(Boolean).join(": ");
 }
