@@ -4,6 +4,7 @@ import { documentBytes } from "../format.ts";
 import { limits } from "../limits.ts";
 import { backoffMs, sleep } from "./backoff.ts";
 import type { Bucket } from "./bucket.ts";
+import { whenConnected } from "./connection.ts";
 import { type BucketMessage, entryFrom, membershipOf } from "./entry.ts";
 import { type BatchItem, batchLimit, publishBatch } from "./publish-batch.ts";
 import { newestMessage } from "./read.ts";
@@ -33,6 +34,7 @@ export type ChangeResult = {
 export type ApplyResult = { readonly revision: number; readonly results: readonly ChangeResult[] };
 
 const attempts = 6;
+const reconnectTimeoutMs = 5000;
 
 type Planned = {
   readonly id: DocumentId;
@@ -53,21 +55,44 @@ export async function applyChanges(
   options: ApplyOptions = {},
 ): Promise<ApplyResult> {
   const planned = plan(changes);
-  const batchIds = new Set<string>();
-  for (let attempt = 0; ; attempt++) {
+  const sent: Sent = { batchIds: new Set(), isUncertain: false };
+  for (let attempt = 1; ; attempt++) {
     options.signal?.throwIfAborted();
-    const found = await readCurrent(bucket, planned);
-    const ours = resultOfEarlierAttempt(planned, found, batchIds);
-    if (ours) return ours;
-    requireExpected(planned, found);
-    const steps = planned.map((change) => step(change, found.get(change.key) ?? null, options.force ?? false));
-    const items = steps.flatMap(({ item }) => item ?? []);
-    if (items.length === 0) return summary(steps.map(({ result }) => result));
-    const outcome = await publishBatch(bucket, items, (id) => batchIds.add(id));
-    if (outcome.type === "stored") return summary(withRevisions(steps, outcome.firstRevision));
-    if (attempt + 1 >= attempts) throw gaveUp(outcome.type, planned, found);
+    const result = await applyOnce(bucket, planned, sent, options);
+    if (result) return result;
+    if (attempt === attempts) throw gaveUp(sent, planned);
     await sleep(backoffMs(attempt), options.signal);
+    await whenConnected(
+      bucket.link,
+      AbortSignal.any([AbortSignal.timeout(reconnectTimeoutMs), ...(options.signal ? [options.signal] : [])]),
+    );
   }
+}
+
+type Sent = { readonly batchIds: Set<string>; isUncertain: boolean };
+
+/** Null when it has to be tried again: others changed a document meanwhile, or no answer came. */
+async function applyOnce(
+  bucket: Bucket,
+  planned: readonly Planned[],
+  sent: Sent,
+  options: ApplyOptions,
+): Promise<ApplyResult | null> {
+  const found = await readCurrent(bucket, planned).catch((error: unknown) => {
+    if (sent.isUncertain && error instanceof StoreError && error.code === "unreachable") return null;
+    throw error;
+  });
+  if (!found) return null;
+  const ours = resultOfEarlierAttempt(planned, found, sent.batchIds);
+  if (ours) return ours;
+  requireExpected(planned, found);
+  const steps = planned.map((change) => step(change, found.get(change.key) ?? null, options.force ?? false));
+  const items = steps.flatMap(({ item }) => item ?? []);
+  if (items.length === 0) return summary(steps.map(({ result }) => result));
+  const outcome = await publishBatch(bucket, items, (id) => sent.batchIds.add(id));
+  if (outcome.type === "stored") return summary(withRevisions(steps, outcome.firstRevision));
+  sent.isUncertain = outcome.type === "unknown";
+  return null;
 }
 
 type Step = { readonly item: BatchItem | null; readonly result: ChangeResult };
@@ -165,23 +190,15 @@ function resultOfEarlierAttempt(
   );
 }
 
-function gaveUp(outcome: "conflict" | "unknown", planned: readonly Planned[], current: Current): StoreError {
-  if (outcome === "unknown") {
-    return new StoreError(
-      "outcome-unknown",
-      "the connection to NATS was lost while the documents were being stored; run the command again: what is stored already is not stored twice",
-    );
-  }
-  const conflicts = planned.map(({ key }) => ({
-    key,
-    expectedRevision: current.get(key)?.seq ?? 0,
-    actualRevision: current.get(key)?.seq ?? 0,
-  }));
-  return new StoreError(
-    "conflict",
-    `nothing was stored: others kept changing the same documents during ${attempts} attempts`,
-    {
-      conflicts,
-    },
-  );
+function gaveUp(sent: Sent, planned: readonly Planned[]): StoreError {
+  const keys = planned.map(({ key }) => key).join(", ");
+  return sent.isUncertain
+    ? new StoreError(
+        "outcome-unknown",
+        `the connection to NATS was lost while ${keys} were being stored: run the command again, what is stored already is not stored twice`,
+      )
+    : new StoreError(
+        "conflict",
+        `nothing was stored: others kept changing ${keys} during ${attempts} attempts; try again`,
+      );
 }

@@ -7,7 +7,7 @@ import { messageOf, StoreError } from "./store-error.ts";
 export type BucketSettings = {
   /** `signalbox` by default. */
   readonly bucket?: string;
-  /** Copies of the data when the bucket is created: 1 by default, 3 on a cluster of three servers or more. */
+  /** Copies of the data when the bucket is created: 1 by default; 3 on a cluster of three servers keeps it through the loss of one. */
   readonly replicas?: number;
 };
 
@@ -44,25 +44,55 @@ const oldestServer = [2, 12] as const;
 const streamNotFound = 10059;
 const streamNameInUse = 10058;
 
-/** Opens the bucket; creates it when it is missing, and makes it able to take atomic batches when it is not. */
+/** Opens the bucket of the documents; creates it when it is missing, makes it able to take atomic batches when it is not. */
 export async function openBucket(link: NatsLink, settings: BucketSettings = {}): Promise<Bucket> {
-  requireServer(link);
   const name = settings.bucket ?? "signalbox";
-  const stream = `KV_${name}`;
+  const isAsNeeded = ({ config }: StreamInfo) => config.allow_atomic && config.max_msgs_per_subject >= historyPerKey;
+  return await openKvBucket(link, documentsStream(name, settings), async (info) =>
+    isAsNeeded(info)
+      ? info
+      : await link.manager.streams.update(info.config.name, {
+          ...info.config,
+          allow_atomic: true,
+          max_msgs_per_subject: historyPerKey,
+        }),
+  );
+}
+
+/**
+ * Opens any KV bucket: a stream named `KV_<bucket>` over the subjects `$KV.<bucket>.>`, as every NATS client lays it
+ * out (NATS ADR-8). It is created from `config` when it is missing; `repair` may change one that is there.
+ */
+export async function openKvBucket(
+  link: NatsLink,
+  config: KvStream,
+  repair: (info: StreamInfo) => Promise<StreamInfo> = async (info) => info,
+): Promise<Bucket> {
+  requireServer(link);
+  const name = config.name.slice("KV_".length);
   const prefix = `$KV.${name}.`;
-  const describe = async () => identityOf(await ensureStream(link, stream, streamConfig(name, settings)));
+  const describe = async () => {
+    try {
+      return identityOf(await repair(await findOrCreate(link, config)));
+    } catch (cause) {
+      throw storeErrorFrom(cause, `the bucket ${name}`);
+    }
+  };
   await describe();
   return {
     link,
     name,
-    stream,
+    stream: config.name,
     subjectOf: (key) => prefix + key,
     keyOf: (subject) => subject.slice(prefix.length),
     describe,
   };
 }
 
-function streamConfig(name: string, settings: BucketSettings): Partial<StreamConfig> & { name: string } {
+/** The stream of a KV bucket; its name begins with `KV_`. */
+export type KvStream = Partial<StreamConfig> & { readonly name: string };
+
+function documentsStream(name: string, settings: BucketSettings): KvStream {
   return {
     name: `KV_${name}`,
     description: "Signalbox documents",
@@ -80,26 +110,23 @@ function streamConfig(name: string, settings: BucketSettings): Partial<StreamCon
   };
 }
 
-async function ensureStream(
-  link: NatsLink,
-  stream: string,
-  config: Partial<StreamConfig> & { name: string },
-): Promise<StreamInfo> {
-  const { streams } = link.manager;
+async function findOrCreate({ manager: { streams } }: NatsLink, config: KvStream): Promise<StreamInfo> {
   try {
-    const info = await streams.info(stream).catch(async (error: unknown) => {
-      if (!(error instanceof JetStreamApiError) || error.code !== streamNotFound) throw error;
-      // Another process may have been quicker, with other settings.
-      return await streams.add(config).catch(async (cause: unknown) => {
-        if (!(cause instanceof JetStreamApiError) || cause.code !== streamNameInUse) throw cause;
-        return await streams.info(stream);
-      });
-    });
-    if (info.config.allow_atomic && info.config.max_msgs_per_subject >= historyPerKey) return info;
-    return await streams.update(stream, { ...info.config, allow_atomic: true, max_msgs_per_subject: historyPerKey });
-  } catch (cause) {
-    throw storeErrorFrom(cause, `the bucket ${config.name.slice("KV_".length)}`);
+    return await streams.info(config.name);
+  } catch (error) {
+    if (!isCode(error, streamNotFound)) throw error;
   }
+  try {
+    return await streams.add(config);
+  } catch (error) {
+    // Another process was quicker, with other settings.
+    if (!isCode(error, streamNameInUse)) throw error;
+    return await streams.info(config.name);
+  }
+}
+
+function isCode(error: unknown, code: number): boolean {
+  return error instanceof JetStreamApiError && error.code === code;
 }
 
 function identityOf(info: StreamInfo): StreamIdentity {

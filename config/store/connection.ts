@@ -31,6 +31,21 @@ export type NatsLink = {
   close(): Promise<void>;
 };
 
+/** Resolves when the connection is up, ended for good, or not wanted any more. */
+export async function whenConnected(link: NatsLink, signal?: AbortSignal): Promise<void> {
+  if (link.connected() || signal?.aborted) return;
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      stopListening();
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const stopListening = link.onChange(done);
+    signal?.addEventListener("abort", done);
+    void link.ended.then(done);
+  });
+}
+
 /** Connects; throws a StoreError "unreachable" or "denied" when that does not work at the first attempt. */
 export async function connectToNats(settings: NatsSettings): Promise<NatsLink> {
   const servers = serverList(settings.servers);

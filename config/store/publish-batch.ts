@@ -83,16 +83,22 @@ async function request(
   data: Uint8Array,
   messageHeaders: MsgHdrs,
 ): Promise<Answer | null> {
+  const { connection, onChange } = bucket.link;
+  const lost = Promise.withResolvers<null>();
+  const stopListening = onChange(() => lost.resolve(null));
   try {
-    const reply = await bucket.link.connection.request(subject, data, {
-      headers: messageHeaders,
-      timeout: answerTimeoutMs,
-    });
+    const answer = connection.request(subject, data, { headers: messageHeaders, timeout: answerTimeoutMs });
+    // When the connection is lost first, nobody waits for this any more.
+    answer.catch(() => undefined);
+    const reply = await Promise.race([answer, lost.promise]);
+    if (reply === null) return null;
     return reply.data.length === 0 ? {} : reply.json<Answer>();
   } catch (error) {
     const failure = storeErrorFrom(error, `storing ${bucket.keyOf(subject)}`);
     if (failure.code === "unreachable") return null;
     throw failure;
+  } finally {
+    stopListening();
   }
 }
 

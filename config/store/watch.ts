@@ -3,6 +3,7 @@ import { backoffMs, sleep } from "./backoff.ts";
 import { createBatchGrouper } from "./batches.ts";
 import type { Bucket, StreamIdentity } from "./bucket.ts";
 import { storeErrorFrom } from "./bucket.ts";
+import { whenConnected } from "./connection.ts";
 import { deliveries } from "./deliveries.ts";
 import { StoreError } from "./store-error.ts";
 
@@ -55,23 +56,8 @@ export async function watchBucket(bucket: Bucket, options: WatchOptions, onBatch
       options.onInterrupted?.(storeErrorFrom(error, `watching ${bucket.name}`));
     }
     await sleep(backoffMs(failures++), signal);
-    await whenConnected(bucket, signal);
+    await whenConnected(bucket.link, signal);
   }
-}
-
-/** Resolves when the connection is up, ended for good, or not wanted any more. */
-async function whenConnected({ link }: Bucket, signal: AbortSignal): Promise<void> {
-  if (link.connected() || signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      stopListening();
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const stopListening = link.onChange(done);
-    signal.addEventListener("abort", done);
-    void link.ended.then(done);
-  });
 }
 
 type Position = { delivered: number; streamCreatedAt: string | undefined };
