@@ -17,7 +17,7 @@ const layer = z.object({
 export const digitsWeights = z.object({
   model: z.literal("digits"),
   version: z.string(),
-  kind: z.string(),
+  method: z.string(),
   heldOut: z.object({ rows: z.int(), correct: z.int(), accuracy: z.number() }),
   layers: z.array(layer).min(1),
 });

@@ -40,9 +40,8 @@ export type ModelGrpcServer = {
 /**
  * The gRPC half of the Open Inference Protocol, with the standard health service and reflection.
  *
- * The metadata `x-signalbox-model: digits@8`, which Signalbox's Envoy sets, decides over the model and version in the
- * message. Only it tells the truth about a shadow request: a shadow gets a copy of the message that was meant for
- * another version.
+ * The version in the metadata `x-signalbox-model: digits@8`, which Signalbox's Envoy sets, decides over the one in the
+ * message: clients need not name one, and a shadow gets a copy of the message that was meant for another version.
  */
 export function createGrpcServer(context: ModelServerContext): ModelGrpcServer {
   const server = new Server({ "grpc.max_receive_message_length": 16 * 1024 * 1024 });
@@ -73,8 +72,7 @@ type Named = { readonly name: string; readonly version: string };
 function createMethods({ models, log, isReady }: ModelServerContext) {
   const find = (metadata: Metadata, name: string, version: string): DigitsWeights => {
     const [ruling] = metadata.get("x-signalbox-model");
-    const [, rulingName, rulingVersion] = /^(.+)@([^@]+)$/.exec(String(ruling ?? "")) ?? [];
-    return rulingName ? models.find(rulingName, rulingVersion) : models.find(name, version);
+    return models.find(name, ruling ? String(ruling).split("@").at(-1) : version);
   };
   return {
     ServerLive: method(log, () => ({ live: true })),

@@ -10,7 +10,7 @@ export function modelMetadata(models: LoadedModels, weights: DigitsWeights) {
   return {
     name: weights.model,
     versions: models.versions,
-    platform: `signalbox-example, ${weights.kind}, accuracy ${weights.heldOut.accuracy.toFixed(3)}`,
+    platform: `signalbox-example, ${weights.method}, accuracy ${weights.heldOut.accuracy.toFixed(3)}`,
     inputs: tensors.inputs,
     outputs: tensors.outputs,
   };

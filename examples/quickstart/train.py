@@ -79,9 +79,9 @@ def weights_of(version, estimator, held_out):
     """The layers, each a list of neurons, each a list of weights; and how good they are."""
     if hasattr(estimator, "coefs_"):
         matrices, biases = [matrix.T for matrix in estimator.coefs_], estimator.intercepts_
-        kind = f"neural network with {len(biases[0])} hidden neurons"
+        method = f"neural network with {len(biases[0])} hidden neurons"
     else:
-        matrices, biases, kind = [estimator.coef_], [estimator.intercept_], "logistic regression"
+        matrices, biases, method = [estimator.coef_], [estimator.intercept_], "logistic regression"
     last = len(matrices) - 1
     layers = [
         {"activation": "softmax" if index == last else "relu", "bias": rounded(bias),
@@ -91,7 +91,7 @@ def weights_of(version, estimator, held_out):
     pixels, labels = held_out
     correct = sum(1 for row, label in zip(pixels, labels) if predict(layers, row)[0] == label)
     return {
-        "model": "digits", "version": version, "kind": kind,
+        "model": "digits", "version": version, "method": method,
         "heldOut": {"rows": len(labels), "correct": correct, "accuracy": round(correct / len(labels), 6)},
         "layers": layers,
     }
