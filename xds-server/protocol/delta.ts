@@ -1,0 +1,223 @@
+import { Ledger } from "./ledger.ts";
+import type { StoredResource } from "./resource.ts";
+import { type Gate, type Progress, type Response, type Subscription, TooFarBehindError } from "./subscription.ts";
+import type { TypeView } from "./type-state.ts";
+import { isFullState } from "./type-urls.ts";
+import type { DeltaRequest } from "./wire.ts";
+
+/**
+ * Responses on the way before the answer to one more subscription waits. Pushes of changes wait for every response: at
+ * most one of them is on the way.
+ */
+const maxOutstanding = 8;
+
+type Collected = { readonly resources: Map<string, StoredResource>; readonly removed: Set<string> };
+
+/**
+ * One type on one incremental stream ("Incremental xDS" in the xDS protocol). A wildcard subscription costs one cursor into
+ * the journal, whatever the number of resources; names are kept only for what was subscribed by name.
+ */
+export class DeltaSubscription implements Subscription<DeltaRequest> {
+  readonly typeUrl: string;
+  readonly #ledger: Ledger;
+  readonly #names = new Set<string>();
+  /** Names that must be in the next answer, changed or not. */
+  readonly #owed = new Set<string>();
+  /** Removals that wait for other types: name -> sequence. */
+  readonly #held = new Map<string, number>();
+  /** Names answered with content newer than the cursor: name -> sequence of that content. */
+  readonly #ahead = new Map<string, number>();
+  #initialVersions: ReadonlyMap<string, string> | undefined;
+  #started = false;
+  #wildcard = false;
+  #owesAll = false;
+  #cursor = 0;
+
+  constructor(typeUrl: string, now: () => number) {
+    this.typeUrl = typeUrl;
+    this.#ledger = new Ledger(now);
+  }
+
+  get progress(): Progress {
+    return this.#ledger.progress(this.#cursor);
+  }
+
+  heldRemovals(): Iterable<number> {
+    return this.#held.values();
+  }
+
+  nameCount(): number {
+    return this.#names.size;
+  }
+
+  /** "A stale nonce does not make a request stale": subscription changes count whatever the nonce. */
+  request(request: DeltaRequest, view: TypeView) {
+    const verdict = this.#ledger.answer(request.responseNonce, request.error);
+    if (!this.#started) this.#start(request, view);
+    for (const name of request.subscribe) this.#subscribe(name, view);
+    for (const name of request.unsubscribe) this.#unsubscribe(name);
+    this.#settleIfIdle();
+    return verdict;
+  }
+
+  next(view: TypeView, gate: Gate, nextNonce: () => string): Response | undefined {
+    if (!this.#started) return undefined;
+    const mayPush = this.#ledger.outstanding === 0;
+    const mustAnswer = this.#owesAll || this.#owed.size > 0;
+    if (!mayPush && !(mustAnswer && this.#ledger.outstanding < maxOutstanding)) return undefined;
+
+    const collected: Collected = { resources: new Map(), removed: new Set() };
+    const isFirstOfWildcard = this.#owesAll;
+    if (this.#owesAll) this.#collectAll(view, collected);
+    this.#collectOwed(view, collected);
+    const answered = collected.resources.size + collected.removed.size;
+    if (mayPush) this.#collectChanges(view, Math.min(gate.pushLimit, view.sequence), collected);
+    if (mayPush) this.#collectRemovals(gate, collected);
+
+    const size = collected.resources.size + collected.removed.size;
+    if (size === 0 && !isFirstOfWildcard) {
+      this.#settleIfIdle();
+      return undefined;
+    }
+    const nonce = nextNonce();
+    const removed = [...collected.removed];
+    this.#ledger.record(nonce, [...collected.resources.keys(), ...removed], size > answered);
+    return {
+      typeUrl: this.typeUrl,
+      version: view.version,
+      nonce,
+      resources: [...collected.resources.values()],
+      removed,
+    };
+  }
+
+  resend(names: Iterable<string>): void {
+    for (const name of names) {
+      if (this.#names.has(name)) this.#owed.add(name);
+    }
+  }
+
+  #start(request: DeltaRequest, view: TypeView): void {
+    this.#started = true;
+    this.#cursor = view.sequence;
+    this.#initialVersions = request.initialVersions;
+    if (request.subscribe.length === 0 && isFullState(this.typeUrl)) this.#startWildcard();
+    if (request.initialVersions.size === 0) this.#initialVersions = undefined;
+  }
+
+  #startWildcard(): void {
+    this.#wildcard = true;
+    this.#owesAll = true;
+  }
+
+  /**
+   * "The server must still provide those resources in the response": a name that is subscribed once more is sent once more.
+   * The one exception are the versions with which a client begins a stream.
+   */
+  #subscribe(requested: string, view: TypeView): void {
+    if (requested === "*") {
+      this.#startWildcard();
+      return;
+    }
+    const current = view.get(requested);
+    const name = current?.name ?? requested;
+    this.#names.add(name);
+    const heldVersion = this.#initialVersions?.get(name);
+    if (heldVersion === undefined) this.#owed.add(name);
+    else if (!current) this.#held.set(name, view.sequence);
+    else if (current.version !== heldVersion) this.#owed.add(name);
+  }
+
+  /** "Unsubscribing an explicit name while `*` holds must be answered", with the resource or its removal. */
+  #unsubscribe(name: string): void {
+    if (name === "*") this.#endWildcard();
+    else if (this.#names.delete(name)) {
+      if (this.#wildcard) this.#owed.add(name);
+      else this.#drop(name);
+    }
+  }
+
+  #endWildcard(): void {
+    this.#wildcard = false;
+    this.#owesAll = false;
+    this.#initialVersions = undefined;
+    for (const name of [...this.#owed, ...this.#held.keys(), ...this.#ledger.parked.keys()]) {
+      if (!this.#names.has(name)) this.#drop(name);
+    }
+  }
+
+  #drop(name: string): void {
+    this.#owed.delete(name);
+    this.#held.delete(name);
+    this.#ahead.delete(name);
+    this.#ledger.forget(name);
+  }
+
+  #wants(name: string): boolean {
+    return this.#wildcard || this.#names.has(name);
+  }
+
+  #collectAll(view: TypeView, { resources }: Collected): void {
+    for (const resource of view.all()) {
+      if (this.#initialVersions?.get(resource.name) !== resource.version) resources.set(resource.name, resource);
+    }
+    for (const name of this.#initialVersions?.keys() ?? []) {
+      if (!view.get(name)) this.#held.set(name, view.sequence);
+    }
+    for (const change of view.changes(this.#cursor, view.sequence)) {
+      if (!view.get(change.name)) this.#held.set(change.name, change.sequence);
+    }
+    for (const name of resources.keys()) this.#held.delete(name);
+    this.#cursor = view.sequence;
+    this.#ahead.clear();
+    this.#initialVersions = undefined;
+    this.#owesAll = false;
+  }
+
+  #collectOwed(view: TypeView, { resources, removed }: Collected): void {
+    for (const name of this.#owed) {
+      const resource = view.get(name);
+      if (resource) resources.set(name, resource);
+      else removed.add(name);
+      this.#held.delete(name);
+      const changedAt = view.changedAt(name);
+      if (changedAt > this.#cursor) this.#ahead.set(name, changedAt);
+    }
+    this.#owed.clear();
+  }
+
+  #collectChanges(view: TypeView, limit: number, { resources }: Collected): void {
+    if (limit <= this.#cursor) return;
+    if (this.#cursor < view.horizon) this.#recheckNames(view);
+    for (const { name, sequence } of view.changes(this.#cursor, limit)) {
+      if (!this.#wants(name) || (this.#ahead.get(name) ?? 0) >= sequence) continue;
+      const resource = view.get(name);
+      if (resource) {
+        resources.set(name, resource);
+        this.#held.delete(name);
+      } else {
+        this.#held.set(name, sequence);
+      }
+    }
+    this.#cursor = limit;
+    for (const [name, sequence] of this.#ahead) if (sequence <= limit) this.#ahead.delete(name);
+  }
+
+  /** Removals of long ago are forgotten: whoever subscribed by name is told again, a wildcard has to reconnect. */
+  #recheckNames(view: TypeView): void {
+    if (this.#wildcard) throw new TooFarBehindError(this.typeUrl);
+    for (const name of this.#names) if (!view.get(name)) this.#held.set(name, view.horizon);
+  }
+
+  #collectRemovals(gate: Gate, { removed }: Collected): void {
+    for (const [name, sequence] of this.#held) {
+      if (!gate.canRemove(sequence)) continue;
+      removed.add(name);
+      this.#held.delete(name);
+    }
+  }
+
+  #settleIfIdle(): void {
+    if (!this.#owesAll && this.#owed.size === 0) this.#ledger.settle(this.#cursor);
+  }
+}

@@ -1,0 +1,119 @@
+import { type ChannelOptions, type Server, status } from "@grpc/grpc-js";
+import type { AuthContext } from "@grpc/grpc-js/build/src/auth-context.js";
+import { type Call, type CallEvents, handleCall, type OpenStream, Refusal } from "./call.ts";
+import { createFlushQueue, type FlushQueueOptions } from "./flush-queue.ts";
+import type { XdsHooks, XdsLogger } from "./hooks.ts";
+import { type NodeStatus, nodeStatuses } from "./node-status.ts";
+import type { OrderingOptions } from "./ordering.ts";
+import { definitionOf, discoveryServices } from "./service.ts";
+import type { SnapshotStore } from "./snapshot.ts";
+import { type ServedStream, type StreamLimits, XdsStream } from "./stream.ts";
+import { createVariants } from "./variants.ts";
+import type { DeltaRequest, Node, SotwRequest } from "./wire.ts";
+
+/** Where a stream comes from. */
+export type Peer = { readonly address: string; readonly auth: AuthContext };
+
+export type XdsServerDeps = {
+  readonly store: SnapshotStore;
+  /** The group whose snapshot a node gets; undefined refuses the node with PERMISSION_DENIED. */
+  readonly groupOf: (node: Node, peer: Peer) => string | undefined;
+  readonly logger: XdsLogger;
+  readonly hooks?: XdsHooks;
+  readonly limits?: Partial<StreamLimits>;
+  readonly timing?: Partial<Omit<OrderingOptions, "now"> & FlushQueueOptions>;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+};
+
+export type XdsServer = {
+  /** Adds all discovery services to a gRPC server, which the caller owns; see `xdsChannelOptions`. */
+  addTo(server: Server): void;
+  /** The nodes connected now. */
+  nodes(): NodeStatus[];
+  streamCount(): number;
+  /** Ends every stream with UNAVAILABLE and refuses new ones, so that clients reconnect elsewhere. */
+  close(): void;
+};
+
+const defaultLimits: StreamLimits = { typesPerStream: 64, namesPerStream: 1_000_000, unsentBytes: 1024 * 1024 };
+const defaultTiming = { removalGraceMs: 500, clusterAckTimeoutMs: 15_000, coalesceMs: 10, sliceMs: 10 };
+
+/**
+ * The gRPC server options that xDS wants: requests up to 64 MiB (a reconnecting client lists every version it holds) and
+ * keep-alive pings that notice a dead TCP connection within 40 s.
+ */
+export const xdsChannelOptions: ChannelOptions = {
+  "grpc.max_receive_message_length": 64 * 1024 * 1024,
+  "grpc.keepalive_time_ms": 30_000,
+  "grpc.keepalive_timeout_ms": 10_000,
+  "grpc.max_concurrent_streams": 1000,
+};
+
+/** Serves the snapshots of a store over all variants: delta and state of the world, aggregated and per type. */
+export function createXdsServer(deps: XdsServerDeps): XdsServer {
+  const { store, logger, hooks = {}, now = Date.now } = deps;
+  const limits = { ...defaultLimits, ...deps.limits };
+  const timing = { ...defaultTiming, ...deps.timing };
+  const queue = createFlushQueue(timing);
+  const streams = new Set<ServedStream>();
+  let isClosed = false;
+  let lastId = 0;
+
+  const unsubscribe = store.subscribe((group) => {
+    for (const stream of streams) if (stream.info.group === group) queue.coalesced(stream);
+  });
+
+  const openStream: OpenStream = (call, service, variant, node, end) => {
+    if (isClosed) throw new Refusal(status.UNAVAILABLE, shuttingDown);
+    const peer = call.getPeer();
+    const group = deps.groupOf(node, { address: peer, auth: call.getAuthContext() });
+    if (group === undefined) throw new Refusal(status.PERMISSION_DENIED, `node "${node.id}" belongs to no group`);
+    if (!store.view(group)) throw new Refusal(status.UNAVAILABLE, `no configuration for group "${group}" yet`);
+    const { onlyType } = service;
+    const info = { id: ++lastId, variant: variant.name, onlyType, peer, group, node, openedAt: now() };
+    const view = () => store.view(group);
+    const write = (bytes: Buffer, done: () => void) => void call.write(bytes, done);
+    const ordering = { ...timing, now };
+    const stream = new XdsStream({ variant, info, queue, limits, hooks, logger, ordering, view, write, end });
+    streams.add(stream);
+    hooks.onStreamOpen?.(info);
+    logger.info({ nodeId: node.id, group, peer, variant: variant.name, onlyType }, "xDS stream opened");
+    return stream;
+  };
+
+  const events: CallEvents = {
+    openStream,
+    onClose: (stream, reason) => {
+      if (!streams.delete(stream)) return;
+      stream.close();
+      hooks.onStreamClose?.(stream.info, reason);
+      logger.info({ nodeId: stream.info.node.id, peer: stream.info.peer, reason }, "xDS stream closed");
+    },
+    onReject: (rejection) => {
+      hooks.onReject?.(rejection);
+      logger.warn({ peer: rejection.peer, reason: rejection.details }, "xDS stream refused");
+    },
+  };
+  const variants = createVariants(now);
+
+  return {
+    addTo: (server) => {
+      for (const service of discoveryServices) {
+        server.addService(definitionOf(service), {
+          [service.sotwMethod]: (call: Call<SotwRequest>) => handleCall(call, service, variants.sotw, events),
+          [service.deltaMethod]: (call: Call<DeltaRequest>) => handleCall(call, service, variants.delta, events),
+        });
+      }
+    },
+    nodes: () => nodeStatuses(streams),
+    streamCount: () => streams.size,
+    close: () => {
+      isClosed = true;
+      unsubscribe();
+      for (const stream of streams) stream.end(status.UNAVAILABLE, shuttingDown);
+    },
+  };
+}
+
+const shuttingDown = "shutting down; reconnect elsewhere";

@@ -1,0 +1,185 @@
+import { Ledger } from "./ledger.ts";
+import type { StoredResource } from "./resource.ts";
+import type { Gate, Progress, Response, Subscription, Verdict } from "./subscription.ts";
+import type { TypeView } from "./type-state.ts";
+import { isFullState } from "./type-urls.ts";
+import type { SotwRequest } from "./wire.ts";
+
+/** Stands in for a resource that does not exist, where a client would wait for it in vain; undefined stays silent. */
+export type AnswerMissing = (typeUrl: string, name: string) => StoredResource | undefined;
+
+/**
+ * One type on one state-of-the-world stream. Of Listener, Cluster and their like every response is the whole state, and
+ * absence deletes; of the other types a response holds what changed or was asked for.
+ */
+export class SotwSubscription implements Subscription<SotwRequest> {
+  readonly typeUrl: string;
+  readonly #isFullState: boolean;
+  readonly #answerMissing: AnswerMissing;
+  readonly #ledger: Ledger;
+  readonly #owed = new Set<string>();
+  readonly #held = new Map<string, number>();
+  readonly #ahead = new Map<string, number>();
+  #names = new Set<string>();
+  #lastNonce: string | undefined;
+  #started = false;
+  #wasNamed = false;
+  #wildcard = false;
+  #owesAll = false;
+  #cursor = 0;
+
+  constructor(typeUrl: string, now: () => number, answerMissing: AnswerMissing) {
+    this.typeUrl = typeUrl;
+    this.#isFullState = isFullState(typeUrl);
+    this.#answerMissing = answerMissing;
+    this.#ledger = new Ledger(now);
+  }
+
+  get progress(): Progress {
+    return this.#ledger.progress(this.#cursor);
+  }
+
+  heldRemovals(): Iterable<number> {
+    return this.#held.values();
+  }
+
+  nameCount(): number {
+    return this.#names.size;
+  }
+
+  /** "The server should not send a response for any request with a stale nonce": such a request is ignored whole. */
+  request(request: SotwRequest, view: TypeView): Verdict {
+    if (this.#lastNonce !== undefined && request.responseNonce !== this.#lastNonce) return { kind: "stale" };
+    const verdict = this.#ledger.answer(request.responseNonce, request.error);
+    if (verdict.kind === "ack" && this.#isFullState) this.#ledger.forgetAll();
+    if (!this.#started) this.#cursor = view.sequence;
+    this.#started = true;
+    this.#subscribe(request.resourceNames, view);
+    this.#settleIfIdle();
+    return this.#lastNonce === undefined ? { kind: "none" } : verdict;
+  }
+
+  next(view: TypeView, gate: Gate, nextNonce: () => string): Response | undefined {
+    if (!this.#started || this.#ledger.outstanding > 0) return undefined;
+    const limit = Math.min(gate.pushLimit, view.sequence);
+    const isAnswer = this.#owesAll || this.#owed.size > 0;
+    const resources = this.#isFullState ? this.#fullState(view, limit, gate) : this.#changed(view, limit, gate);
+    if (!resources) {
+      this.#settleIfIdle();
+      return undefined;
+    }
+    this.#lastNonce = nextNonce();
+    const names = resources.map((resource) => resource.name);
+    this.#ledger.record(this.#lastNonce, names, !isAnswer);
+    return { typeUrl: this.typeUrl, version: this.#version(view), nonce: this.#lastNonce, resources, removed: [] };
+  }
+
+  resend(names: Iterable<string>): void {
+    for (const name of names) if (this.#wants(name)) this.#owed.add(name);
+  }
+
+  /**
+   * "If the first request has no names, it means wildcard; once any name, `*` included, was subscribed on the stream, an empty
+   * list means nothing." A list of empty names only is what some clients send to unsubscribe from everything.
+   */
+  #subscribe(listed: readonly string[], view: TypeView): void {
+    if (listed.length > 0) this.#wasNamed = true;
+    const names = new Set<string>();
+    for (const name of listed) if (name !== "" && name !== "*") names.add(view.get(name)?.name ?? name);
+    const wildcard = this.#wasNamed ? listed.includes("*") : this.#isFullState;
+    if (wildcard && !this.#wildcard) this.#owesAll = true;
+    for (const name of names) if (!this.#names.has(name)) this.#owed.add(name);
+    const isSmaller = (this.#wildcard && !wildcard) || [...this.#names].some((name) => !names.has(name));
+    this.#wildcard = wildcard;
+    this.#names = names;
+    if (isSmaller) this.#dropUnwanted();
+  }
+
+  #dropUnwanted(): void {
+    if (this.#wildcard) return;
+    this.#owesAll = false;
+    for (const name of [...this.#owed, ...this.#held.keys(), ...this.#ahead.keys(), ...this.#ledger.parked.keys()]) {
+      if (this.#names.has(name)) continue;
+      this.#owed.delete(name);
+      this.#held.delete(name);
+      this.#ahead.delete(name);
+      this.#ledger.forget(name);
+    }
+  }
+
+  #wants(name: string): boolean {
+    return this.#wildcard || this.#names.has(name);
+  }
+
+  /** The whole state when there is a reason to send it. A change that has to wait makes the whole response wait. */
+  #fullState(view: TypeView, limit: number, gate: Gate): StoredResource[] | undefined {
+    const mustAnswer = this.#owesAll || this.#owed.size > 0;
+    const changes = [...view.changes(this.#cursor, view.sequence)].filter((change) => this.#wants(change.name));
+    if (!mustAnswer && changes.some((change) => change.sequence > limit)) return undefined;
+    let isDue = mustAnswer || this.#cursor < view.horizon;
+    for (const { name, sequence } of changes) {
+      if (view.get(name)) {
+        isDue = true;
+        this.#held.delete(name);
+      } else {
+        this.#held.set(name, sequence);
+      }
+    }
+    if (this.#release(gate).length > 0) isDue = true;
+    this.#cursor = view.sequence;
+    this.#owesAll = false;
+    this.#owed.clear();
+    return isDue ? this.#everything(view) : undefined;
+  }
+
+  #everything(view: TypeView): StoredResource[] {
+    const present = this.#wildcard ? [...view.all()] : [...this.#names].flatMap((name) => view.get(name) ?? []);
+    return [...present, ...[...this.#held.keys()].flatMap((name) => view.lastKnown(name) ?? [])];
+  }
+
+  /** What changed and what was asked for. Only where a stand-in exists can the absence of a resource be said. */
+  #changed(view: TypeView, limit: number, gate: Gate): StoredResource[] | undefined {
+    const due = new Map<string, StoredResource>();
+    const add = (name: string) => {
+      const resource = view.get(name) ?? this.#answerMissing(this.typeUrl, name);
+      if (resource) due.set(name, resource);
+    };
+    for (const name of this.#owesAll ? [...view.all()].map((resource) => resource.name) : []) this.#owed.add(name);
+    for (const name of this.#owed) {
+      add(name);
+      this.#held.delete(name);
+      if (view.changedAt(name) > this.#cursor) this.#ahead.set(name, view.changedAt(name));
+    }
+    this.#owesAll = false;
+    this.#owed.clear();
+    for (const { name, sequence } of view.changes(this.#cursor, limit)) {
+      if (!this.#wants(name) || (this.#ahead.get(name) ?? 0) >= sequence) continue;
+      this.#held.delete(name);
+      if (view.get(name)) add(name);
+      else this.#held.set(name, sequence);
+    }
+    for (const name of this.#release(gate)) {
+      add(name);
+      this.#ledger.forget(name);
+    }
+    this.#cursor = Math.max(this.#cursor, limit);
+    for (const [name, sequence] of this.#ahead) if (sequence <= this.#cursor) this.#ahead.delete(name);
+    return due.size > 0 ? [...due.values()] : undefined;
+  }
+
+  #release(gate: Gate): string[] {
+    const released: string[] = [];
+    for (const [name, sequence] of this.#held) if (gate.canRemove(sequence)) released.push(name);
+    for (const name of released) this.#held.delete(name);
+    return released;
+  }
+
+  /** A state that still holds removed resources is not the state that the version stands for. */
+  #version(view: TypeView): string {
+    return this.#isFullState && this.#held.size > 0 ? `${view.version}+${this.#held.size}` : view.version;
+  }
+
+  #settleIfIdle(): void {
+    if (!this.#owesAll && this.#owed.size === 0) this.#ledger.settle(this.#cursor);
+  }
+}

@@ -1,0 +1,224 @@
+import { status } from "@grpc/grpc-js";
+import type { FlushQueue } from "./flush-queue.ts";
+import type { StreamInfo, XdsHooks, XdsLogger } from "./hooks.ts";
+import { createOrdering, type Ordering, type OrderingOptions } from "./ordering.ts";
+import type { GroupView } from "./snapshot.ts";
+import { type Response, type Subscription, TooFarBehindError } from "./subscription.ts";
+import { compareTypes, typeUrls } from "./type-urls.ts";
+import type { DeltaRequest, SotwRequest } from "./wire.ts";
+
+export type AnyRequest = DeltaRequest | SotwRequest;
+
+/** One of the two variants of the protocol. */
+export type Variant<Request extends AnyRequest> = {
+  readonly name: "delta" | "sotw";
+  createSubscription(typeUrl: string): Subscription<Request>;
+  encode(response: Response): Buffer;
+};
+
+export type StreamLimits = {
+  /** Types one stream may subscribe to. */
+  readonly typesPerStream: number;
+  /** Names one stream may subscribe to, all types together. */
+  readonly namesPerStream: number;
+  /** Bytes that wait for the network before no further response is made. */
+  readonly unsentBytes: number;
+};
+
+export type StreamDeps<Request extends AnyRequest> = {
+  readonly variant: Variant<Request>;
+  readonly info: StreamInfo;
+  /** The group's current content; undefined when the group is gone. */
+  readonly view: () => GroupView | undefined;
+  /** Hands bytes to the network; `done` is called when they have left. */
+  readonly write: (bytes: Buffer, done: () => void) => void;
+  /** Ends the stream with a gRPC status. */
+  readonly end: (code: number, details: string) => void;
+  readonly queue: FlushQueue;
+  readonly limits: StreamLimits;
+  readonly ordering: OrderingOptions;
+  readonly hooks: XdsHooks;
+  readonly logger: XdsLogger;
+};
+
+/** An open stream of either variant, as the server and the status see it. */
+export type ServedStream = {
+  readonly info: StreamInfo;
+  readonly nacks: number;
+  readonly subscriptions: ReadonlyMap<string, Pick<Subscription<never>, "typeUrl" | "progress">>;
+  acknowledgedRevision(): number | undefined;
+  flush(): void;
+  end(code: number, details: string): void;
+  close(): void;
+};
+
+/** One open stream: its subscriptions, their order, and what the network still has to take. */
+export class XdsStream<Request extends AnyRequest> implements ServedStream {
+  readonly info: StreamInfo;
+  readonly #deps: StreamDeps<Request>;
+  readonly #subscriptions = new Map<string, Subscription<Request>>();
+  readonly #ordering: Ordering;
+  #inOrder: Subscription<Request>[] = [];
+  #unsentBytes = 0;
+  #nonces = 0;
+  #nacks = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+  #acknowledgedRevision: number | undefined;
+
+  constructor(deps: StreamDeps<Request>) {
+    this.#deps = deps;
+    this.info = deps.info;
+    this.#ordering = createOrdering(this.#subscriptions, deps.ordering);
+  }
+
+  get subscriptions(): ReadonlyMap<string, Subscription<Request>> {
+    return this.#subscriptions;
+  }
+
+  /** NACKs since the stream was opened. */
+  get nacks(): number {
+    return this.#nacks;
+  }
+
+  /** The highest revision of which this client has in use everything that it subscribes to; undefined when none. */
+  acknowledgedRevision(): number | undefined {
+    const reached = [...this.#subscriptions.values()].map((subscription) => subscription.progress.acknowledged);
+    return reached.length > 0 ? this.#deps.view()?.revisionAt(Math.min(...reached)) : undefined;
+  }
+
+  request(typeUrl: string, request: Request): void {
+    if (this.#isClosed) return;
+    const view = this.#requireView();
+    if (!view) return;
+    const subscription = this.#subscription(typeUrl);
+    if (!subscription) return;
+    const verdict = subscription.request(request, view.type(typeUrl));
+    if (verdict.kind === "nack") this.#noteNack(typeUrl, verdict);
+    if (verdict.kind === "ack") this.#deps.hooks.onAck?.(this.info, { typeUrl, names: verdict.names });
+    if (this.#exceedsNames()) return;
+    this.#deps.queue.soon(this);
+  }
+
+  /** Sends what may be sent now. Does nothing while the network is behind; what changes meanwhile is sent as its latest. */
+  flush(): void {
+    if (this.#isClosed) return;
+    const view = this.#requireView();
+    if (!view) return;
+    try {
+      while (this.#pass(view));
+    } catch (error) {
+      if (!(error instanceof TooFarBehindError)) throw error;
+      this.#deps.end(status.ABORTED, error.message);
+      return;
+    }
+    this.#schedule();
+    this.#noteAcknowledged();
+  }
+
+  /** Ends the stream with a gRPC status. */
+  end(code: number, details: string): void {
+    this.#deps.end(code, details);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#deps.queue.remove(this);
+    this.#subscriptions.clear();
+    this.#inOrder = [];
+  }
+
+  #requireView(): GroupView | undefined {
+    const view = this.#deps.view();
+    if (!view) this.#deps.end(status.UNAVAILABLE, `group "${this.info.group}" is no longer served`);
+    return view;
+  }
+
+  /** One round over the types in their order. True when another one may find more to send. */
+  #pass(view: GroupView): boolean {
+    let sent = false;
+    const settledBefore = this.#settled();
+    for (const subscription of this.#inOrder) {
+      if (this.#unsentBytes >= this.#deps.limits.unsentBytes) return false;
+      const gate = this.#ordering.gate(subscription.typeUrl, view.sequence);
+      const response = subscription.next(view.type(subscription.typeUrl), gate, () => String(++this.#nonces));
+      if (!response) continue;
+      sent = true;
+      this.#send(response);
+      if (response.typeUrl === typeUrls.cluster) this.#resendEndpoints(response);
+    }
+    return sent || this.#settled() !== settledBefore;
+  }
+
+  #settled(): number {
+    let sum = 0;
+    for (const subscription of this.#inOrder) sum += subscription.progress.settled;
+    return sum;
+  }
+
+  /** A changed cluster is a new one to Envoy, which waits for its endpoints without always asking for them again. */
+  #resendEndpoints(response: Response): void {
+    const endpoints = this.#subscriptions.get(typeUrls.endpoint);
+    endpoints?.resend(response.resources.map((resource) => resource.endpointsName));
+  }
+
+  #send(response: Response): void {
+    const bytes = this.#deps.variant.encode(response);
+    this.#unsentBytes += bytes.length;
+    this.#deps.write(bytes, () => {
+      const wasBlocked = this.#unsentBytes >= this.#deps.limits.unsentBytes;
+      this.#unsentBytes -= bytes.length;
+      if (wasBlocked && !this.#isClosed) this.#deps.queue.soon(this);
+    });
+    const { typeUrl, nonce } = response;
+    const counts = { resources: response.resources.length, removed: response.removed.length, bytes: bytes.length };
+    this.#deps.hooks.onResponse?.(this.info, { typeUrl, nonce, ...counts });
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    const wakeAt = this.#ordering.wakeAt();
+    if (wakeAt === undefined) return;
+    const delayMs = Math.max(1, wakeAt - this.#deps.ordering.now());
+    this.#timer = setTimeout(() => this.#deps.queue.soon(this), delayMs);
+  }
+
+  #noteAcknowledged(): void {
+    const revision = this.acknowledgedRevision();
+    if (revision === this.#acknowledgedRevision) return;
+    this.#acknowledgedRevision = revision;
+    this.#deps.hooks.onAcknowledged?.(this.info, revision);
+  }
+
+  #noteNack(typeUrl: string, nack: { readonly names: readonly string[]; code: number; message: string }): void {
+    this.#nacks++;
+    const { names, code, message } = nack;
+    this.#deps.hooks.onNack?.(this.info, { typeUrl, names, code, message });
+    const fields = { nodeId: this.info.node.id, typeUrl, resourceNames: names.slice(0, 20), resources: names.length };
+    this.#deps.logger.warn({ ...fields, reason: message }, "client refused resources; its last good ones stay");
+  }
+
+  #subscription(typeUrl: string): Subscription<Request> | undefined {
+    const existing = this.#subscriptions.get(typeUrl);
+    if (existing) return existing;
+    const limit = this.#deps.limits.typesPerStream;
+    if (this.#subscriptions.size >= limit) {
+      this.#deps.end(status.RESOURCE_EXHAUSTED, `more than ${limit} types on one stream`);
+      return undefined;
+    }
+    const created = this.#deps.variant.createSubscription(typeUrl);
+    this.#subscriptions.set(typeUrl, created);
+    this.#inOrder = [...this.#subscriptions.values()].sort((a, b) => compareTypes(a.typeUrl, b.typeUrl));
+    return created;
+  }
+
+  #exceedsNames(): boolean {
+    let names = 0;
+    for (const subscription of this.#inOrder) names += subscription.nameCount();
+    const limit = this.#deps.limits.namesPerStream;
+    if (names <= limit) return false;
+    this.#deps.end(status.RESOURCE_EXHAUSTED, `${names} names subscribed on one stream; at most ${limit}`);
+    return true;
+  }
+}

@@ -1,0 +1,102 @@
+import { createHash } from "node:crypto";
+import { type Change, createJournal } from "./journal.ts";
+import type { StoredResource } from "./resource.ts";
+
+/** What a subscription sees of one type in one group. */
+export type TypeView = {
+  /** The sequence of the group's latest commit. */
+  readonly sequence: number;
+  /** Stands for the content of the whole type: the version of state-of-the-world responses. */
+  readonly version: string;
+  get(name: string): StoredResource | undefined;
+  all(): Iterable<StoredResource>;
+  /** The last content of a removed resource, as long as it is remembered. */
+  lastKnown(name: string): StoredResource | undefined;
+  /** The sequence at which `name` last changed; 0 when it never did or is forgotten. */
+  changedAt(name: string): number;
+  /** The latest change of each name after `cursor` and up to `limit`, oldest first. */
+  changes(cursor: number, limit: number): Iterable<Change>;
+  /** Removals before this sequence may be forgotten: a cursor below it may have missed some. */
+  readonly horizon: number;
+};
+
+/** The resources of one type in one group, with their history. */
+export type TypeState = {
+  readonly resources: ReadonlyMap<string, StoredResource>;
+  set(resource: StoredResource, sequence: number): void;
+  remove(name: string, sequence: number): void;
+  /** Replaces the content hash as the type's version; undefined goes back to the hash. */
+  setVersion(version: string | undefined): void;
+  /** Drops the oldest removals beyond `maxRemoved`, so that a stream that lags for ever holds no memory. */
+  forgetOldRemovals(maxRemoved: number): void;
+  view(sequence: number): TypeView;
+};
+
+export function createTypeState(): TypeState {
+  const resources = new Map<string, StoredResource>();
+  const removed = new Map<string, StoredResource>();
+  const journal = createJournal();
+  let contentHash = 0n;
+  let explicitVersion: string | undefined;
+  let horizon = 0;
+
+  const toggle = (resource: StoredResource, sign: bigint) => {
+    contentHash = BigInt.asUintN(64, contentHash + sign * hashOf(resource));
+  };
+
+  return {
+    resources,
+    set: (resource, sequence) => {
+      const previous = resources.get(resource.name);
+      if (previous) toggle(previous, -1n);
+      toggle(resource, 1n);
+      resources.set(resource.name, resource);
+      removed.delete(resource.name);
+      journal.record(sequence, resource.name);
+    },
+    remove: (name, sequence) => {
+      const previous = resources.get(name);
+      if (!previous) return;
+      toggle(previous, -1n);
+      resources.delete(name);
+      removed.delete(name);
+      removed.set(name, previous);
+      journal.record(sequence, name);
+    },
+    setVersion: (version) => {
+      explicitVersion = version;
+    },
+    forgetOldRemovals: (maxRemoved) => {
+      for (const name of removed.keys()) {
+        if (removed.size <= maxRemoved) return;
+        horizon = Math.max(horizon, journal.latest(name));
+        removed.delete(name);
+        journal.forget(name);
+      }
+    },
+    view: (sequence) => ({
+      sequence,
+      version: explicitVersion ?? encode(contentHash),
+      get: (name) => resources.get(name),
+      all: () => resources.values(),
+      lastKnown: (name) => removed.get(name),
+      changedAt: (name) => journal.latest(name),
+      changes: (cursor, limit) => journal.between(cursor, limit),
+      horizon,
+    }),
+  };
+}
+
+/**
+ * The type's version is the sum modulo 2^64 of one hash per resource: it does not depend on order, so it is equal on every
+ * replica, and a change costs one hash and not the whole table.
+ */
+function hashOf(resource: StoredResource): bigint {
+  return createHash("sha256").update(`${resource.name}\0${resource.version}`).digest().readBigUInt64BE();
+}
+
+function encode(hash: bigint): string {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(hash);
+  return bytes.toString("base64url");
+}

@@ -1,0 +1,54 @@
+import { DeltaSubscription } from "./delta.ts";
+import { contentVersion, type StoredResource } from "./resource.ts";
+import { SotwSubscription } from "./sotw.ts";
+import type { Variant } from "./stream.ts";
+import { typeUrls } from "./type-urls.ts";
+import {
+  type DeltaRequest,
+  encodeDeltaResponse,
+  encodeFrames,
+  encodeNameOnly,
+  encodeSotwResponse,
+  type SotwRequest,
+} from "./wire.ts";
+
+/** The two variants of the protocol, over one shape of response. */
+export function createVariants(now: () => number) {
+  const delta: Variant<DeltaRequest> = {
+    name: "delta",
+    createSubscription: (typeUrl) => new DeltaSubscription(typeUrl, now),
+    encode: ({ typeUrl, version, nonce, resources, removed }) =>
+      encodeDeltaResponse(
+        typeUrl,
+        version,
+        nonce,
+        resources.map((resource) => resource.delta),
+        removed,
+      ),
+  };
+  const sotw: Variant<SotwRequest> = {
+    name: "sotw",
+    createSubscription: (typeUrl) => new SotwSubscription(typeUrl, now, answerMissing),
+    encode: ({ typeUrl, version, nonce, resources }) =>
+      encodeSotwResponse(
+        typeUrl,
+        version,
+        nonce,
+        resources.map((resource) => resource.sotw),
+      ),
+  };
+  return { delta, sotw };
+}
+
+const answeredEmpty: ReadonlySet<string> = new Set([typeUrls.endpoint, typeUrls.runtime]);
+
+/**
+ * A client waits for endpoints (to end the warming of their cluster) and for runtime layers (to start), so a missing one is
+ * answered with an empty one: in both messages the name is field 1 and all there is.
+ */
+function answerMissing(typeUrl: string, name: string): StoredResource | undefined {
+  if (!answeredEmpty.has(typeUrl)) return undefined;
+  const body = encodeNameOnly(name);
+  const version = contentVersion(body);
+  return { name, version, endpointsName: name, ...encodeFrames(typeUrl, name, version, body) };
+}

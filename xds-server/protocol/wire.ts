@@ -1,0 +1,187 @@
+import { fromBinary, toJson } from "@bufbuild/protobuf";
+import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { StructSchema } from "@bufbuild/protobuf/wkt";
+
+/** Who subscribes, as far as the protocol layer and the choice of a group need it (`envoy.config.core.v3.Node`). */
+export type Node = {
+  readonly id: string;
+  readonly cluster: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly locality: { readonly region: string; readonly zone: string; readonly subZone: string };
+};
+
+/** The reason of a NACK (`google.rpc.Status`). */
+export type ErrorDetail = { readonly code: number; readonly message: string };
+
+type CommonRequest = {
+  /** Required in the first message of a stream only. */
+  readonly node: Node | undefined;
+  readonly typeUrl: string;
+  readonly responseNonce: string;
+  /** Present in a NACK. */
+  readonly error: ErrorDetail | undefined;
+};
+
+/** `envoy.service.discovery.v3.DiscoveryRequest`. */
+export type SotwRequest = CommonRequest & {
+  readonly versionInfo: string;
+  readonly resourceNames: readonly string[];
+};
+
+/** `envoy.service.discovery.v3.DeltaDiscoveryRequest`. */
+export type DeltaRequest = CommonRequest & {
+  readonly subscribe: readonly string[];
+  readonly unsubscribe: readonly string[];
+  readonly initialVersions: ReadonlyMap<string, string>;
+};
+
+/** Decodes a `DiscoveryRequest`; throws when the bytes are none. */
+export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
+  const reader = new BinaryReader(bytes);
+  const request = { ...emptyRequest, versionInfo: "", resourceNames: [] as string[] };
+  readFields(reader, reader.len, {
+    1: () => (request.versionInfo = reader.string()),
+    2: () => (request.node = decodeNode(reader.bytes())),
+    3: () => request.resourceNames.push(reader.string()),
+    4: () => (request.typeUrl = reader.string()),
+    5: () => (request.responseNonce = reader.string()),
+    6: () => (request.error = decodeStatus(reader.bytes())),
+  });
+  return request;
+}
+
+/** Decodes a `DeltaDiscoveryRequest`; throws when the bytes are none. */
+export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {
+  const reader = new BinaryReader(bytes);
+  const initialVersions = new Map<string, string>();
+  const request = {
+    ...emptyRequest,
+    subscribe: [] as string[],
+    unsubscribe: [] as string[],
+    initialVersions,
+  };
+  readFields(reader, reader.len, {
+    1: () => (request.node = decodeNode(reader.bytes())),
+    2: () => (request.typeUrl = reader.string()),
+    3: () => request.subscribe.push(reader.string()),
+    4: () => request.unsubscribe.push(reader.string()),
+    5: () => readMapEntry(reader, initialVersions),
+    6: () => (request.responseNonce = reader.string()),
+    7: () => (request.error = decodeStatus(reader.bytes())),
+  });
+  return request;
+}
+
+const emptyRequest = {
+  node: undefined as Node | undefined,
+  typeUrl: "",
+  responseNonce: "",
+  error: undefined as ErrorDetail | undefined,
+};
+
+/** Only length-delimited and varint fields are read; a field of another wire type than expected makes the reader throw. */
+function readFields(reader: BinaryReader, end: number, fields: Readonly<Record<number, () => unknown>>): void {
+  while (reader.pos < end) {
+    const [field, wireType] = reader.tag();
+    const read = fields[field];
+    if (read && (wireType === WireType.LengthDelimited || wireType === WireType.Varint)) read();
+    else reader.skip(wireType, field);
+  }
+}
+
+function readMapEntry(reader: BinaryReader, into: Map<string, string>): void {
+  let key = "";
+  let value = "";
+  readFields(reader, reader.uint32() + reader.pos, {
+    1: () => (key = reader.string()),
+    2: () => (value = reader.string()),
+  });
+  into.set(key, value);
+}
+
+function decodeStatus(bytes: Uint8Array): ErrorDetail {
+  const reader = new BinaryReader(bytes);
+  const status = { code: 0, message: "" };
+  readFields(reader, reader.len, {
+    1: () => (status.code = reader.int32()),
+    2: () => (status.message = reader.string()),
+  });
+  return status;
+}
+
+function decodeNode(bytes: Uint8Array): Node {
+  const reader = new BinaryReader(bytes);
+  const node = { id: "", cluster: "", metadata: {} as Record<string, unknown>, locality: noLocality };
+  readFields(reader, reader.len, {
+    1: () => (node.id = reader.string()),
+    2: () => (node.cluster = reader.string()),
+    3: () =>
+      (node.metadata = toJson(StructSchema, fromBinary(StructSchema, reader.bytes())) as Record<string, unknown>),
+    4: () => (node.locality = decodeLocality(reader.bytes())),
+  });
+  return node;
+}
+
+const noLocality: Node["locality"] = { region: "", zone: "", subZone: "" };
+
+function decodeLocality(bytes: Uint8Array): Node["locality"] {
+  const reader = new BinaryReader(bytes);
+  const locality = { region: "", zone: "", subZone: "" };
+  readFields(reader, reader.len, {
+    1: () => (locality.region = reader.string()),
+    2: () => (locality.zone = reader.string()),
+    3: () => (locality.subZone = reader.string()),
+  });
+  return locality;
+}
+
+/** A resource ready to be sent: `delta` is a whole `resources` field of a delta response, `sotw` its tail. */
+export type Frames = { readonly delta: Uint8Array; readonly sotw: Uint8Array };
+
+/**
+ * Encodes one resource as the `resources` field (number 2) of both kinds of response. `Resource.resource`,
+ * `DiscoveryResponse.resources` and `DeltaDiscoveryResponse.resources` all have number 2, so with the `Any` as the last
+ * field of `Resource` the state-of-the-world frame is the tail of the delta frame: one copy of the bytes serves both.
+ */
+export function encodeFrames(typeUrl: string, name: string, version: string, body: Uint8Array): Frames {
+  const any = new BinaryWriter().tag(1, WireType.LengthDelimited).string(typeUrl);
+  if (body.length > 0) any.tag(2, WireType.LengthDelimited).bytes(body);
+  const sotw = new BinaryWriter().tag(2, WireType.LengthDelimited).bytes(any.finish()).finish();
+  const head = new BinaryWriter().tag(3, WireType.LengthDelimited).string(name);
+  head.tag(1, WireType.LengthDelimited).string(version);
+  const headBytes = head.finish();
+  const start = new BinaryWriter().tag(2, WireType.LengthDelimited).uint32(headBytes.length + sotw.length);
+  const delta = Buffer.concat([start.finish(), headBytes, sotw]);
+  return { delta, sotw: delta.subarray(delta.length - sotw.length) };
+}
+
+/** Encodes a message that holds nothing but a name in field 1. */
+export function encodeNameOnly(name: string): Uint8Array {
+  return new BinaryWriter().tag(1, WireType.LengthDelimited).string(name).finish();
+}
+
+/** Encodes a `DiscoveryResponse` around ready `sotw` frames. */
+export function encodeSotwResponse(
+  typeUrl: string,
+  version: string,
+  nonce: string,
+  frames: readonly Uint8Array[],
+): Buffer {
+  const head = new BinaryWriter().tag(1, WireType.LengthDelimited).string(version);
+  head.tag(4, WireType.LengthDelimited).string(typeUrl).tag(5, WireType.LengthDelimited).string(nonce);
+  return Buffer.concat([head.finish(), ...frames]);
+}
+
+/** Encodes a `DeltaDiscoveryResponse` around ready `delta` frames. */
+export function encodeDeltaResponse(
+  typeUrl: string,
+  systemVersion: string,
+  nonce: string,
+  frames: readonly Uint8Array[],
+  removed: readonly string[],
+): Buffer {
+  const head = new BinaryWriter().tag(1, WireType.LengthDelimited).string(systemVersion);
+  head.tag(4, WireType.LengthDelimited).string(typeUrl).tag(5, WireType.LengthDelimited).string(nonce);
+  for (const name of removed) head.tag(6, WireType.LengthDelimited).string(name);
+  return Buffer.concat([head.finish(), ...frames]);
+}
