@@ -1,4 +1,4 @@
-import type { CompiledObjective, CompiledRule } from "./compile.ts";
+import type { CompiledObjective, CompiledRule, Outcome } from "./compile.ts";
 import type { Context } from "./context.ts";
 import type { Decision } from "./decision.ts";
 import { explainCondition } from "./explain-condition.ts";
@@ -86,12 +86,12 @@ function explainSplit(rule: CompiledRule, split: Split & { readonly salt: string
     salt: split.salt,
     bucket,
     arms: arms.map(({ name, weight, hash, score }, index) => {
-      const decision = rule.outcomes[index]?.decided;
+      const { model, version } = (rule.outcomes[index] as Outcome).decided;
       return {
         variant: name,
         weight,
-        model: decision?.model ?? "",
-        version: decision?.version ?? "",
+        model,
+        version,
         hash,
         score: Number.isFinite(score) ? score : null,
         chosen: index === chosen,

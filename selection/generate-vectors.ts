@@ -1,0 +1,16 @@
+import { writeFileSync } from "node:fs";
+import { buildHashVectors, buildLoneSurrogateVectors, buildSplitVectors } from "./build-vectors.ts";
+
+/**
+ * Writes the computed vector files. They are frozen: a run on an unchanged contract changes no byte, and a difference
+ * means that users would be moved. conditions.json and decisions.json are written by hand.
+ */
+const files = {
+  "murmur3.json": buildHashVectors(),
+  "murmur3-lone-surrogates.json": buildLoneSurrogateVectors(),
+  "splits.json": buildSplitVectors(),
+};
+
+for (const [file, vectors] of Object.entries(files)) {
+  writeFileSync(new URL(`vectors/${file}`, import.meta.url), `${JSON.stringify(vectors, null, 1)}\n`);
+}
