@@ -7,7 +7,7 @@ import { listed, nearest } from "./nearest.ts";
 export type FieldProblem = { readonly path: FieldPath; readonly message: string };
 
 const typeNames: Readonly<Record<string, string>> = {
-  string: "a text",
+  string: "a string",
   number: "a number",
   int: "a whole number",
   boolean: "true or false",
@@ -68,21 +68,27 @@ function wrongValue(values: readonly unknown[], input: unknown): string {
 }
 
 function outOfRange(origin: string, direction: string, bound: number | bigint, input: unknown): string {
-  if (origin === "string") return `must have ${direction} ${bound} characters, found ${String(input).length}`;
+  if (origin === "string")
+    return `must have ${direction} ${counted(bound, "character")}, found ${String(input).length}`;
   if (origin === "array")
-    return `must have ${direction} ${bound} entries, found ${Array.isArray(input) ? input.length : 0}`;
+    return `must have ${direction} ${counted(bound, "entry")}, found ${Array.isArray(input) ? input.length : 0}`;
   return `must be ${direction} ${bound}, found ${input}`;
 }
 
+function counted(count: number | bigint, noun: "character" | "entry"): string {
+  if (Number(count) === 1) return `1 ${noun}`;
+  return `${count} ${noun === "entry" ? "entries" : "characters"}`;
+}
+
 function wrongFormat(issue: z.core.$ZodRawIssue<z.core.$ZodIssueInvalidStringFormat>): string {
-  if (issue.format === "starts_with") return mustBe(`a text that starts with "${issue.prefix}"`, issue.input);
-  return mustBe(formatNames[issue.format] ?? `a text of the form ${issue.pattern ?? issue.format}`, issue.input);
+  if (issue.format === "starts_with") return mustBe(`a string that starts with "${issue.prefix}"`, issue.input);
+  return mustBe(formatNames[issue.format] ?? `a string of the form ${issue.pattern ?? issue.format}`, issue.input);
 }
 
 function unknownField(key: string, fields: readonly string[]): string {
   const near = nearest(key, fields);
-  const hint = near === null ? "" : `; did you mean "${near}"?`;
-  return `is not a known field${hint}${hint === "" ? ";" : ""} known here: ${listed(fields)}`;
+  const hint = near === null ? ";" : `; did you mean "${near}"?`;
+  return `is not a known field${hint} known here: ${listed(fields)}`;
 }
 
 function knownFields(schema: unknown): string[] {

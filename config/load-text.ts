@@ -69,9 +69,10 @@ export function loadValue(
   return { documents: [], problems, skipped: [], unreadable: new Set(keyOfUnknown(parsed.value)) };
 }
 
-/** Whether a value was meant to be a document. */
+/** Whether a value was meant to be a document: it has an apiVersion, or a kind and metadata or spec. */
 export function looksLikeDocument(value: unknown): boolean {
-  return typeof value === "object" && value !== null && ("apiVersion" in value || "kind" in value);
+  if (typeof value !== "object" || value === null) return false;
+  return "apiVersion" in value || ("kind" in value && ("metadata" in value || "spec" in value));
 }
 
 function guessFormat(text: string): "yaml" | "json" {

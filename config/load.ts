@@ -9,6 +9,8 @@ import { failedFile, joinLoaded, type Loaded, loadText, looksLikeDocument } from
 import { parseText } from "./parse-text.ts";
 import type { Problem } from "./problem.ts";
 
+export type { Loaded, LoadedDocument } from "./load-text.ts";
+
 export type LoadOptions = {
   /** Reads what `-` stands for; the process's standard input by default. */
   readonly readStandardInput?: () => Promise<string>;
@@ -23,7 +25,7 @@ const documentModule = /\.signalbox\.m?[jt]s$/;
 /**
  * Loads the documents of files, folders and `-` (standard input), in the order given. YAML, JSON, and TypeScript or
  * JavaScript modules. Of a folder, with its sub-folders and in order of names: `.yaml`, `.yml`, `.json` and
- * `*.signalbox.ts` (or .mts, .js, .mjs; other modules are not run); files in which nothing has an apiVersion or a kind
+ * `*.signalbox.ts` (or .mts, .js, .mjs; other modules are not run); files in which nothing looks like a document
  * are skipped and listed. A file that cannot be read, or is above 64 MiB, is a problem like any other: never throws.
  */
 export async function loadFiles(paths: readonly string[], options: LoadOptions = {}): Promise<Loaded> {

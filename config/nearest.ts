@@ -18,8 +18,8 @@ export function suggestion(word: string, candidates: Iterable<string>): string {
   return all.length === 0 ? "" : `; known: ${listed(all)}`;
 }
 
-/** A list for a message: the first twelve, then how many more. */
+/** A list for a message: the first twenty, then how many more. */
 export function listed(words: readonly string[]): string {
-  const shown = words.slice(0, 12).join(", ");
-  return words.length > 12 ? `${shown} and ${words.length - 12} more` : shown;
+  const shown = words.slice(0, 20).join(", ");
+  return words.length > 20 ? `${shown} and ${words.length - 20} more` : shown;
 }

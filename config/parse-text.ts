@@ -122,8 +122,10 @@ function faultsOf(document: Document.Parsed, lineAt: (offset: number) => number)
   return faults;
 }
 
-function losesDigits(value: unknown, source: string | undefined): boolean {
-  return typeof value === "number" && !Number.isSafeInteger(value) && /^[-+]?[0-9]+$/.test(source ?? "");
+/** Whether a whole number reads back as another one than is written. */
+function losesDigits(value: unknown, source = ""): boolean {
+  const digits = /^\+?(-?)0*([0-9]+)$/.exec(source);
+  return typeof value === "number" && digits !== null && String(value) !== `${digits[1]}${digits[2]}` && value !== 0;
 }
 
 /** The line of a field, or of the nearest one around it that is written out. */

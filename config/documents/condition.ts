@@ -3,7 +3,7 @@ import { limits } from "../limits.ts";
 import { compilePattern } from "../pattern.ts";
 import { compileVersionRange } from "../version-range.ts";
 import { attributeName } from "./common.ts";
-import { expected, report } from "./refinements.ts";
+import { expected, onlyIfGood, report } from "./refinements.ts";
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const list = z.array(scalar).min(1).max(limits.valuesPerList);
@@ -50,7 +50,7 @@ export const operators = z
   .superRefine((value, ctx) => {
     if (Object.keys(value).length === 0)
       report(ctx, [], "must have at least one operator, such as { in: [a, b] } or { exists: true }");
-  })
+  }, onlyIfGood)
   .meta({ id: "Operators", minProperties: 1 });
 
 export type Scalar = z.output<typeof scalar>;
@@ -68,7 +68,7 @@ export type Condition = {
 
 const attributeTest = z.union(
   [scalar, operators],
-  expected("a text, number, true or false to be equal to, or operators such as { in: [a, b] }"),
+  expected("a string, number, true or false to be equal to, or operators such as { in: [a, b] }"),
 );
 
 const nested: z.ZodType<Condition> = z.lazy(() => level) as unknown as z.ZodType<Condition>;

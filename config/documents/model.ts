@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
 import { apiVersion, metadata, modelVersion, name, parameters } from "./common.ts";
-import { someWeight, unique } from "./refinements.ts";
+import { evenIfPartsAreBad, someWeight, unique } from "./refinements.ts";
 
 const placement = z.strictObject({
   shard: name,
@@ -19,8 +19,11 @@ const version = z.strictObject({
     .array(placement)
     .min(1)
     .max(limits.shardsPerPlacement)
-    .superRefine(unique(({ shard }) => shard, "shard"))
-    .superRefine(someWeight)
+    .superRefine(
+      unique(({ shard }) => shard, "shard"),
+      evenIfPartsAreBad,
+    )
+    .superRefine(someWeight, evenIfPartsAreBad)
     .describe("The shards that host this version."),
   parameters: parameters.optional().describe("Defaults for every variant that names this version."),
 });
@@ -39,7 +42,10 @@ export const modelSchema = z.strictObject({
       .array(version)
       .min(1)
       .max(limits.versionsPerModel)
-      .superRefine(unique((each) => each.version, "version")),
+      .superRefine(
+        unique((each) => each.version, "version"),
+        evenIfPartsAreBad,
+      ),
   }),
 });
 

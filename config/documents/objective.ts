@@ -3,7 +3,7 @@ import { limits } from "../limits.ts";
 import { unreachableRules } from "../unreachable-rules.ts";
 import { apiVersion, attributeName, metadata, milliseconds, modelVersionReference, name } from "./common.ts";
 import { condition } from "./condition.ts";
-import { expected, report, someWeight, unique } from "./refinements.ts";
+import { evenIfPartsAreBad, expected, onlyIfGood, report, someWeight, unique } from "./refinements.ts";
 
 const weight = z.number().min(0).max(1_000_000);
 
@@ -20,8 +20,11 @@ const split = z.strictObject({
     .array(variant)
     .min(1)
     .max(limits.variantsPerSplit)
-    .superRefine(unique((each) => each.name, "name"))
-    .superRefine(someWeight),
+    .superRefine(
+      unique((each) => each.name, "name"),
+      evenIfPartsAreBad,
+    )
+    .superRefine(someWeight, evenIfPartsAreBad),
 });
 
 const rule = z
@@ -31,22 +34,25 @@ const rule = z
     split: split.optional(),
     serve: modelVersionReference.optional().describe("One model version for all that the rule matches."),
   })
-  .refine(
-    (value) => (value.split === undefined) !== (value.serve === undefined),
-    "must have exactly one of split and serve",
-  )
+  .superRefine((value, ctx) => {
+    if ((value.split === undefined) === (value.serve === undefined))
+      report(ctx, [], "must have exactly one of split and serve");
+  }, evenIfPartsAreBad)
   .meta({ oneOf: [{ required: ["split"] }, { required: ["serve"] }] });
 
 const rules = z
   .array(rule)
   .max(limits.rulesPerObjective)
-  .superRefine(unique((each) => each.name, "name"))
+  .superRefine(
+    unique((each) => each.name, "name"),
+    evenIfPartsAreBad,
+  )
   .superRefine((each, ctx) => {
     for (const { rule: index, shadowedBy } of unreachableRules(each)) {
       const earlier = `rule "${each[shadowedBy]?.name}" (entry ${shadowedBy})`;
       report(ctx, [index], `can never match, because ${earlier} matches first whenever it would; reorder or remove it`);
     }
-  })
+  }, onlyIfGood)
   .describe("In order; the first whose condition holds decides.");
 
 const shadow = z.strictObject({

@@ -6,12 +6,24 @@ export function expected(what: string): { error: (issue: { readonly input?: unkn
   return { error: (issue) => mustBe(what, issue.input) };
 }
 
-/** Refuses entries of a list that share what they are called by; `field` is where the message points. */
-export function unique<T>(identify: (entry: T) => string, field: string) {
+type Payload = { readonly value: unknown; readonly issues: readonly unknown[] };
+
+/**
+ * Has a refinement run although parts of its list or object are bad, so that every problem is told at once. It must
+ * expect anything in those parts.
+ */
+export const evenIfPartsAreBad = { when: ({ value }: Payload) => typeof value === "object" && value !== null };
+
+/** Has a refinement run only when nothing at all is wrong below its value. */
+export const onlyIfGood = { when: ({ issues }: Payload) => issues.length === 0 };
+
+/** Refuses entries of a list that share what they are called by; `field` is where the message points. Entries without it are let be. */
+export function unique<T>(identify: (entry: T) => string | undefined, field: string) {
   return (entries: readonly T[], ctx: z.core.$RefinementCtx): void => {
     const first = new Map<string, number>();
     entries.forEach((entry, index) => {
-      const id = identify(entry);
+      const id = identify(entry ?? ({} as T));
+      if (typeof id !== "string") return;
       const earlier = first.get(id);
       if (earlier === undefined) first.set(id, index);
       else report(ctx, [index, field], `"${id}" is in the list already, as entry ${earlier}; each may come once`);
@@ -21,7 +33,7 @@ export function unique<T>(identify: (entry: T) => string, field: string) {
 
 /** Refuses a list whose weights are all 0: nothing in it could ever be chosen. */
 export function someWeight(entries: readonly { readonly weight: number }[], ctx: z.core.$RefinementCtx): void {
-  if (entries.length > 0 && entries.every(({ weight }) => weight === 0))
+  if (entries.length > 0 && entries.every((entry) => entry?.weight === 0))
     report(ctx, [], "all weights are 0, so none can be chosen; give at least one a weight above 0");
 }
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
 import { apiVersion, metadata, milliseconds } from "./common.ts";
-import { expected, report, unique } from "./refinements.ts";
+import { evenIfPartsAreBad, expected, report, unique } from "./refinements.ts";
 
 const port = z.int().min(1).max(65_535);
 
@@ -80,7 +80,10 @@ export const shardSchema = z.strictObject({
         .array(endpoint)
         .min(1)
         .max(limits.endpointsPerShard)
-        .superRefine(unique(({ address, port }) => `${address} port ${port}`, "address"))
+        .superRefine(
+          unique(({ address, port }) => `${address} port ${port}`, "address"),
+          evenIfPartsAreBad,
+        )
         .optional(),
       dns: dns.optional(),
       healthCheck: healthCheck.optional(),
@@ -97,7 +100,7 @@ export const shardSchema = z.strictObject({
         report(ctx, [], "must have exactly one of endpoints and dns");
       if (spec.healthCheck?.grpcService !== undefined && spec.protocol !== "grpc")
         report(ctx, ["healthCheck", "grpcService"], `needs protocol: grpc, found protocol: ${spec.protocol}; use path`);
-    })
+    }, evenIfPartsAreBad)
     .meta({ oneOf: [{ required: ["endpoints"] }, { required: ["dns"] }] }),
 });
 
