@@ -7,8 +7,8 @@ export type BatchMembership = { readonly id: string; readonly isLast: boolean };
 export type BatchGrouper = {
   /** The batches that are complete now, oldest first: none while a batch is under way. */
   add(entry: StoredEntry, membership: BatchMembership | null): readonly (readonly StoredEntry[])[];
-  /** The revision of the newest entry of a batch that is under way; null when there is none. */
-  openRevision(): number | null;
+  /** A batch is under way. */
+  isOpen(): boolean;
   /** Gives up waiting for the rest of the batch under way, and hands out what there is of it. */
   flush(): readonly (readonly StoredEntry[])[];
 };
@@ -34,7 +34,7 @@ export function createBatchGrouper(): BatchGrouper {
       openId = membership.id;
       return ended;
     },
-    openRevision: () => open.at(-1)?.revision ?? null,
+    isOpen: () => open.length > 0,
     flush,
   };
 }

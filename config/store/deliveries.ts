@@ -26,12 +26,12 @@ export type Delivery =
       /** Entries behind this one that are stored already. */
       readonly pending: number;
     }
-  /** Nothing came for some seconds. */
+  /** Nothing came for five seconds, though the server is alive. */
   | { readonly type: "quiet" };
 
 /** Messages asked for at a time: bounds the memory of a slow reader, as none is asked for before these are used. */
 const messagesPerFetch = 100;
-const fetchTimeoutMs = 10_000;
+const fetchTimeoutMs = 5000;
 /** Two of these missed, and the connection or the consumer counts as dead. */
 const heartbeatMs = 2000;
 const forgottenAfterMs = 30_000;

@@ -12,8 +12,6 @@ export type Moment = { readonly revision: number } | { readonly at: string | Dat
 /** Which documents; all by default. */
 export type ListFilter = { readonly kind?: Kind; readonly namespace?: string };
 
-const pollMs = 10_000;
-
 /** The newest message of a key, asked from the stream's leader, so that it is never stale. Null when there is none. */
 export async function newestMessage(bucket: Bucket, key: string): Promise<BucketMessage | null> {
   try {
@@ -63,7 +61,7 @@ export async function readAll(
   try {
     for await (const delivery of deliveries(bucket, { ...options, untilEnd: true, signal })) {
       if (delivery.type === "entry") entries.push(delivery.entry);
-      if (delivery.type === "quiet") throw new StoreError("unreachable", `nothing came within ${pollMs} ms`);
+      if (delivery.type === "quiet") throw new StoreError("unreachable", "the rest of the entries did not come");
     }
   } catch (error) {
     throw storeErrorFrom(error, `reading ${bucket.name}`);

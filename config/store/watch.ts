@@ -84,12 +84,12 @@ async function watchUntilLost(
     await call(() => options.onCaughtUp?.());
   };
   const deliver = async (batches: readonly (readonly StoredEntry[])[], pending: number) => {
-    const behind = pending + (grouper.openRevision() === null ? 0 : 1);
+    const behind = pending + (grouper.isOpen() ? 1 : 0);
     for (const [index, batch] of batches.entries()) {
       await call(() => onBatch(batch, { pending: behind + batches.length - 1 - index }));
       position.delivered = batch.at(-1)?.revision ?? position.delivered;
     }
-    const hasAll = grouper.openRevision() === null && (pending === 0 || position.delivered >= stream.lastRevision);
+    const hasAll = !grouper.isOpen() && (pending === 0 || position.delivered >= stream.lastRevision);
     if (hasAll) await caughtUp();
   };
   const from = { revision: position.delivered + 1 };
@@ -97,9 +97,8 @@ async function watchUntilLost(
     onProgress();
     if (delivery.type === "start" && delivery.pending === 0) await caughtUp();
     if (delivery.type === "entry") await deliver(grouper.add(delivery.entry, delivery.membership), delivery.pending);
-    // A server that died while it stored a batch never stores the rest of it.
-    const open = delivery.type === "quiet" ? grouper.openRevision() : null;
-    if (open !== null && (await bucket.describe()).lastRevision === open) await deliver(grouper.flush(), 0);
+    // The rest of a batch comes at once or never: a server died while it stored it, or the end was deleted.
+    if (delivery.type === "quiet") await deliver(grouper.flush(), 0);
   }
 }
 
