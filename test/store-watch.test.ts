@@ -7,7 +7,7 @@ import { documentId } from "../config/documents/document.ts";
 import type { StoredEntry } from "../config/live-documents.ts";
 import { connectStore, type DocumentStore } from "../config/store/document-store.ts";
 import type { OnBatch, WatchOptions } from "../config/store/watch.ts";
-import { testModel, testShard } from "./support/documents.ts";
+import { testModel, testShard } from "./support/store-documents.ts";
 import { startNats, type TestNats } from "./support/nats.ts";
 import { eventually, temporaryFolder } from "./support/processes.ts";
 

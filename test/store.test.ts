@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { documentId } from "../config/documents/document.ts";
 import { connectStore, type DocumentStore } from "../config/store/document-store.ts";
 import { StoreError } from "../config/store/store-error.ts";
-import { testModel, testObjective, testShard } from "./support/documents.ts";
+import { testModel, testObjective, testShard } from "./support/store-documents.ts";
 import { startNats, type TestNats } from "./support/nats.ts";
 import { freePort } from "./support/ports.ts";
 import { makeTemporaryFolder } from "./support/processes.ts";
