@@ -26,6 +26,7 @@ export const openInference = loadSync(fileURLToPath(new URL("open_inference.prot
   keepCase: true,
   longs: Number,
   defaults: true,
+  oneofs: true,
 });
 
 export type ModelGrpcServer = {

@@ -11,6 +11,7 @@ const message = (
   id: "",
   inputs: [{ name: "pixels", datatype, shape: [1, 2], contents }],
   outputs: [],
+  parameters: {},
   raw_input_contents: raw,
 });
 const dataOf = (request: GrpcInferRequest) => fromGrpc(request).inputs[0]?.data;
@@ -53,6 +54,15 @@ describe("a tensor of the gRPC protocol", () => {
     const outputs = [{ name: "predict", datatype: "INT64", shape: [1, 1], data: [4] }] as const;
     expect(toGrpc({ model_name: "digits", model_version: "8", outputs })).toMatchObject({
       outputs: [{ name: "predict", shape: [1, 1], contents: { int64_contents: [4] } }],
+    });
+  });
+
+  test("comes with parameters of three types, and is answered with one", () => {
+    const parameters = { leastConfidence: { parameter_choice: "string_param", string_param: "0.9" } } as const;
+    const request = fromGrpc({ ...message("FP64", { fp64_contents: [1, 2] }), parameters });
+    expect(request.parameters).toEqual({ leastConfidence: 0.9 });
+    expect(toGrpc({ model_name: "digits", model_version: "8", outputs: [], parameters: { unsure: 3 } })).toMatchObject({
+      parameters: { unsure: { int64_param: 3 } },
     });
   });
 });

@@ -12,7 +12,16 @@ export type GrpcInferRequest = {
     readonly contents: Readonly<Record<string, readonly number[]>> | null;
   }[];
   readonly outputs: readonly { readonly name: string }[];
+  readonly parameters: Readonly<Record<string, GrpcParameter>>;
   readonly raw_input_contents: readonly Buffer[];
+};
+
+/** `inference.InferParameter`: one of them is set, the others have their defaults. */
+type GrpcParameter = {
+  readonly parameter_choice?: "bool_param" | "int64_param" | "string_param";
+  readonly bool_param?: boolean;
+  readonly int64_param?: number;
+  readonly string_param?: string;
 };
 
 /** Which list of `InferTensorContents` holds a datatype, and how one of its numbers is read from raw bytes. */
@@ -41,6 +50,12 @@ export function fromGrpc(message: GrpcInferRequest): InferRequest {
       data: readNumbers(datatype, contents, message.raw_input_contents[index]),
     })),
     ...(message.outputs.length > 0 && { outputs: message.outputs }),
+    parameters: Object.fromEntries(
+      Object.entries(message.parameters).map(([name, value]) => [
+        name,
+        value[value.parameter_choice ?? "string_param"],
+      ]),
+    ),
   });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
@@ -51,6 +66,7 @@ export function fromGrpc(message: GrpcInferRequest): InferRequest {
 export function toGrpc(response: InferResponse): object {
   return {
     ...response,
+    ...(response.parameters && { parameters: { unsure: { int64_param: response.parameters.unsure } } }),
     outputs: response.outputs.map(({ name, datatype, shape, data }) => ({
       name,
       datatype,

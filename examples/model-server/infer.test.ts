@@ -41,6 +41,20 @@ describe("an inference request", () => {
   });
 });
 
+test("answers below the leastConfidence that the ObjectiveConfig asks for are counted as unsure", () => {
+  const confidence = (leastConfidence?: unknown) => {
+    const blank = Array(64).fill(0);
+    const text = body({ shape: [2, 64], data: [pixels, blank] }, { parameters: { leastConfidence, beam: 4 } });
+    const parsed = parseInferRequest(text);
+    return infer(weights, parsed, readRows(parsed)).parameters;
+  };
+  expect(confidence(0.95)).toEqual({ unsure: 1 });
+  expect(confidence("0.95")).toEqual({ unsure: 1 });
+  expect(confidence(0)).toEqual({ unsure: 0 });
+  expect(confidence()).toBeUndefined();
+  expect(() => confidence(95)).toThrow("parameters.leastConfidence");
+});
+
 describe("a request that cannot be answered is refused with what is wrong", () => {
   test.each([
     ["no JSON", "{", /no JSON/],

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { classes, classify, type DigitsWeights, pixelsPerDigit } from "./digits.ts";
+import { type Classification, classes, classify, type DigitsWeights, pixelsPerDigit } from "./digits.ts";
 
 /** A request that the Open Inference Protocol, or this model, does not allow. */
 export class InferError extends Error {
@@ -30,6 +30,12 @@ export const inferRequest = z.object({
     )
     .length(1, "must hold the one tensor that the model takes, called pixels"),
   outputs: z.array(z.object({ name: z.string() })).optional(),
+  parameters: z
+    .looseObject({
+      /** From 0 to 1, as a number or its text: answers with a lower probability are counted as unsure. */
+      leastConfidence: z.coerce.number().min(0).max(1).optional(),
+    })
+    .optional(),
 });
 
 export type InferRequest = z.output<typeof inferRequest>;
@@ -46,6 +52,8 @@ export type InferResponse = {
   readonly model_version: string;
   readonly id?: string;
   readonly outputs: readonly OutputTensor[];
+  /** Only when the request has a `leastConfidence`. */
+  readonly parameters?: { readonly unsure: number };
 };
 
 /** The tensors of the model, as its metadata names them; -1 is any number of rows. The names are those of MLServer. */
@@ -101,6 +109,7 @@ export function infer(weights: DigitsWeights, request: InferRequest, rows: reado
     throw new InferError(400, `unknown output "${unknown}": the model has predict and predict_proba`);
   }
   const results = rows.map((row) => classify(weights, row));
+  const leastConfidence = request.parameters?.leastConfidence;
   const outputs: readonly OutputTensor[] = [
     { name: "predict", datatype: "INT64", shape: [rows.length, 1], data: results.map(({ digit }) => digit) },
     {
@@ -115,7 +124,12 @@ export function infer(weights: DigitsWeights, request: InferRequest, rows: reado
     model_version: weights.version,
     ...(request.id !== undefined && { id: request.id }),
     outputs: outputs.filter((output) => wanted.includes(output.name)),
+    ...(leastConfidence !== undefined && { parameters: { unsure: countUnsure(results, leastConfidence) } }),
   };
+}
+
+function countUnsure(results: readonly Classification[], leastConfidence: number): number {
+  return results.filter(({ probabilities }) => Math.max(...probabilities) < leastConfidence).length;
 }
 
 /** Six decimals: people read these answers. */
