@@ -2,7 +2,10 @@ import { defineConfig } from "vitest/config";
 
 const notOurs = ["**/node_modules/**", ".signalbox/**"];
 
-/** Two projects: `unit` (beside the code, no I/O, seconds) and `integration` (test/, with the real parts). */
+/**
+ * Three projects: `unit` (beside the code, no I/O, seconds), `integration` (test/, with the real parts) and `mlserver`
+ * (test/mlserver/, with MLServer, which is large: `npm run test:mlserver` installs it).
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -17,9 +20,18 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/**/*.test.ts"],
-          exclude: notOurs,
+          exclude: [...notOurs, "test/mlserver/**"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "mlserver",
+          include: ["test/mlserver/**/*.test.ts"],
+          exclude: notOurs,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
         },
       },
     ],

@@ -1,7 +1,10 @@
 import { join } from "node:path";
 
-/** Where set-up puts things, below `<project>/.signalbox`. */
-export function mlserverPaths(projectFolder: string) {
+/**
+ * Where set-up puts things, below `<project>/.signalbox`.
+ * @param {string} projectFolder
+ */
+export function mlserverPaths(projectFolder) {
   const virtualEnvironment = join(projectFolder, ".signalbox", "tools", "mlserver");
   const programs = join(virtualEnvironment, process.platform === "win32" ? "Scripts" : "bin");
   return {
@@ -10,5 +13,5 @@ export function mlserverPaths(projectFolder: string) {
     mlserver: join(programs, "mlserver"),
     /** Holds one model repository for each server: `a` with version 7, `b` with version 8. */
     repositories: join(projectFolder, ".signalbox", "mlserver"),
-  } as const;
+  };
 }
