@@ -9,7 +9,7 @@ export const projectFolder = fileURLToPath(new URL("..", import.meta.url)).repla
 export const dataFolder = process.env.SIGNALBOX_DATA ?? join(projectFolder, ".signalbox");
 
 /** Where set-up puts the binaries that are not npm packages. */
-export const toolsFolder = join(projectFolder, ".signalbox", "tools");
+export const toolsFolder = process.env.SIGNALBOX_TOOLS ?? join(projectFolder, ".signalbox", "tools");
 
 /**
  * The Envoy binary: `ENVOY_BIN`, else the one that set-up installed. Null when there is none yet.

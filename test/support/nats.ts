@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { natsServerBinary } from "../../setup/paths.js";
+import { hasContainerEngine, startContainer } from "./containers.ts";
 import { freePort } from "./ports.ts";
 import { answers, type Running, startProcess } from "./processes.ts";
 
@@ -9,8 +10,6 @@ export type TestNats = Running & { readonly url: string; readonly port: number; 
 
 /** Starts nats-server over `folder`; the same folder and port again give the same data after a restart. */
 export async function startNats(folder: string, port?: number): Promise<TestNats> {
-  const binary = natsServerBinary();
-  if (!binary) throw new Error("nats-server is not installed: run `npm run setup`");
   const chosen = port ?? (await freePort());
   const monitor = await freePort();
   const configuration = join(folder, "nats.conf");
@@ -23,8 +22,14 @@ export async function startNats(folder: string, port?: number): Promise<TestNats
       `jetstream { store_dir: ${JSON.stringify(join(folder, "jetstream"))} }`,
     ].join("\n"),
   );
-  const running = await startProcess(binary, ["--config", configuration], {
-    ready: () => answers(`http://127.0.0.1:${monitor}/healthz`),
-  });
+  const ready = () => answers(`http://127.0.0.1:${monitor}/healthz`);
+  const running = hasContainerEngine
+    ? await startContainer("nats:2.12-alpine", ["--config", configuration], { ready, folders: [folder] })
+    : await startProcess(requireBinary(natsServerBinary()), ["--config", configuration], { ready });
   return { ...running, url: `nats://127.0.0.1:${chosen}`, port: chosen, folder };
+}
+
+function requireBinary(binary: string | null): string {
+  if (!binary) throw new Error("nats-server is not installed: run `npm run setup`");
+  return binary;
 }

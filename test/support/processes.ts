@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { onTestFinished } from "vitest";
 
 /** A started program. Its output is kept, and shown when it dies before it is ready. */
 export type Running = {
-  readonly child: ChildProcess;
+  /** 0 when it runs in a container. */
   readonly processId: number;
   /** Everything it wrote so far, both streams. */
   output(): string;
@@ -46,7 +46,6 @@ export async function startProcess(
   });
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
   const running: Running = {
-    child,
     processId: child.pid ?? 0,
     output,
     ended,

@@ -1,0 +1,172 @@
+import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { envoyBinary } from "../../setup/paths.js";
+import { freePorts } from "../../test/support/ports.ts";
+import { answers, eventually, makeTemporaryFolder, type Running, startProcess } from "../../test/support/processes.ts";
+import { type System, startSystem } from "../../test/support/system.ts";
+import { publish } from "../publish.ts";
+import { median, type Row, report } from "../report.ts";
+import { requireWrk, runWrk, type WrkResult } from "../wrk.ts";
+import { bareEnvoyConfiguration } from "./bare-envoy.ts";
+import { documents } from "./documents.ts";
+
+const script = fileURLToPath(new URL("./load.lua", import.meta.url));
+const sizes = [
+  { label: "1 KB", bytes: 1024 },
+  { label: "64 KB", bytes: 64 * 1024 },
+  { label: "1 MB", bytes: 1024 * 1024 },
+  { label: "10 MB", bytes: 10 * 1024 * 1024 },
+] as const;
+const rounds = 5;
+const secondsPerRun = 3;
+
+type Target = { readonly name: string; readonly url: string; readonly keys: number };
+type Measured = { readonly p50Ms: number; readonly p99Ms: number; readonly requestsPerSecond: number };
+
+/**
+ * What the data plane costs: direct to the model server, through an Envoy with one static route, through Signalbox's
+ * Envoy with 1 and with 10,000 routing keys, and through a Node proxy that parses and re-serialises JSON. Every Envoy
+ * has one worker. Targets take turns within each round, so a drift of the machine meets all of them; medians of rounds.
+ */
+export async function run(): Promise<void> {
+  requireWrk();
+  const folder = makeTemporaryFolder();
+  const [backendPort, barePort, bareAdminPort, proxyPort] = (await freePorts(4)) as [number, number, number, number];
+  const running: Running[] = [];
+  const systems: System[] = [];
+  try {
+    running.push(await startBackend(folder, backendPort));
+    running.push(await startBareEnvoy({ folder, port: barePort, adminPort: bareAdminPort, backendPort }));
+    running.push(await startProxy(proxyPort, backendPort));
+    for (const keys of [1, 10_000]) systems.push(await startWithKeys(keys, backendPort));
+    const [oneKey, manyKeys] = systems as [System, System];
+    const targets: Target[] = [
+      { name: "direct", url: `http://127.0.0.1:${backendPort}`, keys: 1 },
+      { name: "bare Envoy", url: `http://127.0.0.1:${barePort}`, keys: 1 },
+      { name: "Signalbox, 1 key", url: oneKey.envoyUrl, keys: 1 },
+      { name: "Signalbox, 10,000 keys", url: manyKeys.envoyUrl, keys: 10_000 },
+      { name: "re-serialising proxy", url: `http://127.0.0.1:${proxyPort}`, keys: 1 },
+    ];
+    await measureAll(targets);
+  } finally {
+    for (const system of systems) await system.stop();
+    for (const process of running) await process.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function measureAll(targets: readonly Target[]): Promise<void> {
+  const rows: Row[] = [];
+  const latency = new Map<string, Map<string, Measured>>();
+  for (const { label, bytes } of sizes) {
+    const measured = await takeTurns(targets, bytes, 1);
+    latency.set(label, measured);
+    for (const [target, { p50Ms, p99Ms }] of measured) rows.push({ body: label, connections: 1, target, p50Ms, p99Ms });
+  }
+  const throughput = await takeTurns(targets, 1024, 16);
+  for (const [target, { requestsPerSecond, p99Ms }] of throughput) {
+    rows.push({ body: "1 KB", connections: 16, target, requestsPerSecond: Math.round(requestsPerSecond), p99Ms });
+  }
+  const perSecond = (target: string) => throughput.get(target)?.requestsPerSecond ?? Number.NaN;
+  const added = (label: string, target: string) =>
+    (latency.get(label)?.get(target)?.p50Ms ?? Number.NaN) - (latency.get(label)?.get("direct")?.p50Ms ?? Number.NaN);
+  report("data-plane", rows, {
+    throughputVsBareEnvoyRatio: perSecond("Signalbox, 1 key") / perSecond("bare Envoy"),
+    throughputAt10kKeysRatio: perSecond("Signalbox, 10,000 keys") / perSecond("Signalbox, 1 key"),
+    addedLatencyVsReserialisingRatio: added("1 MB", "Signalbox, 10,000 keys") / added("1 MB", "re-serialising proxy"),
+    addedP50Ms1KB: added("1 KB", "Signalbox, 10,000 keys"),
+    addedP50Ms64KB: added("64 KB", "Signalbox, 10,000 keys"),
+    addedP50Ms1MB: added("1 MB", "Signalbox, 10,000 keys"),
+    addedP50Ms10MB: added("10 MB", "Signalbox, 10,000 keys"),
+  });
+}
+
+/** Measures every target once per round; an answer that is an error fails the benchmark. */
+async function takeTurns(
+  targets: readonly Target[],
+  bytes: number,
+  connections: number,
+): Promise<Map<string, Measured>> {
+  const results = new Map<string, WrkResult[]>(targets.map(({ name }) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const { name, url, keys } of targets) {
+      const result = await runWrk({
+        url,
+        connections,
+        seconds: secondsPerRun,
+        script,
+        scriptArguments: [String(bytes), String(keys)],
+      });
+      if (result.errors > 0)
+        throw new Error(`${name} answered ${result.errors} requests of ${bytes} bytes with errors`);
+      results.get(name)?.push(result);
+    }
+  }
+  return new Map(
+    [...results].map(([name, all]) => [
+      name,
+      {
+        p50Ms: median(all.map((result) => result.p50Ms)),
+        p99Ms: median(all.map((result) => result.p99Ms)),
+        requestsPerSecond: median(all.map((result) => result.requestsPerSecond)),
+      },
+    ]),
+  );
+}
+
+async function startBackend(folder: string, port: number): Promise<Running> {
+  const source = fileURLToPath(new URL("./backend/main.go", import.meta.url));
+  const binary = join(folder, "backend");
+  const build = spawnSync("go", ["build", "-o", binary, source], { encoding: "utf8" });
+  if (build.error)
+    throw new Error("go is not installed; the model server of this benchmark is written in it (https://go.dev)");
+  if (build.status !== 0) throw new Error(`go build failed:\n${build.stderr}`);
+  return await startProcess(binary, [String(port)], { ready: () => answers(`http://127.0.0.1:${port}/`) });
+}
+
+async function startProxy(port: number, backendPort: number): Promise<Running> {
+  const main = fileURLToPath(new URL("./reserialising-proxy.ts", import.meta.url));
+  const post = () => fetch(`http://127.0.0.1:${port}/`, { method: "POST", body: "{}" });
+  return await startProcess(process.execPath, [main, String(port), String(backendPort)], {
+    ready: async () => (await post()).ok,
+  });
+}
+
+async function startBareEnvoy(settings: {
+  folder: string;
+  port: number;
+  adminPort: number;
+  backendPort: number;
+}): Promise<Running> {
+  const file = bareEnvoyConfiguration(settings);
+  return await startProcess(
+    envoyBinary() ?? "envoy",
+    ["--config-path", file, "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"],
+    { ready: () => answers(`http://127.0.0.1:${settings.adminPort}/ready`) },
+  );
+}
+
+/** A whole Signalbox whose Envoy holds `keys` routing keys, all placed on one shard. */
+async function startWithKeys(keys: number, backendPort: number): Promise<System> {
+  const system = await startSystem({ ENVOY_CONCURRENCY: "1" });
+  await publish(
+    system.natsUrl,
+    documents({ objectives: Math.ceil(keys / 10), versions: Math.min(keys, 10), backendPort }),
+  );
+  const last = `default/objective-${Math.ceil(keys / 10) - 1}/ranker@${Math.min(keys, 10) - 1}`;
+  await eventually(
+    `Envoy serves ${last}`,
+    async () => {
+      const response = await fetch(`${system.envoyUrl}/infer`, {
+        method: "POST",
+        headers: { "x-routing-key": last },
+        body: "{}",
+      });
+      return response.headers.get("x-signalbox-model") === last.split("/")[2];
+    },
+    60_000,
+  );
+  return system;
+}

@@ -1,0 +1,46 @@
+-- Load for wrk: POSTs a JSON body of a given size with one of many routing keys. Arguments after `--`: bytes, keys.
+-- Prints one line `RESULT {json}` at the end.
+local requests = {}
+local position = 0
+
+-- An Open Inference request body of about `bytes` bytes.
+local function body(bytes)
+  local numbers = {}
+  local length = 80
+  while length < bytes do
+    numbers[#numbers + 1] = "0.12345678"
+    length = length + 11
+  end
+  if #numbers == 0 then numbers[1] = "0" end
+  return '{"inputs":[{"name":"x","shape":[' .. #numbers .. '],"datatype":"FP32","data":[' .. table.concat(numbers, ",") .. ']}]}'
+end
+
+-- Key i of the published table: objective i / 10, version i % 10.
+local function key(i)
+  return string.format("default/objective-%d/ranker@%d", math.floor(i / 10), i % 10)
+end
+
+function init(args)
+  local bytes, keys = tonumber(args[1]), tonumber(args[2])
+  local payload = body(bytes)
+  -- Large bodies are few: the number of prepared requests is bounded by memory, spread over the whole table.
+  local prepared = math.min(keys, math.max(1, math.floor(64 * 1024 * 1024 / bytes)))
+  for i = 0, prepared - 1 do
+    local headers = { ["content-type"] = "application/json", ["x-routing-key"] = key(math.floor(i * keys / prepared)) }
+    requests[i] = wrk.format("POST", "/infer", headers, payload)
+  end
+  count = prepared
+end
+
+function request()
+  -- A large odd step visits the keys in an order without locality.
+  position = (position + 7919) % count
+  return requests[position]
+end
+
+function done(summary, latency, rates)
+  local errors = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.status + summary.errors.timeout
+  print(string.format(
+    'RESULT {"requests":%d,"durationMicroseconds":%d,"p50Microseconds":%d,"p99Microseconds":%d,"errors":%d}',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), errors))
+end

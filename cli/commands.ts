@@ -1,0 +1,31 @@
+import type { Command } from "./command.ts";
+import { apply } from "./commands/apply.ts";
+import { deleteCommand } from "./commands/delete.ts";
+import { diff } from "./commands/diff.ts";
+import { explain } from "./commands/explain.ts";
+import { get } from "./commands/get.ts";
+import { history } from "./commands/history.ts";
+import { infer } from "./commands/infer.ts";
+import { resolve } from "./commands/resolve.ts";
+import { rollback } from "./commands/rollback.ts";
+import { shift } from "./commands/shift.ts";
+import { status } from "./commands/status.ts";
+import { up } from "./commands/up.ts";
+import { validate } from "./commands/validate.ts";
+
+/** Every subcommand, in the order of `signalbox --help`. */
+export const commands: readonly Command[] = [
+  up,
+  apply,
+  get,
+  deleteCommand,
+  diff,
+  history,
+  rollback,
+  validate,
+  resolve,
+  explain,
+  infer,
+  status,
+  shift,
+];

@@ -1,0 +1,23 @@
+/** What the process ends with; part of the command line's contract. */
+export const exitCode = {
+  /** Done. */
+  ok: 0,
+  /** Refused or failed: an invalid document, a lost update, a request that was answered with an error. Nothing changed. */
+  failed: 1,
+  /** The command line itself is wrong. */
+  usage: 2,
+  /** NATS, a resolver or Envoy could not be reached. */
+  unreachable: 3,
+} as const;
+
+export type ExitCode = (typeof exitCode)[keyof typeof exitCode];
+
+/** Ends the command with a message for people and an exit code. */
+export class CommandError extends Error {
+  readonly code: ExitCode;
+
+  constructor(message: string, code: ExitCode = exitCode.failed, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,83 @@
+import { Agent, request } from "node:http";
+
+/** A request that was not answered with 200. */
+export type Failure = {
+  /** `Date.now()` when it was sent. */
+  readonly sentAtMs: number;
+  readonly why: string;
+};
+
+/** A steady load on one address. */
+export type Load = {
+  /** Requests that were answered with 200 so far. */
+  succeeded(): number;
+  readonly failures: readonly Failure[];
+  /** Resolves when so many more requests have succeeded. */
+  untilSucceeded(more: number): Promise<void>;
+  /** Lets the requests under way end, then ends. */
+  stop(): Promise<void>;
+};
+
+export type LoadOptions = {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Requests under way at any time; 4 by default. */
+  readonly concurrency?: number;
+  /** Between two requests of one worker; 2 by default, so that a load does not take the whole machine. */
+  readonly pauseMs?: number;
+};
+
+/** Sends POST requests over kept-alive connections until it is stopped. */
+export function startLoad({ url, headers, body = "{}", concurrency = 4, pauseMs = 2 }: LoadOptions): Load {
+  const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
+  const failures: Failure[] = [];
+  let succeeded = 0;
+  let stopped = false;
+  const sendOne = () =>
+    new Promise<void>((resolve) => {
+      const sentAtMs = Date.now();
+      const fail = (why: string) => {
+        failures.push({ sentAtMs, why });
+        resolve();
+      };
+      const sent = request(url, { agent, method: "POST", headers, timeout: 10_000 }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("error", (error) => fail(`answer: ${error.message}`));
+        response.on("end", () => {
+          if (response.statusCode !== 200) return fail(`${response.statusCode}: ${Buffer.concat(chunks)}`);
+          succeeded++;
+          resolve();
+        });
+      });
+      sent.on("timeout", () => sent.destroy(new Error("no answer within 10 s")));
+      sent.on("error", (error) => fail(error.message));
+      sent.end(body);
+    });
+  const worker = async () => {
+    while (!stopped) {
+      await sendOne();
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  };
+  const workers = Array.from({ length: concurrency }, worker);
+  return {
+    succeeded: () => succeeded,
+    failures,
+    untilSucceeded: async (more) => {
+      const wanted = succeeded + more;
+      const deadline = Date.now() + 30_000;
+      while (succeeded < wanted) {
+        if (Date.now() > deadline)
+          throw new Error(`only ${succeeded} of ${wanted} requests succeeded: ${failures.at(-1)?.why}`);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    },
+    stop: async () => {
+      stopped = true;
+      await Promise.all(workers);
+      agent.destroy();
+    },
+  };
+}
