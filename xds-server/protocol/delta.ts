@@ -27,6 +27,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   readonly #held = new Map<string, number>();
   /** Names answered with content newer than the cursor: name -> sequence of that content. */
   readonly #ahead = new Map<string, number>();
+  /** What the client of a wildcard held when its stream began; dropped with the first answer. */
   #initialVersions: ReadonlyMap<string, string> | undefined;
   #started = false;
   #wildcard = false;
@@ -53,8 +54,9 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   /** "A stale nonce does not make a request stale": subscription changes count whatever the nonce. */
   request(request: DeltaRequest, view: TypeView) {
     const verdict = this.#ledger.answer(request.responseNonce, request.error);
+    const held = this.#started ? undefined : request.initialVersions;
     if (!this.#started) this.#start(request, view);
-    for (const name of request.subscribe) this.#subscribe(name, view);
+    for (const name of request.subscribe) this.#subscribe(name, view, held?.get(name));
     for (const name of request.unsubscribe) this.#unsubscribe(name);
     this.#settleIfIdle();
     return verdict;
@@ -100,9 +102,8 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   #start(request: DeltaRequest, view: TypeView): void {
     this.#started = true;
     this.#cursor = view.sequence;
-    this.#initialVersions = request.initialVersions;
     if (request.subscribe.length === 0 && isFullState(this.typeUrl)) this.#startWildcard();
-    if (request.initialVersions.size === 0) this.#initialVersions = undefined;
+    if (this.#wildcard || request.subscribe.includes("*")) this.#initialVersions = request.initialVersions;
   }
 
   #startWildcard(): void {
@@ -114,7 +115,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
    * "The server must still provide those resources in the response": a name that is subscribed once more is sent once more.
    * The one exception are the versions with which a client begins a stream.
    */
-  #subscribe(requested: string, view: TypeView): void {
+  #subscribe(requested: string, view: TypeView, heldVersion: string | undefined): void {
     if (requested === "*") {
       this.#startWildcard();
       return;
@@ -122,7 +123,6 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     const current = view.get(requested);
     const name = current?.name ?? requested;
     this.#names.add(name);
-    const heldVersion = this.#initialVersions?.get(name);
     if (heldVersion === undefined) this.#owed.add(name);
     else if (!current) this.#held.set(name, view.sequence);
     else if (current.version !== heldVersion) this.#owed.add(name);

@@ -1,0 +1,101 @@
+import { describe, expect, it } from "vitest";
+import { typeUrls } from "../xds-server/protocol/type-urls.ts";
+import { eventually } from "./support/processes.ts";
+import { testResource } from "./support/xds-client.ts";
+import {
+  clientForTest,
+  deltaVariants,
+  expectSilence,
+  serverForTest,
+  sotwVariants,
+  subscriberOf,
+} from "./support/xds-world.ts";
+
+const { cluster, endpoint } = typeUrls;
+
+describe.each(deltaVariants)("$title: reconnect", (variant) => {
+  it("case 10: only the difference to the versions held is sent", async () => {
+    const server = await serverForTest();
+    server.change({ [cluster]: { A: "1", B: "1", C: "1" } });
+    const before = subscriberOf(clientForTest(server, variant, cluster), variant, cluster);
+    before.subscribe();
+    const initialVersions = Object.fromEntries((await before.accept()).versions);
+    before.client.close();
+    server.change({ [cluster]: { B: "2", C: null, D: "1" } });
+
+    const after = subscriberOf(clientForTest(server, variant, cluster), variant, cluster);
+    after.client.send({ typeUrl: cluster, initialVersions });
+    const answer = await after.accept();
+    expect(Object.fromEntries(answer.resources)).toEqual({ B: "2", D: "1" });
+    expect(answer.removed).toEqual(["C"]);
+    await expectSilence(server, after);
+  });
+
+  it("case 10: with nothing changed, the one answer is empty, also from another server with equal content", async () => {
+    const [first, second] = [await serverForTest(), await serverForTest()];
+    first.change({ [cluster]: { A: "1", B: "1" } });
+    second.change({ [cluster]: { B: "0" } });
+    second.change({ [cluster]: { B: "1", A: "1" } });
+    const before = subscriberOf(clientForTest(first, variant, cluster), variant, cluster);
+    before.subscribe();
+    const { versions, version } = await before.accept();
+
+    const after = subscriberOf(clientForTest(second, variant, cluster), variant, cluster);
+    after.client.send({ typeUrl: cluster, initialVersions: Object.fromEntries(versions) });
+    const answer = await after.accept();
+    expect([answer.resources.size, answer.removed]).toEqual([0, []]);
+    expect(answer.version).toBe(version);
+    await expectSilence(second, after);
+  });
+
+  it("case 10: names with versions are compared one by one", async () => {
+    const server = await serverForTest();
+    server.change({ [endpoint]: { A: "1", B: "1", C: "1" } });
+    const before = subscriberOf(clientForTest(server, variant, endpoint), variant, endpoint);
+    before.subscribe("A", "B", "C");
+    const initialVersions = Object.fromEntries((await before.accept()).versions);
+    server.change({ [endpoint]: { B: "2", C: null } });
+
+    const after = subscriberOf(clientForTest(server, variant, endpoint), variant, endpoint);
+    after.client.send({ typeUrl: endpoint, initialVersions, subscribe: ["A", "B", "C", "missing"] });
+    const answer = await after.accept();
+    expect(Object.fromEntries(answer.resources)).toEqual({ B: "2" });
+    expect([...answer.removed].sort()).toEqual(["C", "missing"]);
+    after.subscribe("A");
+    expect(Object.fromEntries((await after.accept()).resources)).toEqual({ A: "1" });
+  });
+
+  it("case 11: 100,000 versions are accepted, and only what differs is sent", async () => {
+    const server = await serverForTest();
+    const names = Array.from({ length: 100_000 }, (_, index) => `namespace-${index % 100}/shard-number-${index}`);
+    const resources = new Map(names.map((name) => [name, { bytes: testResource(name, "1") }]));
+    server.store.set("test", new Map([[cluster, resources]]));
+    const view = server.store.view("test")?.type(cluster);
+    const initialVersions: Record<string, string> = { gone: "1" };
+    for (const name of names) initialVersions[name] = view?.get(name)?.version ?? "";
+    server.change({ [cluster]: { [names[500] ?? ""]: "2" } });
+
+    const client = clientForTest(server, variant, cluster);
+    client.send({ typeUrl: cluster, initialVersions });
+    await eventually("an answer", () => client.messages.length > 0);
+    const answer = await client.receive();
+    expect(Object.fromEntries(answer.resources)).toEqual({ [names[500] ?? ""]: "2" });
+    expect(answer.removed).toEqual(["gone"]);
+  });
+});
+
+describe.each(sotwVariants)("$title: reconnect", (variant) => {
+  it("case 10: a first request with a version and another stream's nonce is answered in full", async () => {
+    const server = await serverForTest();
+    server.change({ [endpoint]: { A: "1", B: "1" } });
+    const before = subscriberOf(clientForTest(server, variant, endpoint), variant, endpoint);
+    before.subscribe("A");
+    const { version } = await before.accept();
+
+    const client = clientForTest(server, variant, endpoint);
+    client.send({ typeUrl: endpoint, version, names: ["A", "B"] });
+    const answer = await client.receive();
+    expect(Object.fromEntries(answer.resources)).toEqual({ A: "1", B: "1" });
+    expect(answer.version).toBe(version);
+  });
+});

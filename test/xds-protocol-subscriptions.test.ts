@@ -1,0 +1,220 @@
+import { describe, expect, it } from "vitest";
+import { typeUrls } from "../xds-server/protocol/type-urls.ts";
+import {
+  allVariants,
+  clientForTest,
+  deltaVariants,
+  expectSilence,
+  serverForTest,
+  sotwVariants,
+  subscriberOf,
+} from "./support/xds-world.ts";
+
+const { cluster, endpoint, listener, route, runtime } = typeUrls;
+
+describe.each(sotwVariants)("$title: the life of a wildcard", (variant) => {
+  it("case 5: begins with an empty request, ends with a name, returns with *", async () => {
+    const server = await serverForTest();
+    server.change({ [cluster]: { A: "1", B: "1" } });
+    const subscriber = subscriberOf(clientForTest(server, variant, cluster), variant, cluster);
+    subscriber.subscribe();
+    expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "1", B: "1" });
+
+    subscriber.subscribe("A");
+    expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "1" });
+    server.change({ [cluster]: { B: "2" } });
+    await expectSilence(server, subscriber);
+
+    subscriber.unsubscribe("A");
+    await expectSilence(server, subscriber);
+    server.change({ [cluster]: { A: "2", C: "1" } });
+    await expectSilence(server, subscriber);
+
+    subscriber.subscribe("*");
+    expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "2", B: "2", C: "1" });
+    server.change({ [cluster]: { D: "1" } });
+    expect([...(await subscriber.accept()).resources.keys()]).toContain("D");
+  });
+
+  it("case 5: * with a name beside it is a wildcard", async () => {
+    const server = await serverForTest();
+    server.change({ [listener]: { A: "1", B: "1" } });
+    const subscriber = subscriberOf(clientForTest(server, variant, listener), variant, listener);
+    subscriber.subscribe("*", "A");
+    expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "1", B: "1" });
+    server.change({ [listener]: { C: "1" } });
+    expect((await subscriber.accept()).resources.get("C")).toBe("1");
+  });
+});
+
+describe.each(deltaVariants)("$title: the life of a wildcard", (variant) => {
+  it("case 6: the first answer comes even when it is empty", async () => {
+    const server = await serverForTest();
+    server.change({ [route]: { other: "1" } });
+    const subscriber = subscriberOf(clientForTest(server, variant, cluster), variant, cluster);
+    subscriber.subscribe();
+    const first = await subscriber.accept();
+    expect([first.resources.size, first.removed]).toEqual([0, []]);
+    server.change({ [cluster]: { A: "1" } });
+    expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "1" });
+  });
+
+  it("case 6: a name under a wildcard is resent, answered when dropped, and stays when the wildcard ends", async () => {
+    const server = await serverForTest();
+    server.change({ [cluster]: { A: "1", B: "1" } });
+    const subscriber = subscriberOf(clientForTest(server, variant, cluster), variant, cluster);
+    subscriber.subscribe();
+    expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "1", B: "1" });
+
+    subscriber.subscribe("A");
+    expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "1" });
+    subscriber.unsubscribe("A");
+    expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "1" });
+
+    subscriber.subscribe("X");
+    expect((await subscriber.accept()).removed).toEqual(["X"]);
+    subscriber.unsubscribe("X");
+    expect((await subscriber.accept()).removed).toEqual(["X"]);
+
+    subscriber.subscribe("A");
+    await subscriber.accept();
+    subscriber.unsubscribe("*");
+    await expectSilence(server, subscriber);
+    server.change({ [cluster]: { B: "2" } });
+    await expectSilence(server, subscriber);
+    server.change({ [cluster]: { A: "2" } });
+    expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "2" });
+  });
+
+  it("case 6: a name and the end of the wildcard in one message leave just the name", async () => {
+    const server = await serverForTest();
+    server.change({ [cluster]: { A: "1", B: "1" } });
+    const client = clientForTest(server, variant, cluster);
+    const subscriber = subscriberOf(client, variant, cluster);
+    subscriber.subscribe();
+    await subscriber.accept();
+    client.send({ typeUrl: cluster, subscribe: ["A"], unsubscribe: ["*"] });
+    expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "1" });
+    server.change({ [cluster]: { B: "2", A: "2" } });
+    expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "2" });
+  });
+});
+
+describe.each(allVariants)("$title: subscriptions by name", (variant) => {
+  it.each([endpoint, route])(
+    "case 7: unsubscribing from everything is silent and no wildcard (%s)",
+    async (typeUrl) => {
+      const server = await serverForTest();
+      server.change({ [typeUrl]: { A: "1" } });
+      const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+      subscriber.subscribe("A");
+      await subscriber.accept();
+      subscriber.unsubscribe("A");
+      await expectSilence(server, subscriber);
+      server.change({ [typeUrl]: { A: "2", B: "1" } });
+      await expectSilence(server, subscriber);
+    },
+  );
+
+  it.each([cluster, endpoint, route])("case 8: subscribing again sends again (%s)", async (typeUrl) => {
+    const server = await serverForTest();
+    server.change({ [typeUrl]: { A: "1" } });
+    const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+    subscriber.subscribe("A");
+    await subscriber.accept();
+    subscriber.unsubscribe("A");
+    subscriber.subscribe("A");
+    expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "1" });
+    await expectSilence(server, subscriber);
+  });
+});
+
+describe.each(sotwVariants)("$title: names that do not exist", (variant) => {
+  it("case 7: a list of one empty name unsubscribes from everything", async () => {
+    const server = await serverForTest();
+    server.change({ [cluster]: { A: "1" } });
+    const client = clientForTest(server, variant, cluster);
+    const subscriber = subscriberOf(client, variant, cluster);
+    subscriber.subscribe();
+    const first = await subscriber.accept();
+    client.send({ typeUrl: cluster, names: [""], nonce: first.nonce, version: first.version });
+    await expectSilence(server, subscriber);
+    server.change({ [cluster]: { A: "2" } });
+    await expectSilence(server, subscriber);
+  });
+
+  it("case 9: a missing route is silence until it is created", async () => {
+    const server = await serverForTest();
+    server.change({ [route]: { other: "1" } });
+    const subscriber = subscriberOf(clientForTest(server, variant, route), variant, route);
+    subscriber.subscribe("X");
+    await expectSilence(server, subscriber);
+    server.change({ [route]: { X: "1" } });
+    expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ X: "1" });
+    server.change({ [route]: { X: null } });
+    await expectSilence(server, subscriber);
+    server.change({ [route]: { X: "2" } });
+    expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ X: "2" });
+  });
+
+  it("case 9: a missing cluster is a state without it", async () => {
+    const server = await serverForTest();
+    server.change({ [cluster]: { other: "1" } });
+    const subscriber = subscriberOf(clientForTest(server, variant, cluster), variant, cluster);
+    subscriber.subscribe("X");
+    expect((await subscriber.accept()).resources.size).toBe(0);
+    server.change({ [cluster]: { X: "1" } });
+    expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ X: "1" });
+  });
+
+  it.each([endpoint, runtime])("case 9: a missing %s is answered with an empty one", async (typeUrl) => {
+    const server = await serverForTest();
+    server.change({ [cluster]: { other: "1" } });
+    const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+    subscriber.subscribe("X");
+    expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ X: "" });
+    server.change({ [typeUrl]: { X: "1" } });
+    expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ X: "1" });
+    server.change({ [typeUrl]: { X: null } });
+    expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ X: "" });
+  });
+});
+
+describe.each(deltaVariants)("$title: names that do not exist", (variant) => {
+  it("case 8: subscribing twice in a row sends twice", async () => {
+    const server = await serverForTest();
+    server.change({ [route]: { A: "1" } });
+    const subscriber = subscriberOf(clientForTest(server, variant, route), variant, route);
+    subscriber.subscribe("A");
+    await subscriber.accept();
+    subscriber.subscribe("A");
+    expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "1" });
+  });
+
+  it.each([cluster, endpoint, route, runtime])(
+    "case 9: a missing name is said to be missing, and stays subscribed (%s)",
+    async (typeUrl) => {
+      const server = await serverForTest();
+      server.change({ [listener]: { other: "1" } });
+      const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+      subscriber.subscribe("X");
+      expect((await subscriber.accept()).removed).toEqual(["X"]);
+      for (const content of ["1", "2"]) {
+        server.change({ [typeUrl]: { X: content } });
+        expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ X: content });
+        server.change({ [typeUrl]: { X: null } });
+        expect((await subscriber.accept()).removed).toEqual(["X"]);
+      }
+    },
+  );
+
+  it("unsubscribing from a name that was never subscribed is ignored", async () => {
+    const server = await serverForTest();
+    server.change({ [route]: { A: "1" } });
+    const subscriber = subscriberOf(clientForTest(server, variant, route), variant, route);
+    subscriber.subscribe("A");
+    await subscriber.accept();
+    subscriber.unsubscribe("never");
+    await expectSilence(server, subscriber);
+  });
+});
