@@ -44,6 +44,13 @@ describe.skipIf(!compose)("docker-compose.yml", () => {
     }
   });
 
+  test("publishes documents that are valid together", () => {
+    const [, main = "", ...args] = services.publish?.command ?? [];
+    const files = args.slice(1);
+    const result = spawnSync(process.execPath, [main, "validate", ...files], { cwd: projectFolder, encoding: "utf8" });
+    expect(result.stdout + result.stderr).toMatch(/^\d+ documents, no problem\.$/m);
+  });
+
   test("copies only what exists into the image, and runs it as a user without rights", () => {
     for (const folder of copiedFolders()) expect(existsSync(join(projectFolder, folder)), folder).toBe(true);
     const dockerfile = readFileSync(join(projectFolder, "Dockerfile"), "utf8");
