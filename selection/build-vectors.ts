@@ -10,6 +10,11 @@ export type HashVectors = {
   readonly cases: readonly { readonly text: string; readonly seed: number; readonly hash: number }[];
 };
 
+export type LoneSurrogateVectors = {
+  readonly about: string;
+  readonly cases: readonly { readonly codeUnits: readonly number[]; readonly seed: number; readonly hash: number }[];
+};
+
 export type SplitVectors = {
   readonly about: string;
   /** `unit` is the attribute in the context, `text` what is hashed. */
@@ -85,11 +90,20 @@ export function buildHashVectors(): HashVectors {
   return { about, cases };
 }
 
-/** As {@link buildHashVectors}, of texts that only languages with UTF-16 strings can hold. */
-export function buildLoneSurrogateVectors(): HashVectors {
+/**
+ * As {@link buildHashVectors}, of texts that only languages with UTF-16 strings can hold, given as UTF-16 code units
+ * because many JSON parsers refuse lone surrogates.
+ */
+export function buildLoneSurrogateVectors(): LoneSurrogateVectors {
   const texts = ["\ud800", "\udc00", "a\ud83d", "\ude00b", "\ude00\ud83d", "\ud83d\ud83d\ude00", "\ud800:\udfff"];
-  const note = `${about} Each lone surrogate is hashed as U+FFFD; skip this file where strings cannot hold one.`;
-  return { about: note, cases: texts.map((text) => ({ text, seed: 0, hash: murmur3(text) })) };
+  const cases = texts.map((text) => ({
+    codeUnits: Array.from({ length: text.length }, (_, index) => text.charCodeAt(index)),
+    seed: 0,
+    hash: murmur3(text),
+  }));
+  const note =
+    "Texts are UTF-16 code units; each lone surrogate is hashed as U+FFFD. Skip where strings cannot hold one.";
+  return { about: `${about} ${note}`, cases };
 }
 
 /** Which arm each of a few hundred units falls into, for splits of different salts and weights. */
