@@ -18,7 +18,11 @@ export type PendingDraft = {
   finish(): readonly PendingBatch[];
 };
 
-export function createPendingDraft(base: readonly PendingBatch[]): PendingDraft {
+export type PendingBounds = { readonly documents: number; readonly bytes: number };
+
+const defaultBounds: PendingBounds = { documents: limits.pendingDocuments, bytes: limits.pendingBytes };
+
+export function createPendingDraft(base: readonly PendingBatch[], bounds = defaultBounds): PendingDraft {
   const units = new Set<Unit>();
   const byKey = new Map<string, Unit>();
   const waiting = new Map<string, Set<Unit>>();
@@ -52,7 +56,7 @@ export function createPendingDraft(base: readonly PendingBatch[]): PendingDraft 
     for (const { key } of unit.entries) byKey.delete(key);
   };
   const dropOldest = () => {
-    while (documents > limits.pendingDocuments || bytes > limits.pendingBytes) {
+    while (documents > bounds.documents || bytes > bounds.bytes) {
       const [oldest] = [...units].sort(byFirstRevision);
       if (!oldest) return;
       remove(oldest);
