@@ -1,0 +1,100 @@
+import {
+  type DescMessage,
+  type DescMethod,
+  type DescMethodUnary,
+  type DescService,
+  fromBinary,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import {
+  Metadata,
+  type MethodDefinition,
+  type ServerUnaryCall,
+  type ServiceDefinition,
+  type sendUnaryData,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { SignalboxError } from "./errors.ts";
+
+/** What a method's handler is told besides the message. */
+export type UnaryCall = {
+  readonly metadata: Metadata;
+  /** Address and port of the caller. */
+  readonly peer: string;
+};
+
+/** One function for each unary method of a service, by its local (camel-case) name. */
+export type UnaryHandlers<S extends DescService> = {
+  readonly [M in keyof S["method"]]: S["method"][M] extends DescMethodUnary<infer I, infer O>
+    ? (message: MessageShape<I>, call: UnaryCall) => MessageShape<O> | Promise<MessageShape<O>>
+    : never;
+};
+
+/** Hears of every failed call, for the log; the caller has got the error already. */
+export type OnGrpcError = (error: SignalboxError, method: string) => void;
+
+/** The definition and the implementation for grpc-js' `addService`. */
+export type GrpcService = {
+  readonly name: string;
+  readonly definition: ServiceDefinition;
+  readonly implementation: UntypedServiceImplementation;
+};
+
+/**
+ * Serves a protobuf-es service with unary methods by grpc-js. A handler that throws ends the call with the gRPC status
+ * of the error's code, its message, and the metadata `x-signalbox-error: <code>`.
+ */
+export function unaryService<S extends DescService>(
+  service: S,
+  handlers: UnaryHandlers<S>,
+  onError: OnGrpcError = () => undefined,
+): GrpcService {
+  const definition: Record<string, MethodDefinition<unknown, unknown>> = {};
+  const implementation: UntypedServiceImplementation = {};
+  for (const method of service.methods) {
+    definition[method.name] = methodDefinition(service, method);
+    const handler = (handlers as Record<string, UnaryHandler>)[method.localName];
+    if (handler) implementation[method.name] = serve(method.name, handler, onError);
+  }
+  return { name: service.typeName, definition: definition as ServiceDefinition, implementation };
+}
+
+type UnaryHandler = (message: unknown, call: UnaryCall) => unknown;
+
+/** How grpc-js calls a method and reads its messages; of use to clients too. */
+export function methodDefinition(service: DescService, method: DescMethod): MethodDefinition<unknown, unknown> {
+  return {
+    path: `/${service.typeName}/${method.name}`,
+    requestStream: method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming",
+    responseStream: method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming",
+    requestSerialize: serializer(method.input),
+    requestDeserialize: (bytes) => fromBinary(method.input, bytes),
+    responseSerialize: serializer(method.output),
+    responseDeserialize: (bytes) => fromBinary(method.output, bytes),
+    originalName: method.localName,
+  };
+}
+
+function serializer(schema: DescMessage) {
+  return (message: unknown) => Buffer.from(toBinary(schema, message as MessageShape<typeof schema>));
+}
+
+function serve(method: string, handler: UnaryHandler, onError: OnGrpcError) {
+  return async (call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) => {
+    try {
+      callback(null, await handler(call.request, { metadata: call.metadata, peer: call.getPeer() }));
+    } catch (thrown) {
+      const error = SignalboxError.from(thrown);
+      callback(toStatus(error));
+      onError(error, method);
+    }
+  };
+}
+
+function toStatus(error: SignalboxError) {
+  const metadata = new Metadata();
+  metadata.set("x-signalbox-error", error.code);
+  const problems = error.problems.map(({ path, message }) => (path === "" ? message : `${path} ${message}`));
+  return { code: error.meaning.grpcStatus, details: [error.message, ...problems].join("\n  "), metadata };
+}
