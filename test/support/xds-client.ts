@@ -7,7 +7,7 @@ import {
   DiscoveryRequestSchema,
   DiscoveryResponseSchema,
 } from "../../proto/gen/envoy/service/discovery/v3/discovery_pb.js";
-import { discoveryServices } from "../../xds-server/protocol/service.ts";
+import { type DiscoveryService, discoveryServices } from "../../xds-server/protocol/service.ts";
 import { eventually } from "./processes.ts";
 
 /** One of the four ways to talk to an xDS server. */
@@ -58,6 +58,8 @@ export type XdsClient = {
   cancel(): void;
   /** The status with which the stream ended. */
   readonly ended: Promise<{ readonly code: number; readonly details: string }>;
+  /** Another stream over the same connection. */
+  another(): XdsClient;
   /** Closes the connection. */
   close(): void;
 };
@@ -71,6 +73,10 @@ export function connectXds(port: number, variant: XdsVariant, typeUrl?: string):
     "grpc.max_receive_message_length": -1,
     "grpc.use_local_subchannel_pool": 1,
   });
+  return openStream(client, variant, service, typeUrl);
+}
+
+function openStream(client: Client, variant: XdsVariant, service: DiscoveryService, typeUrl?: string): XdsClient {
   const identity = (bytes: Uint8Array) => Buffer.from(bytes);
   const method = variant.isDelta ? service.deltaMethod : service.sotwMethod;
   const call: ClientDuplexStream<Uint8Array, Buffer> = client.makeBidiStreamRequest(
@@ -125,6 +131,7 @@ export function connectXds(port: number, variant: XdsVariant, typeUrl?: string):
     halfClose: () => void call.end(),
     cancel: () => call.cancel(),
     ended,
+    another: () => openStream(client, variant, service, typeUrl),
     close: () => {
       call.cancel();
       client.close();
