@@ -195,6 +195,22 @@ export declare type FilterAction = Message<"envoy.config.route.v3.FilterAction">
 export declare const FilterActionSchema: GenMessage<FilterAction>;
 
 /**
+ * @generated from message envoy.config.route.v3.RouteList
+ */
+export declare type RouteList = Message<"envoy.config.route.v3.RouteList"> & {
+  /**
+   * @generated from field: repeated envoy.config.route.v3.Route routes = 1 [json_name = ""];
+   */
+  routes: Route[];
+};
+
+/**
+ * Describes the message envoy.config.route.v3.RouteList.
+ * Use `create(RouteListSchema)` to create a new message.
+ */
+export declare const RouteListSchema: GenMessage<RouteList>;
+
+/**
  * @generated from message envoy.config.route.v3.Route
  */
 export declare type Route = Message<"envoy.config.route.v3.Route"> & {
