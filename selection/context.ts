@@ -17,7 +17,7 @@ export const contextLimits = {
   valuesPerList: 1024,
 } as const;
 
-/** One thing that is wrong with a context: `path` is `context` or `context.<attribute>`. */
+/** One thing that is wrong with a context: `path` is `context`, `context.<attribute>` or `context.<attribute>[<index>]`. */
 export type ContextProblem = { readonly path: string; readonly message: string };
 
 export type ParsedContext =
@@ -41,8 +41,8 @@ export function parseContext(input: unknown): ParsedContext {
   const context: { [attribute: string]: AttributeValue } = Object.create(null);
   const problems: ContextProblem[] = [];
   for (const [name, value] of entries) {
-    const message = attributeProblem(name, value);
-    if (message !== null) problems.push({ path: `context.${name.slice(0, 100)}`, message });
+    const problem = attributeProblem(name, value);
+    if (problem !== null) problems.push(problem);
     else if (value !== null && value !== undefined) context[name] = value;
   }
   return problems.length > 0 ? { ok: false, problems } : { ok: true, context };
@@ -54,23 +54,30 @@ export function isPresent(value: unknown): value is AttributeValue {
   return type === "string" || type === "boolean" || (type === "number" && !Number.isNaN(value)) || Array.isArray(value);
 }
 
-function attributeProblem(name: string, value: unknown): string | null {
-  if (!attributeName.test(name)) {
-    return "is not an attribute name: a letter or _, then letters, digits, dots, hyphens or _, at most 63 characters";
-  }
+function attributeProblem(name: string, value: unknown): ContextProblem | null {
+  const path = `context.${name.slice(0, 100)}`;
+  if (!attributeName.test(name)) return { path, message: attributeNameMessage };
   if (value === null || value === undefined) return null;
-  if (!Array.isArray(value)) return scalarProblem(value, "a string, number, boolean or a list of these");
+  if (!Array.isArray(value)) return scalarProblem(path, value, "a string, number, boolean or a list of these");
   if (value.length > contextLimits.valuesPerList) {
-    return `has ${value.length} values, at most ${contextLimits.valuesPerList} are allowed`;
+    return { path, message: `has ${value.length} values, at most ${contextLimits.valuesPerList} are allowed` };
   }
   for (const [index, member] of value.entries()) {
-    const problem = scalarProblem(member, "a string, number or boolean");
-    if (problem !== null) return `[${index}] ${problem}`;
+    const problem = scalarProblem(`${path}[${index}]`, member, "a string, number or boolean");
+    if (problem !== null) return problem;
   }
   return null;
 }
 
-function scalarProblem(value: unknown, allowed: string): string | null {
+const attributeNameMessage =
+  "is not an attribute name: a letter or _, then letters, digits, dots, hyphens or _, at most 63 characters";
+
+function scalarProblem(path: string, value: unknown, allowed: string): ContextProblem | null {
+  const message = scalarMessage(value, allowed);
+  return message === null ? null : { path, message };
+}
+
+function scalarMessage(value: unknown, allowed: string): string | null {
   switch (typeof value) {
     case "boolean":
       return null;
