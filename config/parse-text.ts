@@ -1,14 +1,4 @@
-import {
-  type Document,
-  isCollection,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  parseAllDocuments,
-  visit,
-} from "yaml";
+import { type Document, isCollection, isNode, isSeq, LineCounter, type Node, parseAllDocuments, visit } from "yaml";
 import { shortened } from "./describe-value.ts";
 import { type FieldPath, parsePath } from "./field-path.ts";
 import { limits } from "./limits.ts";
@@ -134,6 +124,5 @@ function lineOfNode(document: Document.Parsed, path: FieldPath, lineAt: (offset:
     const node = document.getIn(path.slice(0, length), true);
     if (isNode(node) && node.range) return lineAt(node.range[0]);
   }
-  const { contents } = document;
-  return lineAt((isNode(contents) && !isScalar(contents) ? contents.range?.[0] : document.range?.[0]) ?? 0);
+  return lineAt(document.contents?.range?.[0] ?? document.range?.[0] ?? 0);
 }

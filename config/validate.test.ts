@@ -234,6 +234,14 @@ describe("models and shards", () => {
     expect(problemsOf(writtenShard("s", { dns: { hostname: "models.internal", port: 80 } }))).toEqual([message]);
   });
 
+  test.each(["10.0.0.1", "::1", "fd00::10.0.0.1", "2001:db8::8a2e:370:7334"])("%s is an address", (address) => {
+    expect(problemsOf(writtenShard("s", { endpoints: [{ address, port: 1 }] }))).toEqual([]);
+  });
+
+  test.each(["10.0.0", "010.0.0.1", "10.0.0.1/8", "fe80::1%eth0", "[::1]", ""])("%j is no address", (address) => {
+    expect(problemsOf(writtenShard("s", { endpoints: [{ address, port: 1 }] }))).toHaveLength(1);
+  });
+
   test("a host name as an endpoint's address is sent to dns", () => {
     expect(problemsOf(writtenShard("s", { endpoints: [{ address: "localhost", port: 1 }] }))).toEqual([
       'spec.endpoints[0].address: must be an IPv4 or IPv6 address (host names belong in spec.dns), found the string "localhost"',

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { z } from "zod";
 import { limits } from "../limits.ts";
 import { apiVersion, metadata, milliseconds } from "./common.ts";
@@ -5,10 +6,15 @@ import { evenIfPartsAreBad, expected, report, unique } from "./refinements.ts";
 
 const port = z.int().min(1).max(65_535);
 
+/** Without a zone (`fe80::1%eth0`): it means something on one machine only. */
+const isAddress = (address: string) => isIP(address) !== 0 && !address.includes("%");
+
 const endpoint = z.strictObject({
   address: z
-    .union([z.ipv4(), z.ipv6()], expected("an IPv4 or IPv6 address (host names belong in spec.dns)"))
-    .describe("An IP address; use `dns` for host names."),
+    .string()
+    .refine(isAddress, expected("an IPv4 or IPv6 address (host names belong in spec.dns)"))
+    .describe("An IP address; use `dns` for host names.")
+    .meta({ anyOf: [{ format: "ipv4" }, { format: "ipv6" }] }),
   port,
   weight: z.int().min(1).max(10_000).default(1),
 });
