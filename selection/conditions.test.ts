@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Condition } from "../config/documents/condition.ts";
+import { type Condition, condition as conditionSchema } from "../config/documents/condition.ts";
 import { compileCondition, parseCondition } from "./conditions.ts";
 import type { Context } from "./context.ts";
 import { explainCondition } from "./explain-condition.ts";
@@ -15,6 +15,7 @@ function matches(when: unknown, given: unknown): boolean {
 describe("the golden vectors of conditions hold", () => {
   test.each(vectors.cases)("$says: $condition of $context is $matches", (vector) => {
     expect(matches(vector.condition, vector.context)).toBe(vector.matches);
+    expect(conditionSchema.parse(vector.condition)).toEqual(vector.condition);
     expect(
       slowlyKnown(vector.condition) ? slowlyMatches(vector.condition as Condition, vector.context) : vector.matches,
     ).toBe(vector.matches);
