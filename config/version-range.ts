@@ -6,9 +6,10 @@ export type VersionRange =
   | { readonly ok: false; readonly reason: string };
 
 /**
- * Compiles a range such as `>=2.1.0 <3` (npm's syntax, https://github.com/npm/node-semver#ranges). Pre-releases count
- * as what they precede: `3.0.0-beta.1` is inside `<3`, because a context holds versions that are really in use. A text
- * that is no semantic version is in no range.
+ * Compiles a range such as `>=2.1.0 <3` (npm's syntax, https://github.com/npm/node-semver#ranges). Pre-releases are
+ * taken in, because a context holds versions that are really in use: a bound written in full goes by precedence
+ * (`2.1.0-beta` is not in `>=2.1.0`, `3.0.0-beta` is in `<3.0.0`), a shortened one means the whole release with its
+ * pre-releases (`2.0.0-beta` is in `>=2`, `3.0.0-beta` is not in `<3`). A text that is no semantic version is in none.
  */
 export function compileVersionRange(range: string): VersionRange {
   try {

@@ -33,9 +33,9 @@ const pattern = z
 export const operators = z
   .strictObject({
     eq: scalar.optional().describe("Equal to this value, and of its type."),
-    ne: scalar.optional().describe("Present, and not equal to this value."),
+    ne: scalar.optional().describe("Of the type of this value, and not equal to it."),
     in: list.optional().describe("Equal to one of these values."),
-    notIn: list.optional().describe("Present, and equal to none of these values."),
+    notIn: list.optional().describe("Of the type of one of these values, and equal to none."),
     lt: z.number().optional().describe("A number below this one."),
     lte: z.number().optional().describe("A number not above this one."),
     gt: z.number().optional().describe("A number above this one."),
