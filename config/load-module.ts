@@ -24,7 +24,7 @@ export async function loadModule(file: string, version: string): Promise<Loaded>
 function failedModule(file: string, error: unknown): Loaded {
   const problems = problemsOf(error);
   if (problems) return { ...failedFile(file), problems: problems.map((problem) => ({ ...problem, file })) };
-  const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const [reason] = (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).split("\n");
   return failedFile(file, `cannot be run: ${reason}`);
 }
 
