@@ -81,7 +81,8 @@ describe.each(adsVariants)("$title: make before break", (variant) => {
     expect(newClusters.resources.has("C2")).toBe(true);
     expect(newClusters.removed).toEqual([]);
     if (!variant.isDelta) expect(newClusters.resources.get("C1")).toBe("1");
-    await endpoints.accept();
+    const newEndpoints = await endpoints.accept();
+    expect([...newEndpoints.resources.keys(), ...newEndpoints.removed]).toEqual(["C2"]);
     const newRoute = await routes.receive();
     await expectSilence(server, clusters);
 

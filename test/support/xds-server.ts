@@ -21,8 +21,13 @@ export type TestXdsServer = {
   stop(): Promise<void>;
 };
 
+export type TestXdsServerOptions = Partial<XdsServerDeps> & {
+  /** A free one by default. */
+  readonly port?: number;
+};
+
 /** Starts the protocol layer on a free port; every node is in the group "test", which begins without a commit. */
-export async function startXdsServer(options: Partial<XdsServerDeps> = {}): Promise<TestXdsServer> {
+export async function startXdsServer(options: TestXdsServerOptions = {}): Promise<TestXdsServer> {
   const store = options.store ?? createSnapshotStore();
   const logs: { level: string; message: string; fields: object }[] = [];
   const log = (level: string) => (fields: object, message: string) => void logs.push({ level, message, fields });
@@ -31,7 +36,7 @@ export async function startXdsServer(options: Partial<XdsServerDeps> = {}): Prom
   const grpc = new Server(xdsChannelOptions);
   server.addTo(grpc);
   const port = await new Promise<number>((resolve, reject) => {
-    grpc.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+    grpc.bindAsync(`127.0.0.1:${options.port ?? 0}`, ServerCredentials.createInsecure(), (error, bound) =>
       error ? reject(error) : resolve(bound),
     );
   });

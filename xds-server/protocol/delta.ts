@@ -71,31 +71,22 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     const collected: Collected = { resources: new Map(), removed: new Set() };
     const isFirstOfWildcard = this.#owesAll;
     if (this.#owesAll) this.#collectAll(view, collected);
+    const isPush = mayPush && this.#collectPush(view, gate, collected);
     this.#collectOwed(view, collected);
-    const answered = collected.resources.size + collected.removed.size;
-    if (mayPush) this.#collectChanges(view, Math.min(gate.pushLimit, view.sequence), collected);
-    if (mayPush) this.#collectRemovals(gate, collected);
-
-    const size = collected.resources.size + collected.removed.size;
-    if (size === 0 && !isFirstOfWildcard) {
+    if (collected.resources.size + collected.removed.size === 0 && !isFirstOfWildcard) {
       this.#settleIfIdle();
       return undefined;
     }
     const nonce = nextNonce();
+    const resources = [...collected.resources.values()];
     const removed = [...collected.removed];
-    this.#ledger.record(nonce, [...collected.resources.keys(), ...removed], size > answered);
-    return {
-      typeUrl: this.typeUrl,
-      version: view.version,
-      nonce,
-      resources: [...collected.resources.values()],
-      removed,
-    };
+    this.#ledger.record(nonce, [...collected.resources.keys(), ...removed], isPush);
+    return { typeUrl: this.typeUrl, version: view.version, nonce, resources, changed: resources, removed };
   }
 
-  resend(names: Iterable<string>): void {
+  resend(names: Iterable<string>, view: TypeView): void {
     for (const name of names) {
-      if (this.#names.has(name)) this.#owed.add(name);
+      if (this.#names.has(name) && view.get(name)) this.#owed.add(name);
     }
   }
 
@@ -174,12 +165,20 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     this.#owesAll = false;
   }
 
+  /** True when there is something new to tell. */
+  #collectPush(view: TypeView, gate: Gate, collected: Collected): boolean {
+    const answered = collected.resources.size;
+    this.#collectChanges(view, Math.min(gate.pushLimit, view.sequence), collected);
+    this.#collectRemovals(gate, collected);
+    return collected.resources.size + collected.removed.size > answered;
+  }
+
+  /** A resource whose removal waits for other types still exists for this client. */
   #collectOwed(view: TypeView, { resources, removed }: Collected): void {
     for (const name of this.#owed) {
-      const resource = view.get(name);
+      const resource = view.get(name) ?? (this.#held.has(name) ? view.lastKnown(name) : undefined);
       if (resource) resources.set(name, resource);
       else removed.add(name);
-      this.#held.delete(name);
       const changedAt = view.changedAt(name);
       if (changedAt > this.#cursor) this.#ahead.set(name, changedAt);
     }

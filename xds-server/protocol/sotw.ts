@@ -5,6 +5,8 @@ import type { TypeView } from "./type-state.ts";
 import { isFullState } from "./type-urls.ts";
 import type { SotwRequest } from "./wire.ts";
 
+type Due = Pick<Response, "resources" | "changed">;
+
 /** Stands in for a resource that does not exist, where a client would wait for it in vain; undefined stays silent. */
 export type AnswerMissing = (typeUrl: string, name: string) => StoredResource | undefined;
 
@@ -63,19 +65,20 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     if (!this.#started || this.#ledger.outstanding > 0) return undefined;
     const limit = Math.min(gate.pushLimit, view.sequence);
     const isAnswer = this.#owesAll || this.#owed.size > 0;
-    const resources = this.#isFullState ? this.#fullState(view, limit, gate) : this.#changed(view, limit, gate);
-    if (!resources) {
+    const due = this.#isFullState ? this.#fullState(view, limit, gate) : this.#partialState(view, limit, gate);
+    if (!due) {
       this.#settleIfIdle();
       return undefined;
     }
     this.#lastNonce = nextNonce();
-    const names = resources.map((resource) => resource.name);
+    const names = due.resources.map((resource) => resource.name);
     this.#ledger.record(this.#lastNonce, names, !isAnswer);
-    return { typeUrl: this.typeUrl, version: this.#version(view), nonce: this.#lastNonce, resources, removed: [] };
+    const version = this.#version(view);
+    return { typeUrl: this.typeUrl, version, nonce: this.#lastNonce, ...due, removed: [] };
   }
 
-  resend(names: Iterable<string>): void {
-    for (const name of names) if (this.#wants(name)) this.#owed.add(name);
+  resend(names: Iterable<string>, view: TypeView): void {
+    for (const name of names) if (this.#wants(name) && view.get(name)) this.#owed.add(name);
   }
 
   /**
@@ -112,24 +115,29 @@ export class SotwSubscription implements Subscription<SotwRequest> {
   }
 
   /** The whole state when there is a reason to send it. A change that has to wait makes the whole response wait. */
-  #fullState(view: TypeView, limit: number, gate: Gate): StoredResource[] | undefined {
+  #fullState(view: TypeView, limit: number, gate: Gate): Due | undefined {
     const mustAnswer = this.#owesAll || this.#owed.size > 0;
     const changes = [...view.changes(this.#cursor, view.sequence)].filter((change) => this.#wants(change.name));
     if (!mustAnswer && changes.some((change) => change.sequence > limit)) return undefined;
-    let isDue = mustAnswer || this.#cursor < view.horizon;
+    const changed: StoredResource[] = [];
     for (const { name, sequence } of changes) {
-      if (view.get(name)) {
-        isDue = true;
+      const resource = view.get(name);
+      if (resource) {
+        changed.push(resource);
         this.#held.delete(name);
       } else {
         this.#held.set(name, sequence);
       }
     }
-    if (this.#release(gate).length > 0) isDue = true;
+    const mayHaveMissedSome = this.#cursor < view.horizon;
+    const isDue = mustAnswer || mayHaveMissedSome || changed.length > 0;
+    const hasReleased = this.#release(gate).length > 0;
     this.#cursor = view.sequence;
     this.#owesAll = false;
     this.#owed.clear();
-    return isDue ? this.#everything(view) : undefined;
+    if (!isDue && !hasReleased) return undefined;
+    const resources = this.#everything(view);
+    return { resources, changed: mustAnswer ? resources : changed };
   }
 
   #everything(view: TypeView): StoredResource[] {
@@ -138,33 +146,41 @@ export class SotwSubscription implements Subscription<SotwRequest> {
   }
 
   /** What changed and what was asked for. Only where a stand-in exists can the absence of a resource be said. */
-  #changed(view: TypeView, limit: number, gate: Gate): StoredResource[] | undefined {
+  #partialState(view: TypeView, limit: number, gate: Gate): Due | undefined {
     const due = new Map<string, StoredResource>();
-    const add = (name: string) => {
-      const resource = view.get(name) ?? this.#answerMissing(this.typeUrl, name);
-      if (resource) due.set(name, resource);
+    const add = (name: string, resource: StoredResource | undefined) => {
+      const present = resource ?? this.#answerMissing(this.typeUrl, name);
+      if (present) due.set(name, present);
     };
-    for (const name of this.#owesAll ? [...view.all()].map((resource) => resource.name) : []) this.#owed.add(name);
+    for (const { name, sequence } of view.changes(this.#cursor, limit)) {
+      if (!this.#wants(name) || (this.#ahead.get(name) ?? 0) >= sequence) continue;
+      const resource = view.get(name);
+      if (resource) {
+        this.#held.delete(name);
+        add(name, resource);
+      } else {
+        this.#held.set(name, sequence);
+      }
+    }
+    this.#cursor = Math.max(this.#cursor, limit);
+    for (const [name, sequence] of this.#ahead) if (sequence <= this.#cursor) this.#ahead.delete(name);
+    for (const name of this.#release(gate)) {
+      add(name, undefined);
+      this.#ledger.forget(name);
+    }
+    this.#addOwed(view, add);
+    return due.size > 0 ? { resources: [...due.values()], changed: [...due.values()] } : undefined;
+  }
+
+  /** A resource whose removal waits for other types still exists for this client. */
+  #addOwed(view: TypeView, add: (name: string, resource: StoredResource | undefined) => void): void {
+    if (this.#owesAll) for (const { name } of view.all()) this.#owed.add(name);
     for (const name of this.#owed) {
-      add(name);
-      this.#held.delete(name);
+      add(name, view.get(name) ?? (this.#held.has(name) ? view.lastKnown(name) : undefined));
       if (view.changedAt(name) > this.#cursor) this.#ahead.set(name, view.changedAt(name));
     }
     this.#owesAll = false;
     this.#owed.clear();
-    for (const { name, sequence } of view.changes(this.#cursor, limit)) {
-      if (!this.#wants(name) || (this.#ahead.get(name) ?? 0) >= sequence) continue;
-      this.#held.delete(name);
-      if (view.get(name)) add(name);
-      else this.#held.set(name, sequence);
-    }
-    for (const name of this.#release(gate)) {
-      add(name);
-      this.#ledger.forget(name);
-    }
-    this.#cursor = Math.max(this.#cursor, limit);
-    for (const [name, sequence] of this.#ahead) if (sequence <= this.#cursor) this.#ahead.delete(name);
-    return due.size > 0 ? [...due.values()] : undefined;
   }
 
   #release(gate: Gate): string[] {

@@ -4,6 +4,7 @@ import type { StreamInfo, XdsHooks, XdsLogger } from "./hooks.ts";
 import { createOrdering, type Ordering, type OrderingOptions } from "./ordering.ts";
 import type { GroupView } from "./snapshot.ts";
 import { type Response, type Subscription, TooFarBehindError } from "./subscription.ts";
+import type { TypeView } from "./type-state.ts";
 import { compareTypes, typeUrls } from "./type-urls.ts";
 import type { DeltaRequest, SotwRequest } from "./wire.ts";
 
@@ -146,7 +147,7 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
       if (!response) continue;
       sent = true;
       this.#send(response);
-      if (response.typeUrl === typeUrls.cluster) this.#resendEndpoints(response);
+      if (response.typeUrl === typeUrls.cluster) this.#resendEndpoints(response, view.type(typeUrls.endpoint));
     }
     return sent || this.#settled() !== settledBefore;
   }
@@ -158,9 +159,12 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   }
 
   /** A changed cluster is a new one to Envoy, which waits for its endpoints without always asking for them again. */
-  #resendEndpoints(response: Response): void {
+  #resendEndpoints({ changed }: Response, view: TypeView): void {
     const endpoints = this.#subscriptions.get(typeUrls.endpoint);
-    endpoints?.resend(response.resources.map((resource) => resource.endpointsName));
+    endpoints?.resend(
+      changed.map((resource) => resource.endpointsName),
+      view,
+    );
   }
 
   #send(response: Response): void {

@@ -8,6 +8,8 @@ export type Response = {
   readonly version: string;
   readonly nonce: string;
   readonly resources: readonly StoredResource[];
+  /** Those of `resources` that the client did not have in this version, or asked for. */
+  readonly changed: readonly StoredResource[];
   /** Delta only: names that are gone or never existed. */
   readonly removed: readonly string[];
 };
@@ -39,8 +41,8 @@ export interface Subscription<Request> {
   request(request: Request, view: TypeView): Verdict;
   /** The next response to send, if there is one; it then counts as sent. Throws `TooFarBehindError`. */
   next(view: TypeView, gate: Gate, nextNonce: () => string): Response | undefined;
-  /** Makes the next answer hold these names again if they are subscribed, changed or not. */
-  resend(names: Iterable<string>): void;
+  /** Makes the next answer hold those of these names again that are subscribed and exist, changed or not. */
+  resend(names: Iterable<string>, view: TypeView): void;
   readonly progress: Progress;
   /** Sequences of the removals that wait for other types, in no order. */
   heldRemovals(): Iterable<number>;

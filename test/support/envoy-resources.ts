@@ -1,0 +1,141 @@
+import { type DescMessage, fromJson, type JsonValue, toBinary } from "@bufbuild/protobuf";
+import { ClusterSchema } from "../../proto/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { ClusterLoadAssignmentSchema } from "../../proto/gen/envoy/config/endpoint/v3/endpoint_pb.js";
+import { ListenerSchema } from "../../proto/gen/envoy/config/listener/v3/listener_pb.js";
+import { RouteConfigurationSchema } from "../../proto/gen/envoy/config/route/v3/route_pb.js";
+import { ScopedRouteConfigurationSchema } from "../../proto/gen/envoy/config/route/v3/scoped_route_pb.js";
+import { registry } from "../../proto/registry.ts";
+import type { ResourceChange } from "../../xds-server/protocol/snapshot.ts";
+import { typeUrls } from "../../xds-server/protocol/type-urls.ts";
+
+/** The smallest resources with which an Envoy routes: what a test of the protocol layer gives to a real Envoy. */
+function change(typeUrl: string, name: string, schema: DescMessage, json: JsonValue): ResourceChange {
+  const bytes = toBinary(schema, fromJson(schema, json, { registry }));
+  return { typeUrl, name, resource: { bytes } };
+}
+
+const ads = { ads: {}, resourceApiVersion: "V3", initialFetchTimeout: "15s" };
+
+/** An EDS cluster; `more` is merged into it. */
+export function clusterResource(name: string, more: Readonly<Record<string, JsonValue>> = {}): ResourceChange {
+  return change(typeUrls.cluster, name, ClusterSchema, {
+    ...{ name, type: "EDS", connectTimeout: "1s", edsClusterConfig: { edsConfig: ads } },
+    ...more,
+  });
+}
+
+/** The endpoints of a cluster: one port of 127.0.0.1. */
+export function endpointResource(name: string, port: number): ResourceChange {
+  const address = { socketAddress: { address: "127.0.0.1", portValue: port } };
+  return change(typeUrls.endpoint, name, ClusterLoadAssignmentSchema, {
+    clusterName: name,
+    endpoints: [{ lbEndpoints: [{ endpoint: { address } }] }],
+  });
+}
+
+/** A listener on 127.0.0.1:`port`; its routes come by RDS under `routeName`, or by SRDS with the scope key in `x-scope`. */
+export function listenerResource(name: string, port: number, routeName?: string): ResourceChange {
+  const scopedRoutes = {
+    name: "scopes",
+    scopeKeyBuilder: { fragments: [{ headerValueExtractor: { name: "x-scope", index: 0 } }] },
+    rdsConfigSource: ads,
+    scopedRds: { scopedRdsConfigSource: ads },
+  };
+  const connectionManager: JsonValue = {
+    "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    statPrefix: "test",
+    ...(routeName === undefined ? { scopedRoutes } : { rds: { routeConfigName: routeName, configSource: ads } }),
+    httpFilters: [
+      {
+        name: "envoy.filters.http.router",
+        typedConfig: { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+      },
+    ],
+  };
+  return change(typeUrls.listener, name, ListenerSchema, {
+    name,
+    address: { socketAddress: { address: "127.0.0.1", portValue: port } },
+    filterChains: [
+      { filters: [{ name: "envoy.filters.network.http_connection_manager", typedConfig: connectionManager }] },
+    ],
+  });
+}
+
+/** Sends everything to one cluster. */
+export function routeResource(name: string, cluster: string): ResourceChange {
+  return change(typeUrls.route, name, RouteConfigurationSchema, {
+    name,
+    virtualHosts: [{ name, domains: ["*"], routes: [{ match: { prefix: "/" }, route: { cluster } }] }],
+  });
+}
+
+/** The scope `x-scope: <name>` with the routes of the same name. */
+export function scopeResource(name: string): ResourceChange {
+  return change(typeUrls.scopedRoute, name, ScopedRouteConfigurationSchema, {
+    name,
+    routeConfigurationName: name,
+    key: { fragments: [{ stringKey: name }] },
+  });
+}
+
+export function removal(typeUrl: string, name: string): ResourceChange {
+  return { typeUrl, name, resource: null };
+}
+
+/** A bootstrap that takes everything over ADS from `xdsPort`, one RTDS layer included. */
+export function adsBootstrap(
+  apiType: "DELTA_GRPC" | "GRPC",
+  xdsPort: number,
+  adminPort: number,
+  nodeId = "envoy",
+): string {
+  const socket = (port: number) => ({ socket_address: { address: "127.0.0.1", port_value: port } });
+  const source = { ads: {}, resource_api_version: "V3" };
+  return JSON.stringify({
+    node: { id: nodeId, cluster: "test-cluster" },
+    admin: { address: socket(adminPort) },
+    layered_runtime: {
+      layers: [
+        { name: "static", static_layer: { "re2.max_program_size.error_level": 1000 } },
+        { name: "rtds", rtds_layer: { name: "rtds", rtds_config: source } },
+        { name: "admin", admin_layer: {} },
+      ],
+    },
+    dynamic_resources: {
+      ads_config: {
+        api_type: apiType,
+        transport_api_version: "V3",
+        set_node_on_first_message_only: true,
+        grpc_services: [
+          {
+            envoy_grpc: {
+              cluster_name: "xds",
+              retry_policy: { retry_back_off: { base_interval: "0.1s", max_interval: "0.5s" } },
+            },
+          },
+        ],
+      },
+      cds_config: source,
+      lds_config: source,
+    },
+    static_resources: {
+      clusters: [
+        {
+          name: "xds",
+          type: "STATIC",
+          connect_timeout: "1s",
+          typed_extension_protocol_options: {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+              "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+              explicit_http_config: { http2_protocol_options: {} },
+            },
+          },
+          load_assignment: {
+            cluster_name: "xds",
+            endpoints: [{ lb_endpoints: [{ endpoint: { address: socket(xdsPort) } }] }],
+          },
+        },
+      ],
+    },
+  });
+}
