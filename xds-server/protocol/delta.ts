@@ -53,7 +53,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
 
   /** "A stale nonce does not make a request stale": subscription changes count whatever the nonce. */
   request(request: DeltaRequest, view: TypeView) {
-    const verdict = this.#ledger.answer(request.responseNonce, request.error);
+    const verdict = this.#ledger.answer(request.responseNonce, request.error, view.changedAt);
     const held = this.#started ? undefined : request.initialVersions;
     if (!this.#started) this.#start(request, view);
     for (const name of request.subscribe) this.#subscribe(name, view, held?.get(name));

@@ -41,13 +41,13 @@ export class Ledger {
     if (this.#outstanding.size === 0) this.#settled = sequence;
   }
 
-  /** Takes in the nonce of a request, and the error that makes it a NACK. */
-  answer(nonce: string, error: ErrorDetail | undefined): Verdict {
+  /** Takes in the nonce of a request, and the error that makes it a NACK; `changedAt` is the sequence of a name's content. */
+  answer(nonce: string, error: ErrorDetail | undefined, changedAt: (name: string) => number): Verdict {
     const sent = this.#outstanding.get(nonce);
     if (!sent) return { kind: nonce === "" ? "none" : "stale" };
     this.#outstanding.delete(nonce);
     if (error) {
-      this.#refuse(sent, error.message);
+      this.#refuse(sent, error.message, changedAt);
       return { kind: "nack", nonce, names: sent.names, code: error.code, message: error.message };
     }
     if (this.#parked.size > 0) for (const name of sent.names) this.#parked.delete(name);
@@ -65,10 +65,11 @@ export class Ledger {
     this.#parked.clear();
   }
 
-  #refuse(sent: Sent, message: string): void {
+  #refuse(sent: Sent, message: string, changedAt: (name: string) => number): void {
     const at = this.#now();
     for (const name of sent.names) {
-      const before = Math.min(sent.before, this.#parked.get(name)?.before ?? sent.before);
+      const beforeContent = Math.max(0, changedAt(name) - 1);
+      const before = Math.min(sent.before, beforeContent, this.#parked.get(name)?.before ?? sent.before);
       this.#parked.set(name, { message, at, before });
     }
   }

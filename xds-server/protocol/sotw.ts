@@ -52,7 +52,7 @@ export class SotwSubscription implements Subscription<SotwRequest> {
   /** "The server should not send a response for any request with a stale nonce": such a request is ignored whole. */
   request(request: SotwRequest, view: TypeView): Verdict {
     if (this.#lastNonce !== undefined && request.responseNonce !== this.#lastNonce) return { kind: "stale" };
-    const verdict = this.#ledger.answer(request.responseNonce, request.error);
+    const verdict = this.#ledger.answer(request.responseNonce, request.error, view.changedAt);
     if (verdict.kind === "ack" && this.#isFullState) this.#ledger.forgetAll();
     if (!this.#started) this.#cursor = view.sequence;
     this.#started = true;

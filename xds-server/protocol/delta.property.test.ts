@@ -1,0 +1,207 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { DeltaSubscription } from "./delta.ts";
+import { createSnapshotStore } from "./snapshot.ts";
+import type { Gate, Response } from "./subscription.ts";
+import { typeUrls } from "./type-urls.ts";
+import type { DeltaRequest } from "./wire.ts";
+
+const universe = ["A", "B", "C", "D"];
+const open: Gate = { pushLimit: Number.POSITIVE_INFINITY, canRemove: () => true };
+const shut: Gate = { pushLimit: 0, canRemove: () => false };
+
+/** What can happen to a stream. Plain data, so that a failure shrinks to a readable list. */
+type Step =
+  | { readonly do: "set"; readonly name: string; readonly content: number }
+  | { readonly do: "remove"; readonly name: string }
+  | { readonly do: "subscribe" | "unsubscribe"; readonly names: readonly string[]; readonly nonce: "none" | "stale" }
+  | { readonly do: "flush"; readonly gate: "open" | "shut" }
+  | { readonly do: "ack" | "nack" };
+
+const name = fc.constantFrom(...universe);
+const names = fc.uniqueArray(fc.constantFrom(...universe, "*"), { minLength: 1, maxLength: 3 });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("set" as const), name, content: fc.nat(3) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("remove" as const), name }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constantFrom("subscribe" as const, "unsubscribe" as const),
+      names,
+      nonce: fc.constantFrom("none" as const, "stale" as const),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("flush" as const),
+      gate: fc.constantFrom("open" as const, "shut" as const),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("ack" as const, "nack" as const) }) },
+);
+
+/**
+ * A client and a server with responses on their way between them, as simple as the specification: the client holds what it
+ * accepted, and in the end it must hold what the server has, save what it refused.
+ */
+class Model {
+  readonly #typeUrl: string;
+  readonly #store = createSnapshotStore();
+  readonly #subscription: DeltaSubscription;
+  readonly #content = new Map<string, string>();
+  readonly #held = new Map<string, string>();
+  readonly #refused = new Map<string, string | undefined>();
+  readonly #names = new Set<string>();
+  /** Names whose latest subscription was not answered yet. */
+  readonly #asked = new Set<string>();
+  readonly #onTheWay: Response[] = [];
+  readonly #nonces = new Set<string>();
+  #wildcard: boolean;
+  #outstanding = 0;
+
+  constructor(typeUrl: string, first: readonly string[]) {
+    this.#typeUrl = typeUrl;
+    this.#store.apply("g", []);
+    this.#subscription = new DeltaSubscription(typeUrl, () => 0);
+    this.#wildcard = first.length === 0;
+    this.#request({ subscribe: first });
+    for (const each of first) this.#noteSubscribed(each);
+  }
+
+  run(step: Step): void {
+    if (step.do === "set") this.#set(step.name, `${step.name}${step.content}`);
+    else if (step.do === "remove") this.#set(step.name, null);
+    else if (step.do === "subscribe") this.#subscribe(step.names, step.nonce);
+    else if (step.do === "unsubscribe") this.#unsubscribe(step.names, step.nonce);
+    else if (step.do === "flush") this.#flush(step.gate === "open" ? open : shut);
+    else this.#deliver(step.do === "nack");
+  }
+
+  /** Lets everything arrive and be accepted, then compares. */
+  settle(): void {
+    for (let round = 0; round < 50; round++) {
+      this.#flush(open);
+      while (this.#onTheWay.length > 0) this.#deliver(false);
+    }
+    expect([...this.#asked]).toEqual([]);
+    for (const each of universe) {
+      if (!this.#wildcard && !this.#names.has(each)) continue;
+      const content = this.#content.get(each);
+      if (this.#refused.has(each) && this.#refused.get(each) === content) continue;
+      expect([each, this.#held.get(each)]).toEqual([each, content]);
+    }
+    const { progress } = this.#subscription;
+    const { sequence } = this.#view();
+    expect(progress).toMatchObject({ sent: sequence, settled: sequence });
+    expect(progress.acknowledged === sequence).toBe(progress.parked.size === 0);
+    expect([...this.#subscription.heldRemovals()]).toEqual([]);
+  }
+
+  #view() {
+    const view = this.#store.view("g");
+    if (!view) throw new Error("the group was created with the model");
+    return view.type(this.#typeUrl);
+  }
+
+  #request(fields: Partial<DeltaRequest>) {
+    const empty = { node: undefined, responseNonce: "", error: undefined, subscribe: [], unsubscribe: [] };
+    const request = { ...empty, typeUrl: this.#typeUrl, initialVersions: new Map<string, string>(), ...fields };
+    return this.#subscription.request(request, this.#view());
+  }
+
+  #set(name: string, content: string | null): void {
+    const resource = content === null ? null : { bytes: Buffer.from(content) };
+    this.#store.apply("g", [{ typeUrl: this.#typeUrl, name, resource }]);
+    if (content === null) this.#content.delete(name);
+    else this.#content.set(name, content);
+  }
+
+  #subscribe(names: readonly string[], nonce: "none" | "stale"): void {
+    this.#request({ subscribe: names, responseNonce: nonce === "stale" ? "long ago" : "" });
+    for (const each of names) this.#noteSubscribed(each);
+  }
+
+  #noteSubscribed(name: string): void {
+    if (name === "*") this.#wildcard = true;
+    else {
+      this.#names.add(name);
+      this.#asked.add(name);
+    }
+  }
+
+  #unsubscribe(names: readonly string[], nonce: "none" | "stale"): void {
+    this.#request({ unsubscribe: names, responseNonce: nonce === "stale" ? "long ago" : "" });
+    for (const each of names) {
+      if (each === "*") this.#wildcard = false;
+      else if (this.#names.delete(each)) this.#asked.delete(each);
+    }
+    for (const each of universe) {
+      if (this.#wildcard || this.#names.has(each)) continue;
+      this.#held.delete(each);
+      this.#refused.delete(each);
+    }
+  }
+
+  #flush(gate: Gate): void {
+    for (;;) {
+      const response = this.#subscription.next(this.#view(), gate, () => String(this.#nonces.size + 1));
+      if (!response) return;
+      expect(this.#nonces.has(response.nonce)).toBe(false);
+      this.#nonces.add(response.nonce);
+      this.#outstanding++;
+      expect(this.#outstanding).toBeLessThanOrEqual(8);
+      for (const { name, version } of response.resources) {
+        const current = this.#view().get(name) ?? this.#view().lastKnown(name);
+        expect(version).toBe(current?.version);
+      }
+      for (const each of response.removed) expect(this.#content.has(each)).toBe(false);
+      for (const each of [...response.resources.map((resource) => resource.name), ...response.removed]) {
+        this.#asked.delete(each);
+      }
+      this.#onTheWay.push(response);
+    }
+  }
+
+  #deliver(isRefused: boolean): void {
+    const response = this.#onTheWay.shift();
+    if (!response) return;
+    this.#outstanding--;
+    const arrived = new Map<string, string | undefined>(response.removed.map((each) => [each, undefined]));
+    for (const { name, sotw } of response.resources) arrived.set(name, contentOf(sotw));
+    for (const [each, content] of arrived) {
+      if (!this.#wildcard && !this.#names.has(each)) continue;
+      if (isRefused) this.#refused.set(each, content);
+      else this.#accept(each, content);
+    }
+    const error = isRefused ? { code: 13, message: "refused" } : undefined;
+    const verdict = this.#request({ responseNonce: response.nonce, error });
+    expect(verdict.kind).toBe(isRefused ? "nack" : "ack");
+  }
+
+  #accept(name: string, content: string | undefined): void {
+    this.#refused.delete(name);
+    if (content === undefined) this.#held.delete(name);
+    else this.#held.set(name, content);
+  }
+}
+
+/** The content is the end of the frame. */
+function contentOf(frame: Uint8Array): string {
+  return Buffer.from(frame).toString("utf8").slice(-2);
+}
+
+describe("an incremental subscription", () => {
+  it.each([typeUrls.cluster, typeUrls.route])("keeps to the specification whatever happens (%s)", (typeUrl) => {
+    const first = fc.oneof(fc.constant<string[]>([]), names);
+    const legal = typeUrl === typeUrls.cluster ? first : names;
+    fc.assert(
+      fc.property(legal, fc.array(step, { maxLength: 40 }), (firstNames, steps) => {
+        const model = new Model(typeUrl, firstNames);
+        for (const each of steps) model.run(each);
+        model.settle();
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});

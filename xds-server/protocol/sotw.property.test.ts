@@ -1,0 +1,206 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createSnapshotStore } from "./snapshot.ts";
+import { SotwSubscription } from "./sotw.ts";
+import type { Gate, Response } from "./subscription.ts";
+import { isFullState, typeUrls } from "./type-urls.ts";
+import { encodeFrames } from "./wire.ts";
+
+const universe = ["A", "B", "C", "D"];
+const open: Gate = { pushLimit: Number.POSITIVE_INFINITY, canRemove: () => true };
+const shut: Gate = { pushLimit: 0, canRemove: () => false };
+
+/** What can happen to a stream. Plain data, so that a failure shrinks to a readable list. */
+type Step =
+  | { readonly do: "set"; readonly name: string; readonly content: number }
+  | { readonly do: "remove"; readonly name: string }
+  | { readonly do: "list"; readonly names: readonly string[] }
+  | { readonly do: "flush"; readonly gate: "open" | "shut" }
+  | { readonly do: "ack" | "nack" };
+
+const name = fc.constantFrom(...universe);
+const names = fc.uniqueArray(fc.constantFrom(...universe, "*"), { maxLength: 3 });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("set" as const), name, content: fc.nat(3) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("remove" as const), name }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("list" as const), names }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("flush" as const),
+      gate: fc.constantFrom("open" as const, "shut" as const),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("ack" as const, "nack" as const) }) },
+);
+
+/** What a missing endpoint is answered with. */
+const standIn = "--";
+
+/** A client and a server with one response on its way between them, as simple as the specification. */
+class Model {
+  readonly #typeUrl: string;
+  readonly #isFullState: boolean;
+  readonly #store = createSnapshotStore();
+  readonly #subscription: SotwSubscription;
+  readonly #content = new Map<string, string>();
+  readonly #refused = new Map<string, string>();
+  #held = new Map<string, string>();
+  #listed: readonly string[];
+  #wasNamed: boolean;
+  #received = "";
+  #onTheWay: Response | undefined;
+  #lastWasRefused = false;
+  #nonces = 0;
+
+  constructor(typeUrl: string, first: readonly string[]) {
+    this.#typeUrl = typeUrl;
+    this.#isFullState = isFullState(typeUrl);
+    this.#store.apply("g", []);
+    this.#subscription = new SotwSubscription(
+      typeUrl,
+      () => 0,
+      (_, name) => (typeUrl === typeUrls.endpoint ? frames(name, standIn) : undefined),
+    );
+    this.#listed = first;
+    this.#wasNamed = first.length > 0;
+    this.#request();
+  }
+
+  run(step: Step): void {
+    if (step.do === "set") this.#set(step.name, `${step.name}${step.content}`);
+    else if (step.do === "remove") this.#set(step.name, null);
+    else if (step.do === "list") this.#list(step.names);
+    else if (step.do === "flush") this.#flush(step.gate === "open" ? open : shut);
+    else this.#deliver(step.do === "nack");
+  }
+
+  /** Lets everything arrive and be accepted, then compares. */
+  settle(): void {
+    for (let round = 0; round < 50; round++) {
+      this.#flush(open);
+      this.#deliver(false);
+    }
+    const isRefusedWhole = this.#isFullState && this.#lastWasRefused;
+    for (const each of isRefusedWhole ? [] : universe) {
+      const content = this.#content.get(each);
+      if (!this.#wants(each) || this.#cannotBeTold(each, content)) continue;
+      if (!this.#isFullState && this.#refused.has(each) && this.#refused.get(each) === (content ?? standIn)) continue;
+      const expected = content ?? (this.#typeUrl === typeUrls.endpoint ? standIn : undefined);
+      expect([each, this.#held.get(each)]).toEqual([each, expected]);
+    }
+    const { sequence } = this.#view();
+    const { progress } = this.#subscription;
+    expect(progress).toMatchObject({ sent: sequence, settled: sequence });
+    if (progress.parked.size === 0) expect(progress.acknowledged).toBe(sequence);
+    expect([...this.#subscription.heldRemovals()]).toEqual([]);
+  }
+
+  /** The absence of a route cannot be said; and an endpoint's only to who asked for it by name. */
+  #cannotBeTold(name: string, content: string | undefined): boolean {
+    if (this.#isFullState || content !== undefined) return false;
+    return this.#typeUrl !== typeUrls.endpoint || !this.#listed.includes(name);
+  }
+
+  #isWildcard(): boolean {
+    return this.#wasNamed ? this.#listed.includes("*") : this.#isFullState;
+  }
+
+  #wants(name: string): boolean {
+    return this.#isWildcard() || this.#listed.includes(name);
+  }
+
+  #view() {
+    const view = this.#store.view("g");
+    if (!view) throw new Error("the group was created with the model");
+    return view.type(this.#typeUrl);
+  }
+
+  #request(error?: { code: number; message: string }) {
+    const fields = { node: undefined, typeUrl: this.#typeUrl, versionInfo: "", resourceNames: this.#listed, error };
+    return this.#subscription.request({ ...fields, responseNonce: this.#received }, this.#view());
+  }
+
+  #set(name: string, content: string | null): void {
+    const resource = content === null ? null : { bytes: Buffer.from(content) };
+    this.#store.apply("g", [{ typeUrl: this.#typeUrl, name, resource }]);
+    if (content === null) this.#content.delete(name);
+    else this.#content.set(name, content);
+  }
+
+  #list(names: readonly string[]): void {
+    this.#listed = names;
+    if (names.length > 0) this.#wasNamed = true;
+    this.#dropUnwanted();
+    const verdict = this.#request();
+    if (this.#onTheWay && this.#received !== "") expect(verdict.kind).toBe("stale");
+  }
+
+  #dropUnwanted(): void {
+    for (const each of universe) {
+      if (this.#wants(each)) continue;
+      this.#held.delete(each);
+      this.#refused.delete(each);
+    }
+  }
+
+  #flush(gate: Gate): void {
+    for (;;) {
+      const response = this.#subscription.next(this.#view(), gate, () => String(++this.#nonces));
+      if (!response) return;
+      expect(this.#onTheWay).toBeUndefined();
+      this.#onTheWay = response;
+      for (const { name } of response.resources) {
+        expect(response.resources.filter((other) => other.name === name)).toHaveLength(1);
+      }
+    }
+  }
+
+  #deliver(isRefused: boolean): void {
+    const response = this.#onTheWay;
+    if (!response) return;
+    this.#onTheWay = undefined;
+    this.#received = response.nonce;
+    this.#lastWasRefused = isRefused;
+    const arrived = new Map(response.resources.map(({ name, sotw }) => [name, contentOf(sotw)]));
+    if (isRefused) for (const [each, content] of arrived) this.#refused.set(each, content);
+    else this.#accept(arrived);
+    this.#dropUnwanted();
+    const verdict = this.#request(isRefused ? { code: 13, message: "refused" } : undefined);
+    expect(verdict.kind).toBe(isRefused ? "nack" : "ack");
+  }
+
+  #accept(arrived: ReadonlyMap<string, string>): void {
+    if (this.#isFullState) this.#held = new Map();
+    for (const [each, content] of arrived) {
+      this.#held.set(each, content);
+      this.#refused.delete(each);
+    }
+  }
+}
+
+function frames(name: string, content: string) {
+  const { delta, sotw } = encodeFrames("", name, "", Buffer.from(content));
+  return { name, version: "", endpointsName: name, delta, sotw };
+}
+
+/** The content is the end of the frame. */
+function contentOf(frame: Uint8Array): string {
+  return Buffer.from(frame).toString("utf8").slice(-2);
+}
+
+describe("a state-of-the-world subscription", () => {
+  it.each([typeUrls.cluster, typeUrls.route, typeUrls.endpoint])(
+    "keeps to the specification whatever happens (%s)",
+    (typeUrl) => {
+      fc.assert(
+        fc.property(names, fc.array(step, { maxLength: 40 }), (first, steps) => {
+          const model = new Model(typeUrl, first);
+          for (const each of steps) model.run(each);
+          model.settle();
+        }),
+        { numRuns: 3000 },
+      );
+    },
+  );
+});
