@@ -91,6 +91,7 @@ import { file_envoy_type_v3_semantic_version } from "./envoy/type/v3/semantic_ve
 import { file_google_api_annotations } from "./google/api/annotations_pb.js";
 import { file_google_api_http } from "./google/api/http_pb.js";
 import { file_google_rpc_status } from "./google/rpc/status_pb.js";
+import { file_signalbox_resolver_v1_resolver } from "./signalbox/resolver/v1/resolver_pb.js";
 import { file_udpa_annotations_migrate } from "./udpa/annotations/migrate_pb.js";
 import { file_udpa_annotations_security } from "./udpa/annotations/security_pb.js";
 import { file_udpa_annotations_sensitive } from "./udpa/annotations/sensitive_pb.js";
@@ -199,6 +200,7 @@ export const files = [
   file_google_api_annotations,
   file_google_api_http,
   file_google_rpc_status,
+  file_signalbox_resolver_v1_resolver,
   file_udpa_annotations_migrate,
   file_udpa_annotations_security,
   file_udpa_annotations_sensitive,
