@@ -3,7 +3,7 @@ import { buildHashVectors, buildLoneSurrogateVectors, buildSplitVectors } from "
 
 /**
  * Writes the computed vector files. They are frozen: a run on an unchanged contract changes no byte, and a difference
- * means that users would be moved. conditions.json and decisions.json are written by hand.
+ * means that users would be moved. conditions.json and decisions.json are kept by hand.
  */
 const files = {
   "murmur3.json": buildHashVectors(),

@@ -100,7 +100,7 @@ describe("movement when weights change", () => {
     );
   });
 
-  test("when any weights change, what moves is the least that a split without a memory can move", () => {
+  test("when any weights change, what moves is what theory says: at most 2d/(1+d) for a distance d", () => {
     fc.assert(
       fc.property(salt, fc.array(fc.tuple(weight, weight), { minLength: 2, maxLength: 6 }), (givenSalt, weights) => {
         const before = named(weights.map(([first]) => first));
