@@ -1,0 +1,40 @@
+import { ClusterSchema } from "../../proto/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { ClusterLoadAssignmentSchema } from "../../proto/gen/envoy/config/endpoint/v3/endpoint_pb.js";
+import { ListenerSchema } from "../../proto/gen/envoy/config/listener/v3/listener_pb.js";
+import { RouteConfigurationSchema } from "../../proto/gen/envoy/config/route/v3/route_pb.js";
+import { ScopedRouteConfigurationSchema } from "../../proto/gen/envoy/config/route/v3/scoped_route_pb.js";
+import { RuntimeSchema } from "../../proto/gen/envoy/service/runtime/v3/rtds_pb.js";
+import type { ObjectiveRoutes, ShardCluster } from "../routing/routing-table.ts";
+import { cluster } from "./clusters.ts";
+import { clusterLoadAssignment } from "./endpoints.ts";
+import { type KeyedListenerSettings, keyedListener, keyedListenerName } from "./keyed-listener.ts";
+import { type Resource, resource } from "./resource.ts";
+import { routeConfiguration } from "./routes.ts";
+import { runtimeLayer, runtimeLayerName } from "./runtime.ts";
+import { scopedRoute } from "./scoped-routes.ts";
+import { shadowCluster, shadowClusterName, shadowListener, shadowListenerName } from "./shadow-listener.ts";
+
+/** What every Envoy has, whatever the documents say: the listeners, the way of the shadows, the runtime layer. */
+export function commonResources(settings: KeyedListenerSettings): Resource[] {
+  return [
+    resource(ClusterSchema, shadowClusterName, shadowCluster()),
+    resource(ListenerSchema, keyedListenerName, keyedListener(settings)),
+    resource(ListenerSchema, shadowListenerName, shadowListener(settings.accessLog)),
+    resource(RuntimeSchema, runtimeLayerName, runtimeLayer()),
+  ];
+}
+
+/** A cluster, and its endpoints unless Envoy finds them by DNS. */
+export function shardResources(shard: ShardCluster): Resource[] {
+  const resources = [resource(ClusterSchema, shard.name, cluster(shard))];
+  if (!shard.spec.dns) resources.push(resource(ClusterLoadAssignmentSchema, shard.name, clusterLoadAssignment(shard)));
+  return resources;
+}
+
+/** The routes of an objective, and the scope that leads to them. */
+export function objectiveResources(objective: ObjectiveRoutes): Resource[] {
+  return [
+    resource(RouteConfigurationSchema, objective.name, routeConfiguration(objective)),
+    resource(ScopedRouteConfigurationSchema, objective.name, scopedRoute(objective)),
+  ];
+}

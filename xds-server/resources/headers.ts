@@ -1,0 +1,20 @@
+/** The headers that Signalbox gives a meaning. */
+export const headers = {
+  routingKey: "x-routing-key",
+  decision: "x-signalbox-decision",
+  trafficClass: "x-signalbox-traffic-class",
+  client: "x-signalbox-client",
+  /** Request and response: `<model>@<version>`. */
+  model: "x-signalbox-model",
+  shard: "x-signalbox-shard",
+  revision: "x-signalbox-revision",
+  fallback: "x-signalbox-fallback",
+  /** The path as the client sent it, on requests of which a copy may go to a shadow. */
+  path: "x-signalbox-path",
+} as const;
+
+/** What the traffic class of a request is called that came as a copy. */
+export const shadowTrafficClass = "shadow";
+
+/** The traffic class of a request that names none. */
+export const defaultTrafficClass = "real";

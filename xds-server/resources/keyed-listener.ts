@@ -1,0 +1,64 @@
+import { create } from "@bufbuild/protobuf";
+import { type Listener, ListenerSchema } from "../../proto/gen/envoy/config/listener/v3/listener_pb.js";
+import {
+  HttpConnectionManager_PathWithEscapedSlashesAction,
+  HttpConnectionManagerSchema,
+} from "../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import type { AccessLogTarget } from "./access-log.ts";
+import { connectionManager } from "./http-connection-manager.ts";
+import { duration, extensionChoice } from "./proto.ts";
+
+export type KeyedListenerSettings = {
+  readonly address: string;
+  readonly port: number;
+  readonly accessLog: AccessLogTarget;
+};
+
+export const keyedListenerName = "keyed";
+
+/** How much a connection may hold on its way through Envoy, either direction. A window, not a limit of the body. */
+export const connectionBufferBytes = 1024 * 1024;
+
+/** Where clients send requests that carry a routing key: HTTP/1.1 and HTTP/2 without TLS, gRPC included. */
+export function keyedListener({ address, port, accessLog }: KeyedListenerSettings): Listener {
+  const manager = create(HttpConnectionManagerSchema, {
+    ...connectionManager("keyed", accessLog),
+    // The client's address is the connection's, and nobody counts as internal: an x-envoy-* header of a client, which
+    // could add retries or timeouts, is dropped.
+    useRemoteAddress: true,
+    internalAddressConfig: {},
+    preserveExternalRequestId: true,
+    alwaysSetRequestIdInResponse: true,
+    maxRequestHeadersKb: 32,
+    commonHttpProtocolOptions: { maxHeadersCount: 100, idleTimeout: duration(3_600_000) },
+    http2ProtocolOptions: {
+      maxConcurrentStreams: 1024,
+      initialStreamWindowSize: connectionBufferBytes,
+      initialConnectionWindowSize: 4 * connectionBufferBytes,
+      connectionKeepalive: { interval: duration(30_000), timeout: duration(10_000) },
+    },
+    requestHeadersTimeout: duration(10_000),
+    // Of a request before its route is known; the route's own idle timeout takes over.
+    streamIdleTimeout: duration(60_000),
+    // `/..%2f..%2f8/infer` must not become the path of another model version at a server that decodes it.
+    pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.REJECT_REQUEST,
+  });
+  return create(ListenerSchema, {
+    name: keyedListenerName,
+    address: {
+      address: {
+        case: "socketAddress",
+        value: { address, portSpecifier: { case: "portValue", value: port } },
+      },
+    },
+    perConnectionBufferLimitBytes: connectionBufferBytes,
+    filterChains: [
+      {
+        name: keyedListenerName,
+        filters: [
+          extensionChoice("envoy.filters.network.http_connection_manager", HttpConnectionManagerSchema, manager),
+        ],
+      },
+    ],
+  });
+}

@@ -1,0 +1,133 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type AccessLogFilterSchema,
+  ComparisonFilter_Op,
+} from "../../proto/gen/envoy/config/accesslog/v3/accesslog_pb.js";
+import {
+  type LocalReplyConfig,
+  LocalReplyConfigSchema,
+  type ResponseMapperSchema,
+} from "../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { headers } from "./headers.ts";
+
+type Filter = MessageInitShape<typeof AccessLogFilterSchema>;
+
+/** An answer that Envoy gives by itself, as `{"error": {"code", "message", "remedy"}}`. */
+type LocalReply = {
+  readonly code: string;
+  readonly when: Filter;
+  /** When it is not the status that Envoy would give. */
+  readonly status?: number;
+  /** Envoy format strings. */
+  readonly message: string;
+  readonly remedy: string;
+};
+
+const key = `%REQ(${headers.routingKey})%`;
+const model = `%REQ(${headers.model})%`;
+
+/**
+ * The documented errors of the request path, the first that applies. gRPC callers get the same JSON as `grpc-message`, and
+ * the status that Envoy maps from HTTP.
+ */
+const replies: readonly LocalReply[] = [
+  {
+    code: "missing_routing_key",
+    when: all(flags("NR"), isPresent(headers.routingKey, false)),
+    status: 400,
+    message: `the request has no ${headers.routingKey} header`,
+    remedy: "resolve the objective first, and send the routing key of the answer",
+  },
+  {
+    code: "unknown_objective",
+    when: flags("NR"),
+    message: `no objective is routed here for the routing key "${key}"`,
+    remedy: "check the namespace and the objective in <namespace>/<objective>/<model>@<version>",
+  },
+  {
+    code: "unknown_version",
+    when: status(404),
+    message: `the objective of the routing key "${key}" does not serve this model version`,
+    remedy: "resolve the objective again: the answer that this key came from is out of date",
+  },
+  {
+    code: "overloaded",
+    when: flags("UO", "OM"),
+    message: `model ${model} has as many requests as its limits allow`,
+    remedy: "try again later, or raise the limits of its shards",
+  },
+  {
+    code: "timeout",
+    when: flags("UT", "SI", "DT", "UMSDR"),
+    status: 504,
+    message: `model ${model} did not answer in time`,
+    remedy: "try again, or raise timeoutMs or idleTimeoutMs in the policy of the objective",
+  },
+  {
+    code: "shard_unavailable",
+    when: flags("UH", "UF", "NC"),
+    status: 503,
+    message: `no host of a shard of model ${model} can be reached`,
+    remedy: "try again; if it goes on, look at the health of the shards of its placement",
+  },
+  {
+    code: "model_disconnected",
+    when: flags("UC", "UR", "LR", "UPE"),
+    message: `the connection to model ${model} ended before its answer`,
+    remedy: "try again; the request was not repeated, because the model may have worked on it",
+  },
+  {
+    code: "headers_too_large",
+    when: status(431),
+    message: "the request headers are larger than 32 KiB, or more than 100",
+    remedy: "send less in headers; parameters belong in the body",
+  },
+  {
+    code: "payload_too_large",
+    when: status(413),
+    message: "the request is larger than may be kept",
+    remedy: "send a smaller request",
+  },
+];
+
+/** Everything that Envoy answers by itself is JSON; what a model answers is never touched. */
+export function localReplyConfig(): LocalReplyConfig {
+  return create(LocalReplyConfigSchema, {
+    mappers: replies.map(mapper),
+    bodyFormat: json("request_refused", "%LOCAL_REPLY_BODY%", "correct the request"),
+  });
+}
+
+function mapper(reply: LocalReply): MessageInitShape<typeof ResponseMapperSchema> {
+  return {
+    filter: reply.when,
+    bodyFormatOverride: json(reply.code, reply.message, reply.remedy),
+    ...(reply.status === undefined ? {} : { statusCode: reply.status }),
+  };
+}
+
+function json(code: string, message: string, remedy: string) {
+  const value = { error: { code, message, remedy } };
+  return { format: { case: "jsonFormat" as const, value }, contentType: "application/json" };
+}
+
+function flags(...names: readonly string[]): Filter {
+  return { filterSpecifier: { case: "responseFlagFilter", value: { flags: [...names] } } };
+}
+
+function all(...filters: readonly Filter[]): Filter {
+  return { filterSpecifier: { case: "andFilter", value: { filters: [...filters] } } };
+}
+
+function isPresent(name: string, present: boolean): Filter {
+  const header = { name, headerMatchSpecifier: { case: "presentMatch" as const, value: present } };
+  return { filterSpecifier: { case: "headerFilter", value: { header } } };
+}
+
+/** The runtime key is demanded by Envoy, and nothing that anyone should set. */
+function status(code: number): Filter {
+  const value = { defaultValue: code, runtimeKey: `signalbox.local_reply.${code}` };
+  return {
+    filterSpecifier: { case: "statusCodeFilter", value: { comparison: { op: ComparisonFilter_Op.EQ, value } } },
+  };
+}

@@ -1,0 +1,20 @@
+import { create } from "@bufbuild/protobuf";
+import { type RetryPolicy, RetryPolicySchema } from "../../proto/gen/envoy/config/route/v3/route_components_pb.js";
+import { PreviousHostsPredicateSchema } from "../../proto/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
+import { extensionChoice } from "./proto.ts";
+
+/** Only what no model has begun to work on: an inference is never done twice for one request. */
+const retryOn = ["connect-failure", "refused-stream", "reset-before-request", "unavailable"];
+
+/** Another host is tried where there is one; undefined when nothing is to be retried. */
+export function retryPolicy(retries: number): RetryPolicy | undefined {
+  if (retries === 0) return undefined;
+  return create(RetryPolicySchema, {
+    retryOn: retryOn.join(","),
+    numRetries: retries,
+    hostSelectionRetryMaxAttempts: 3n,
+    retryHostPredicate: [
+      extensionChoice("envoy.retry_host_predicates.previous_hosts", PreviousHostsPredicateSchema, {}),
+    ],
+  });
+}
