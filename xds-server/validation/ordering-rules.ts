@@ -29,40 +29,36 @@ export const timestampRules: RuleTable<TimestampRules, Timestamp, "ltNow" | "gtN
 
 function ordering<T>(order: (value: T) => number | bigint) {
   const same = (a: T, b: T) => order(a) === order(b);
+  const upper = (words: string, holds: (value: T) => boolean, set: Bounds<T>): Condition<T> => {
+    const lower = outsideOf(set, order);
+    if (lower === undefined) return { words, holds };
+    const above = set.gt === undefined ? order(lower) : undefined;
+    return {
+      words: `${words}, or ${set.gt === undefined ? "at least" : "greater than"} ${show(lower)}`,
+      holds: (value) => holds(value) || order(value) > order(lower) || order(value) === above,
+    };
+  };
+  const lower = (words: string, holds: (value: T) => boolean, set: Bounds<T>): Condition<T> | null =>
+    outsideOf(set, order) === undefined ? { words, holds } : null;
   return {
     const: (wanted: T) => equalTo(wanted, same),
     in: (allowed: readonly T[]) => oneOf(allowed, same),
     notIn: (refused: readonly T[]) => noneOf(refused, same),
-    lt: (limit: T, bounds: Bounds<T>) =>
-      bound(`be less than ${show(limit)}`, (value: T) => order(value) < order(limit), bounds, order),
-    lte: (limit: T, bounds: Bounds<T>) =>
-      bound(`be at most ${show(limit)}`, (value: T) => order(value) <= order(limit), bounds, order),
-    gt: (limit: T, bounds: Bounds<T>) =>
-      bound(`be greater than ${show(limit)}`, (value: T) => order(value) > order(limit), bounds, order),
-    gte: (limit: T, bounds: Bounds<T>) =>
-      bound(`be at least ${show(limit)}`, (value: T) => order(value) >= order(limit), bounds, order),
+    lt: (limit: T, set: Bounds<T>) => upper(`be less than ${show(limit)}`, (value) => order(value) < order(limit), set),
+    lte: (limit: T, set: Bounds<T>) => upper(`be at most ${show(limit)}`, (value) => order(value) <= order(limit), set),
+    gt: (limit: T, set: Bounds<T>) =>
+      lower(`be greater than ${show(limit)}`, (value) => order(value) > order(limit), set),
+    gte: (limit: T, set: Bounds<T>) =>
+      lower(`be at least ${show(limit)}`, (value) => order(value) >= order(limit), set),
   };
 }
 
 /**
- * An upper bound below the lower one means "outside of that range" (comments in validate.proto): then one of the two
- * has to hold, else each.
+ * An upper bound below the lower one means "outside of that range" (comments in validate.proto). Then this is the lower
+ * bound, and one condition, that of the upper bound, stands for both; else undefined.
  */
-function bound<T>(
-  words: string,
-  holds: (value: T) => boolean,
-  bounds: Bounds<T>,
-  order: (value: T) => number | bigint,
-): Condition<T> {
-  const upper = bounds.lt ?? bounds.lte;
-  const lower = bounds.gt ?? bounds.gte;
-  if (upper === undefined || lower === undefined || order(upper) >= order(lower)) return { words, holds };
-  const belowUpper = (value: T) =>
-    bounds.lt !== undefined ? order(value) < order(upper) : order(value) <= order(upper);
-  const aboveLower = (value: T) =>
-    bounds.gt !== undefined ? order(value) > order(lower) : order(value) >= order(lower);
-  return {
-    words: `be outside of ${show(upper)} to ${show(lower)}`,
-    holds: (value) => belowUpper(value) || aboveLower(value),
-  };
+function outsideOf<T>(set: Bounds<T>, order: (value: T) => number | bigint): T | undefined {
+  const upper = set.lt ?? set.lte;
+  const lower = set.gt ?? set.gte;
+  return upper !== undefined && lower !== undefined && order(upper) < order(lower) ? lower : undefined;
 }
