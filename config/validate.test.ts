@@ -73,7 +73,7 @@ describe("what a document is called", () => {
   test("a name has at most 63 characters", () => {
     expect(problemsOf(writtenObjective("a".repeat(63), "m", "1"))).toEqual([]);
     expect(problemsOf(writtenObjective("a".repeat(64), "m", "1"))).toEqual([
-      "metadata.name: must have at most 63 characters, found 64",
+      "metadata.name: must have at most 63 characters (limit nameCharacters), found 64",
     ]);
   });
 
@@ -96,7 +96,9 @@ describe("limits", () => {
     const rules = (count: number) =>
       Array.from({ length: count }, (_, i) => ({ name: `r${i}`, when: { n: i }, serve: { model: "m", version: "1" } }));
     expect(problemsOf(withRules(...rules(256)))).toEqual([]);
-    expect(problemsOf(withRules(...rules(257)))).toEqual(["spec.rules: must have at most 256 entries, found 257"]);
+    expect(problemsOf(withRules(...rules(257)))).toEqual([
+      "spec.rules: must have at most 256 entries (limit rulesPerObjective), found 257",
+    ]);
   });
 
   test("64 variants are allowed and 65 are not", () => {
@@ -105,7 +107,7 @@ describe("limits", () => {
     });
     expect(problemsOf(withRules({ name: "r", split: split(64) }))).toEqual([]);
     expect(problemsOf(withRules({ name: "r", split: split(65) }))).toEqual([
-      "spec.rules[0].split.variants: must have at most 64 entries, found 65",
+      "spec.rules[0].split.variants: must have at most 64 entries (limit variantsPerSplit), found 65",
     ]);
   });
 
@@ -254,6 +256,24 @@ describe("models and shards", () => {
       expect.stringContaining('spec.endpoints[1].address: "10.0.0.1 port 80" is in the list already'),
     ]);
   });
+});
+
+test("parts of a quite wrong shape are told once, and break nothing", () => {
+  const spec = { default: 1, rules: {}, shadow: [null, "a", "b", 7], policy: [] };
+  expect(problemsOf(objective(spec))).toEqual([
+    "spec.default: must be an object, found the number 1",
+    "spec.rules: must be a list, found an object",
+    "spec.shadow[0]: must be an object, found null",
+    'spec.shadow[1]: must be an object, found the string "a"',
+    'spec.shadow[2]: must be an object, found the string "b"',
+    "spec.shadow[3]: must be an object, found the number 7",
+    "spec.policy: must be an object, found an empty list",
+  ]);
+  expect(problemsOf(writtenShard("s", { endpoints: ["a", "b"] }))).toEqual([
+    'spec.endpoints[0]: must be an object, found the string "a"',
+    'spec.endpoints[1]: must be an object, found the string "b"',
+  ]);
+  expect(problemsOf({ ...writtenShard("s"), spec: [] })).toEqual(["spec: must be an object, found an empty list"]);
 });
 
 describe("keys that could change an object's prototype", () => {

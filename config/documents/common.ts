@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
-import { expected } from "./refinements.ts";
+import { beyond, expected } from "./refinements.ts";
 
 /** The only document version so far. */
 export const apiVersion = "signalbox.dev/v1";
@@ -8,7 +8,7 @@ export const apiVersion = "signalbox.dev/v1";
 /** A DNS label (RFC 1123): lower-case letters, digits and hyphens, first and last not a hyphen, at most 63 characters. */
 export const name = z
   .string()
-  .max(limits.nameCharacters)
+  .max(limits.nameCharacters, beyond("nameCharacters"))
   .regex(
     /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/,
     expected("lower-case letters, digits and hyphens, not starting or ending with a hyphen"),
@@ -21,7 +21,7 @@ export const attributeName = /^[A-Za-z_][A-Za-z0-9_.-]{0,62}$/;
 /** The version of a model: letters, digits, dot, hyphen, underscore. Always a string: quote it in YAML. */
 export const modelVersion = z
   .string()
-  .max(limits.nameCharacters)
+  .max(limits.nameCharacters, beyond("nameCharacters"))
   .regex(
     /^[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$/,
     expected("letters, digits, dots, hyphens and underscores, first and last a letter or digit"),

@@ -3,14 +3,14 @@ import { limits } from "../limits.ts";
 import { compilePattern } from "../pattern.ts";
 import { compileVersionRange } from "../version-range.ts";
 import { attributeName } from "./common.ts";
-import { expected, onlyIfGood, report } from "./refinements.ts";
+import { beyond, expected, onlyIfGood, report } from "./refinements.ts";
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
-const list = z.array(scalar).min(1).max(limits.valuesPerList);
+const list = z.array(scalar).min(1).max(limits.valuesPerList, beyond("valuesPerList"));
 
 const versionRange = z
   .string()
-  .max(limits.patternCharacters)
+  .max(limits.patternCharacters, beyond("patternCharacters"))
   .superRefine((range, ctx) => {
     const compiled = compileVersionRange(range);
     if (!compiled.ok) report(ctx, [], `is not a version range such as ">=2.1.0 <3": ${compiled.reason}`);
@@ -19,7 +19,7 @@ const versionRange = z
 
 const pattern = z
   .string()
-  .max(limits.patternCharacters)
+  .max(limits.patternCharacters, beyond("patternCharacters"))
   .superRefine((expression, ctx) => {
     const compiled = compilePattern(expression);
     if (!compiled.ok) report(ctx, [], `is not a regular expression in RE2 syntax: ${compiled.reason}`);

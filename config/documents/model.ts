@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
 import { apiVersion, metadata, modelVersion, name, parameters } from "./common.ts";
-import { evenIfPartsAreBad, someWeight, unique } from "./refinements.ts";
+import { beyond, evenIfPartsAreBad, someWeight, unique } from "./refinements.ts";
 
 const placement = z.strictObject({
   shard: name,
@@ -18,7 +18,7 @@ const version = z.strictObject({
   placement: z
     .array(placement)
     .min(1)
-    .max(limits.shardsPerPlacement)
+    .max(limits.shardsPerPlacement, beyond("shardsPerPlacement"))
     .superRefine(
       unique(({ shard }) => shard, "shard"),
       evenIfPartsAreBad,
@@ -41,7 +41,7 @@ export const modelSchema = z.strictObject({
     versions: z
       .array(version)
       .min(1)
-      .max(limits.versionsPerModel)
+      .max(limits.versionsPerModel, beyond("versionsPerModel"))
       .superRefine(
         unique((each) => each.version, "version"),
         evenIfPartsAreBad,

@@ -3,7 +3,7 @@ import { limits } from "../limits.ts";
 import { unreachableRules } from "../unreachable-rules.ts";
 import { apiVersion, attributeName, metadata, milliseconds, modelVersionReference, name } from "./common.ts";
 import { condition } from "./condition.ts";
-import { evenIfPartsAreBad, expected, onlyIfGood, report, someWeight, unique } from "./refinements.ts";
+import { beyond, evenIfPartsAreBad, expected, onlyIfGood, report, someWeight, unique } from "./refinements.ts";
 
 const weight = z.number().min(0).max(1_000_000);
 
@@ -19,7 +19,7 @@ const split = z.strictObject({
   variants: z
     .array(variant)
     .min(1)
-    .max(limits.variantsPerSplit)
+    .max(limits.variantsPerSplit, beyond("variantsPerSplit"))
     .superRefine(
       unique((each) => each.name, "name"),
       evenIfPartsAreBad,
@@ -42,7 +42,7 @@ const rule = z
 
 const rules = z
   .array(rule)
-  .max(limits.rulesPerObjective)
+  .max(limits.rulesPerObjective, beyond("rulesPerObjective"))
   .superRefine(
     unique((each) => each.name, "name"),
     evenIfPartsAreBad,
@@ -87,8 +87,10 @@ export const objectiveSchema = z.strictObject({
       rules: rules.default([]),
       shadow: z
         .array(shadow)
-        .max(limits.shadowsPerObjective)
-        .superRefine(unique((each) => `${each.model}@${each.version}`, "version"))
+        .max(limits.shadowsPerObjective, beyond("shadowsPerObjective"))
+        .superRefine(
+          unique(({ model, version }) => (model === undefined ? undefined : `${model}@${version}`), "version"),
+        )
         .default([])
         .describe("Model versions that get a copy of the requests; their answers are thrown away."),
       policy: policy.prefault({}),

@@ -1,18 +1,29 @@
 import type { z } from "zod";
 import { mustBe } from "../explain-issue.ts";
+import { limits } from "../limits.ts";
 
 /** A message that also tells what was found: `must be …, found …`. */
 export function expected(what: string): { error: (issue: { readonly input?: unknown }) => string } {
   return { error: (issue) => mustBe(what, issue.input) };
 }
 
-type Payload = { readonly value: unknown; readonly issues: readonly unknown[] };
+/** The message of a list or string that is longer than a limit, with the limit's name. */
+export function beyond(limit: keyof typeof limits): { error: (issue: { readonly input?: unknown }) => string } {
+  return {
+    error: ({ input }) =>
+      `must have at most ${limits[limit]} ${Array.isArray(input) ? "entries" : "characters"} (limit ${limit}), found ${(input as { length: number }).length}`,
+  };
+}
+
+type Payload = { readonly value: unknown; readonly issues: readonly z.core.$ZodRawIssue[] };
 
 /**
  * Has a refinement run although parts of its list or object are bad, so that every problem is told at once. It must
- * expect anything in those parts.
+ * expect anything in those parts; that it is a list or an object itself is certain.
  */
-export const evenIfPartsAreBad = { when: ({ value }: Payload) => typeof value === "object" && value !== null };
+export const evenIfPartsAreBad = {
+  when: ({ issues }: Payload) => !issues.some(({ code, path }) => code === "invalid_type" && (path ?? []).length === 0),
+};
 
 /** Has a refinement run only when nothing at all is wrong below its value. */
 export const onlyIfGood = { when: ({ issues }: Payload) => issues.length === 0 };

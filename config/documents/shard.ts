@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import { limits } from "../limits.ts";
 import { apiVersion, metadata, milliseconds } from "./common.ts";
-import { evenIfPartsAreBad, expected, report, unique } from "./refinements.ts";
+import { beyond, evenIfPartsAreBad, expected, report, unique } from "./refinements.ts";
 
 const port = z.int().min(1).max(65_535);
 
@@ -85,9 +85,9 @@ export const shardSchema = z.strictObject({
       endpoints: z
         .array(endpoint)
         .min(1)
-        .max(limits.endpointsPerShard)
+        .max(limits.endpointsPerShard, beyond("endpointsPerShard"))
         .superRefine(
-          unique(({ address, port }) => `${address} port ${port}`, "address"),
+          unique(({ address, port }) => (address === undefined ? undefined : `${address} port ${port}`), "address"),
           evenIfPartsAreBad,
         )
         .optional(),
