@@ -69,10 +69,14 @@ export function readEnvironment<S extends z.ZodType>(
   const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
   const lines = parsed.error.issues.map(({ path: [variable], message }) => {
-    const value = environment[String(variable)];
-    return value === undefined
-      ? `${String(variable)} ${message}`
-      : `${String(variable)}=${JSON.stringify(value)} ${message}`;
+    const name = String(variable);
+    const value = environment[name];
+    return value === undefined || isSecret(name) ? `${name} ${message}` : `${name}=${JSON.stringify(value)} ${message}`;
   });
   throw new SignalboxError("cannot_start", ["The environment is not valid:", ...new Set(lines)].join("\n  "));
+}
+
+/** Values that must not be printed; a URL may hold a password. */
+function isSecret(variable: string): boolean {
+  return /TOKEN|SECRET|PASSWORD|URL$/.test(variable);
 }

@@ -12,8 +12,6 @@ export type ErrorMeaning = {
 export const errorMeanings = {
   /** The request is malformed, or breaks a limit other than its size; `problems` lists all that is wrong. */
   invalid_request: meaning(status.INVALID_ARGUMENT, 400, "info"),
-  /** A token was given that is not known. */
-  unauthenticated: meaning(status.UNAUTHENTICATED, 401, "warn"),
   /** The caller may not force a model version. */
   override_denied: meaning(status.PERMISSION_DENIED, 403, "warn"),
   /** No such objective in that namespace. */
@@ -26,7 +24,7 @@ export const errorMeanings = {
   unsupported_media_type: meaning(status.INVALID_ARGUMENT, 415, "info"),
   /** The model version to force is not one of the objective's. */
   override_unknown_version: meaning(status.FAILED_PRECONDITION, 422, "info"),
-  /** The caller went away before the answer. */
+  /** The caller went away before the whole request had arrived. */
   cancelled: meaning(status.CANCELLED, 499, "debug"),
   internal: meaning(status.INTERNAL, 500, "error"),
   /** The process cannot start: an environment variable, a port. Never sent to anyone. */
