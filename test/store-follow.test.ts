@@ -9,10 +9,10 @@ import type { LiveDocuments } from "../config/live-documents.ts";
 import { connectStore, type DocumentStore } from "../config/store/document-store.ts";
 import { type FollowSettings, followDocuments, type LiveFollower } from "../config/store/follow.ts";
 import type { FollowEvent } from "../config/store/follower-status.ts";
-import { testModel, testObjective, testShard } from "./support/store-documents.ts";
 import { startNats, type TestNats } from "./support/nats.ts";
 import { freePort } from "./support/ports.ts";
 import { eventually, temporaryFolder } from "./support/processes.ts";
+import { testModel, testObjective, testShard } from "./support/store-documents.ts";
 
 async function ownNats(folder = temporaryFolder(), port?: number): Promise<TestNats> {
   const nats = await startNats(folder, port);

@@ -7,9 +7,9 @@ import { documentId } from "../config/documents/document.ts";
 import type { StoredEntry } from "../config/live-documents.ts";
 import { connectStore, type DocumentStore } from "../config/store/document-store.ts";
 import type { OnBatch, WatchOptions } from "../config/store/watch.ts";
-import { testModel, testShard } from "./support/store-documents.ts";
 import { startNats, type TestNats } from "./support/nats.ts";
 import { eventually, temporaryFolder } from "./support/processes.ts";
+import { testModel, testShard } from "./support/store-documents.ts";
 
 /** A nats-server of this test's own, because these tests kill it, and a store on it. */
 async function ownNats(): Promise<{ nats: TestNats; store: DocumentStore }> {

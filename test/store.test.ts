@@ -4,10 +4,10 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { documentId } from "../config/documents/document.ts";
 import { connectStore, type DocumentStore } from "../config/store/document-store.ts";
 import { StoreError } from "../config/store/store-error.ts";
-import { testModel, testObjective, testShard } from "./support/store-documents.ts";
 import { startNats, type TestNats } from "./support/nats.ts";
 import { freePort } from "./support/ports.ts";
 import { makeTemporaryFolder } from "./support/processes.ts";
+import { testModel, testObjective, testShard } from "./support/store-documents.ts";
 
 let nats: TestNats;
 const folder = makeTemporaryFolder();
@@ -194,6 +194,24 @@ test("listings filter by kind and by namespace", async () => {
   const keys = async (filter: Parameters<DocumentStore["list"]>[0]) => (await store.list(filter)).map(({ key }) => key);
   expect(await keys({ kind: "Shard" })).toEqual(["shard.default.gpu-a", "shard.team-b.gpu-a"]);
   expect(await keys({ namespace: "default" })).toEqual(["model.default.ranker", "shard.default.gpu-a"]);
+});
+
+test("what was live at a revision leaves out what consumers refused", async () => {
+  const store = await newStore();
+  await store.apply([{ document: shard }, { document: testModel("ranker", "gpu-a") }]);
+  await store.apply([{ document: testObjective("home", "no-such-model") }]);
+  await store.apply([{ document: testObjective("home", "ranker") }]);
+  await store.apply([{ delete: documentId(testObjective("home", "ranker")) }]);
+  const at = async (revision: number) => {
+    const live = await store.liveAt({ revision });
+    return [live.revision, live.objectives.size, live.rejections.size];
+  };
+  expect(await at(2)).toEqual([2, 0, 0]);
+  expect(await at(3)).toEqual([3, 0, 1]);
+  expect(await at(4)).toEqual([4, 1, 0]);
+  expect(await at(5)).toEqual([5, 0, 0]);
+  expect(await store.liveAt()).toMatchObject({ revision: 5 });
+  expect((await store.list({ kind: "Objective" }, { revision: 3 })).length).toBe(1);
 });
 
 test("1,000 documents are one batch, and one more is refused with the limit", async () => {

@@ -1,4 +1,5 @@
 import { AckPolicy, type ConsumerConfig, DeliverPolicy, ReplayPolicy } from "@nats-io/jetstream";
+import { nuid } from "@nats-io/transport-node";
 import type { StoredEntry } from "../live-documents.ts";
 import type { BatchMembership } from "./batches.ts";
 import type { Bucket } from "./bucket.ts";
@@ -9,8 +10,8 @@ import { StoreError } from "./store-error.ts";
 export type DeliveryOptions = {
   /** `lastOfEach`: only the newest entry of every key. */
   readonly from: { readonly revision: number } | "lastOfEach";
-  /** Key patterns with NATS wildcards; everything by default. */
-  readonly keys?: readonly string[];
+  /** A key, or a pattern of keys with NATS wildcards; everything by default. */
+  readonly keys?: string;
   /** Ends when everything that is stored has come, instead of waiting for more. */
   readonly untilEnd?: boolean;
   readonly signal: AbortSignal;
@@ -48,8 +49,9 @@ export async function* deliveries(bucket: Bucket, options: DeliveryOptions): Asy
   const over = AbortSignal.any([options.signal, lost.signal]);
   let name: string | undefined;
   try {
-    const info = await link.manager.consumers.add(stream, consumerConfig(bucket, options));
-    name = info.name;
+    // Named by us: a user's permissions can then allow `$JS.API.CONSUMER.CREATE.KV_<bucket>.>` and no more.
+    name = `signalbox-${nuid.next()}`;
+    const info = await link.manager.consumers.add(stream, { name, ...consumerConfig(bucket, options) });
     yield { type: "start", pending: info.num_pending };
     if (options.untilEnd && info.num_pending === 0) return;
     const consumer = link.client.consumers.getConsumerFromInfo(info);
@@ -104,10 +106,10 @@ function consumerConfig(bucket: Bucket, options: DeliveryOptions): Partial<Consu
     mem_storage: true,
     num_replicas: 1,
     inactive_threshold: forgottenAfterMs * 1e6,
-    ...(options.keys ? { filter_subjects: options.keys.map(bucket.subjectOf) } : {}),
+    // In the singular, because it then is a part of the request's subject, which permissions can speak about.
+    filter_subject: bucket.subjectOf(options.keys ?? ">"),
     ...(options.from === "lastOfEach"
-      ? // The server wants a filter with this policy.
-        { deliver_policy: DeliverPolicy.LastPerSubject, filter_subjects: (options.keys ?? [">"]).map(bucket.subjectOf) }
+      ? { deliver_policy: DeliverPolicy.LastPerSubject }
       : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Math.max(1, options.from.revision) }),
   };
 }

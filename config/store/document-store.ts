@@ -1,8 +1,9 @@
 import type { DocumentId } from "../documents/document.ts";
-import type { StoredEntry } from "../live-documents.ts";
+import type { LiveDocuments, StoredEntry } from "../live-documents.ts";
 import { type ApplyOptions, type ApplyResult, applyChanges, type Change } from "./apply.ts";
 import { type BucketSettings, openBucket } from "./bucket.ts";
 import { connectToNats, type NatsSettings } from "./connection.ts";
+import { liveAt } from "./live-at.ts";
 import { getEntry, historyOf, type ListFilter, listEntries, type Moment } from "./read.ts";
 import { type OnBatch, type WatchOptions, watchBucket } from "./watch.ts";
 
@@ -18,6 +19,8 @@ export type DocumentStore = {
   list(filter?: ListFilter, moment?: Moment): Promise<StoredEntry[]>;
   /** See {@link historyOf}. */
   history(id: DocumentId): Promise<StoredEntry[]>;
+  /** See {@link liveAt}: what consumers had in force, which is less than what is stored when they refused some of it. */
+  liveAt(moment?: Moment): Promise<LiveDocuments>;
   /** See {@link watchBucket}. */
   watch(options: WatchOptions, onBatch: OnBatch): Promise<void>;
   close(): Promise<void>;
@@ -36,6 +39,7 @@ export async function connectStore(settings: StoreSettings): Promise<DocumentSto
       get: (id, moment) => getEntry(bucket, id, moment),
       list: (filter, moment) => listEntries(bucket, filter, moment),
       history: (id) => historyOf(bucket, id),
+      liveAt: (moment) => liveAt(bucket, moment),
       watch: (options, onBatch) => watchBucket(bucket, options, onBatch),
       close: () => link.close(),
     };

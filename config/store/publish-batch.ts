@@ -27,6 +27,7 @@ const answerTimeoutMs = 10_000;
 /** Between two answers of the server: keeps what waits in memory, on both sides, small. */
 const bytesPerAnswer = 8 * 1024 * 1024;
 const wrongRevisionCodes = [10071, 10164];
+const incompleteCode = 10176;
 const empty = new Uint8Array();
 
 /**
@@ -104,6 +105,12 @@ async function request(
 
 function refusal(bucket: Bucket, error: NonNullable<Answer["error"]>): BatchOutcome {
   if (wrongRevisionCodes.includes(error.err_code ?? 0)) return { type: "conflict" };
+  if (error.err_code === incompleteCode) {
+    throw new StoreError(
+      "denied",
+      `the bucket ${bucket.name} did not get every document, so nothing was stored: this NATS user may not publish all of them (subjects ${bucket.subjectOf("<kind>.<namespace>.<name>")})`,
+    );
+  }
   throw new StoreError(
     "failed",
     `the bucket ${bucket.name} refused the documents: ${error.description ?? "no reason given"} (NATS error ${error.err_code ?? error.code})`,

@@ -39,12 +39,12 @@ export async function getEntry(bucket: Bucket, id: DocumentId, moment?: Moment):
 
 /** Every kept revision of a document, oldest first, at most 64; deletions are among them. */
 export async function historyOf(bucket: Bucket, id: DocumentId): Promise<StoredEntry[]> {
-  return await readAll(bucket, { from: { revision: 0 }, keys: [documentKey(id)] });
+  return await readAll(bucket, { from: { revision: 0 }, keys: documentKey(id) });
 }
 
 /** The newest entry of every document that exists, or that existed at `moment`, in key order. */
 export async function listEntries(bucket: Bucket, filter: ListFilter = {}, moment?: Moment): Promise<StoredEntry[]> {
-  const keys = [`${filter.kind?.toLowerCase() ?? "*"}.${filter.namespace ?? "*"}.*`];
+  const keys = `${filter.kind?.toLowerCase() ?? "*"}.${filter.namespace ?? "*"}.*`;
   const entries = moment
     ? newestAt(await readAll(bucket, { from: { revision: 0 }, keys }), moment)
     : await readAll(bucket, { from: "lastOfEach", keys });

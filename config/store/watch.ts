@@ -17,7 +17,7 @@ export type WatchOptions = {
   readonly onCaughtUp?: () => void | Promise<void>;
   /** The connection, the server or the consumer was lost; the watch goes on by itself. */
   readonly onInterrupted?: (error: StoreError) => void;
-  /** Called on every (re)connection, before the entries come. */
+  /** Called whenever watching begins or begins again, before the entries come. */
   readonly onStream?: (stream: StreamIdentity) => void | Promise<void>;
   /**
    * The stream was deleted and created again, or lost its newest entries, so that revisions start anew: the entries of
@@ -75,7 +75,6 @@ async function watchUntilLost(
     await call(() => options.onReplaced?.(stream));
   }
   position.streamCreatedAt = stream.createdAt;
-  await call(() => options.onStream?.(stream));
   const grouper = createBatchGrouper();
   let isCaughtUp = false;
   const caughtUp = async () => {
@@ -95,7 +94,10 @@ async function watchUntilLost(
   const from = { revision: position.delivered + 1 };
   for await (const delivery of deliveries(bucket, { from, signal: options.signal })) {
     onProgress();
-    if (delivery.type === "start" && delivery.pending === 0) await caughtUp();
+    if (delivery.type === "start") {
+      await call(() => options.onStream?.(stream));
+      if (delivery.pending === 0) await caughtUp();
+    }
     if (delivery.type === "entry") await deliver(grouper.add(delivery.entry, delivery.membership), delivery.pending);
     // The rest of a batch comes at once or never: a server died while it stored it, or the end was deleted.
     if (delivery.type === "quiet") await deliver(grouper.flush(), 0);
