@@ -1,6 +1,6 @@
 import { documentKey, qualifiedName, type SignalboxDocument } from "./documents/document.ts";
 import type { Model } from "./documents/model.ts";
-import type { Objective } from "./documents/objective.ts";
+import type { Objective, Rule } from "./documents/objective.ts";
 import type { LiveDocuments } from "./live-documents.ts";
 
 /** One document naming another one of its namespace, and where it does so. */
@@ -60,6 +60,14 @@ function modelReferences(objective: Objective): Reference[] {
     references.push(to(shadow, `spec.shadow[${s}]`));
   });
   return references;
+}
+
+/** Whether an objective names one of these versions of a model of its namespace, anywhere. */
+export function namesVersion({ spec }: Objective, model: string, versions: ReadonlySet<string>): boolean {
+  const isOne = (target: { readonly model: string; readonly version: string }) =>
+    target.model === model && versions.has(target.version);
+  const inRule = ({ serve, split }: Rule) => (serve ? isOne(serve) : (split?.variants.some(isOne) ?? false));
+  return isOne(spec.default) || spec.rules.some(inRule) || spec.shadow.some(isOne);
 }
 
 /** The document keys that a document names, each once. */

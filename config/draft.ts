@@ -37,7 +37,10 @@ export function createDraft(base: LiveDocuments): Draft {
     const known = names.get(prefix);
     if (known) return known;
     const found: string[] = [];
-    const keys = [...changes.keys(), ...[...mapOf(base, kind).keys()].map((name) => keyOf(kind, name))];
+    const keys = [
+      ...changes.keys(),
+      ...[...(kind === "Model" ? base.models : base.shards).keys()].map((name) => keyOf(kind, name)),
+    ];
     for (const key of keys) {
       if (found.length < suggestedNames && key.startsWith(prefix) && get(key)) found.push(key.slice(prefix.length));
     }
@@ -76,22 +79,14 @@ function ofKind<K extends Kind>(kind: K, document: SignalboxDocument | undefined
   return document?.kind === kind ? (document as Extract<SignalboxDocument, { kind: K }>) : undefined;
 }
 
+// Not parseDocumentKey: ten thousand dependents of one document are looked up here.
 function entryOf(live: LiveDocuments, key: string): Entry | undefined {
-  const id = parseDocumentKey(key);
-  return id ? mapOf(live, id.kind).get(`${id.namespace}/${id.name}`) : undefined;
-}
-
-function mapOf(live: LiveDocuments, kind: Kind): ReadonlyMap<string, Entry> {
-  switch (kind) {
-    case "Shard":
-      return live.shards;
-    case "Model":
-      return live.models;
-    case "Objective":
-      return live.objectives;
-    default:
-      return kind satisfies never;
-  }
+  const dot = key.indexOf(".");
+  const kind = key.slice(0, dot);
+  const name = key.slice(dot + 1).replace(".", "/");
+  if (kind === "objective") return live.objectives.get(name);
+  if (kind === "model") return live.models.get(name);
+  return kind === "shard" ? live.shards.get(name) : undefined;
 }
 
 function keyOf(kind: Kind, name: string): string {

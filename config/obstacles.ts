@@ -1,7 +1,8 @@
 import { keyTitle, stillNeeded } from "./check.ts";
-import { documentTitle } from "./dependencies.ts";
+import { documentTitle, namesVersion } from "./dependencies.ts";
 import type { SignalboxDocument } from "./documents/document.ts";
 import type { Draft } from "./draft.ts";
+import { limits } from "./limits.ts";
 import type { PendingEntry } from "./live-documents.ts";
 import type { Problem } from "./problem.ts";
 import { type Lookup, referenceProblems } from "./references.ts";
@@ -43,25 +44,38 @@ function brokenDependents(
   lookup: Lookup,
 ): Obstacle[] {
   const before = draft.get(key)?.document;
-  if (!before || !takesAway(before, document)) return [];
+  const affects = before ? whatItTakesAway(before, document) : null;
+  if (!affects) return [];
   const broken: Obstacle[] = [];
   for (const dependentKey of draft.dependents(key)) {
     const dependent = changes.has(dependentKey) ? undefined : draft.get(dependentKey)?.document;
-    if (!dependent) continue;
+    if (!dependent || !affects(dependent)) continue;
     for (const { path, message, target } of referenceProblems(dependent, lookup)) {
       if (target !== key) continue;
       const text = stillNeeded(documentTitle(dependent), path, message, document === null);
       broken.push({ key, problem: { document: keyTitle(key), path: "", message: text }, wants: [dependentKey] });
     }
+    // The change waits for these; were they gone, the next ones would be found.
+    if (broken.length >= limits.problemsPerDocument) break;
   }
   return broken;
 }
 
-/** Whether a document that names this one could lose what it needs; most changes only add, and need no look at them. */
-function takesAway(before: SignalboxDocument, after: SignalboxDocument | null): boolean {
-  if (after === null) return true;
-  if (before.kind === "Shard") return after.kind !== "Shard" || after.spec.protocol !== before.spec.protocol;
-  if (before.kind !== "Model" || after.kind !== "Model") return false;
+/**
+ * Tells which documents could lose what they need; null when the change only adds, as most do. Ten thousand objectives
+ * may name one model, so that this looks at nothing but the versions that go.
+ */
+function whatItTakesAway(
+  before: SignalboxDocument,
+  after: SignalboxDocument | null,
+): ((dependent: SignalboxDocument) => boolean) | null {
+  if (after === null) return () => true;
+  if (before.kind === "Shard" && after.kind === "Shard")
+    return before.spec.protocol === after.spec.protocol ? null : () => true;
+  if (before.kind !== "Model" || after.kind !== "Model") return null;
   const kept = new Set(after.spec.versions.map(({ version }) => version));
-  return before.spec.versions.some(({ version }) => !kept.has(version));
+  const gone = new Set(before.spec.versions.map(({ version }) => version).filter((version) => !kept.has(version)));
+  if (gone.size === 0) return null;
+  const { name } = after.metadata;
+  return (dependent) => dependent.kind === "Objective" && namesVersion(dependent, name, gone);
 }

@@ -232,6 +232,29 @@ describe("a refused batch", () => {
   });
 });
 
+test.each([
+  ["in a rule", { rules: [{ name: "a", serve: { model: "ranker", version: "8" } }] }],
+  [
+    "in a split",
+    { rules: [{ name: "a", split: { variants: [{ name: "v", weight: 1, model: "ranker", version: "8" }] } }] },
+  ],
+  ["in a shadow", { shadow: [{ model: "ranker", version: "8", percent: 1 }] }],
+])("a version that is named %s only is needed, and one that nobody names is not", (_where, spec) => {
+  const start = settled([shard, ranker("7", "8", "9"), writtenObjective("home", "ranker", "7", spec)]);
+  expect(picture(settleMore(start, [ranker("7", "8")]))).toBe("gpu-a:1 ranker:4 home:3 | ");
+  expect(picture(settleMore(start, [ranker("7", "9")]))).toBe("gpu-a:1 ranker:2 home:3 | ranker:4");
+});
+
+test("a change that three hundred objectives stand against goes live when the last of them is gone", () => {
+  const names = Array.from({ length: 300 }, (_, i) => `o${i}`);
+  const start = settled([shard, ranker("7", "8"), ...names.map((name) => writtenObjective(name, "ranker", "8"))]);
+  const refused = settleMore(start, [ranker("7")]);
+  expect(problemsOf(refused, "model.default.ranker")).toHaveLength(100);
+  const oneLeft = settleMore(refused, ...names.slice(1).map((name) => [`objective.default.${name}`]));
+  expect(picture(oneLeft)).toBe("gpu-a:1 ranker:2 o0:3 | ranker:303");
+  expect(picture(settleMore(oneLeft, ["objective.default.o0"]))).toBe("gpu-a:1 ranker:303 | ");
+});
+
 test("ten thousand objectives that waited for one model go live with it", () => {
   const objectives = Array.from({ length: 10_000 }, (_, i) => [
     stored(i + 1, writtenObjective(`o${i}`, "ranker", "7")),
