@@ -1,0 +1,29 @@
+import { z } from "zod";
+import { commonVariables, port, readEnvironment } from "../service/environment.ts";
+
+const schema = z.object({
+  ...commonVariables,
+  /** xDS for Envoys. */
+  XDS_GRPC_PORT: port(18_000),
+  /** Health, readiness, metrics. */
+  XDS_HTTP_PORT: port(18_001),
+  /** Where the Envoys listen for requests that carry a routing key. */
+  ENVOY_KEYED_ADDRESS: z
+    .union([z.ipv4(), z.ipv6()], { error: "must be an IP address such as 127.0.0.1, or 0.0.0.0 for all" })
+    .default("127.0.0.1"),
+  ENVOY_KEYED_PORT: port(10_000).refine((value) => value > 0, "must be at least 1: every Envoy needs the same one"),
+  /** The Envoys' access log: stdout, off, or the path of a file on their machine. */
+  ENVOY_ACCESS_LOG: z
+    .string()
+    .refine((value) => ["stdout", "off"].includes(value) || value.startsWith("/"), {
+      error: "must be stdout, off, or an absolute path on the Envoy's machine",
+    })
+    .default("stdout"),
+});
+
+export type XdsServerConfig = z.output<typeof schema>;
+
+/** Reads the environment; throws `cannot_start` with every problem at once. */
+export function readConfig(environment: NodeJS.ProcessEnv): XdsServerConfig {
+  return readEnvironment(schema, environment);
+}

@@ -1,0 +1,99 @@
+import { join } from "node:path";
+import { formatProblem } from "../config/problem.ts";
+import { followDocuments, type LiveFollower } from "../config/store/follow.ts";
+import { registry } from "../proto/registry.ts";
+import { type Heartbeat, startHeartbeat } from "../rollout/heartbeat.ts";
+import type { ProcessStatus } from "../rollout/process-status.ts";
+import { createHealth, type Health } from "../service/health.ts";
+import { createLogger, type Logger } from "../service/logger.ts";
+import { createMetrics, type Metrics } from "../service/metrics.ts";
+import { processIdentity } from "../service/process-identity.ts";
+import type { XdsServerConfig } from "./config.ts";
+import { logDocumentEvent } from "./document-events.ts";
+import { createXdsMetrics, type XdsMetrics } from "./metrics.ts";
+import { createXdsServer, type XdsServer } from "./protocol/server.ts";
+import { createSnapshotStore, type SnapshotStore } from "./protocol/snapshot.ts";
+import { typeUrls } from "./protocol/type-urls.ts";
+import { createResourceChanges, type ResourceChanges } from "./publishing/resource-changes.ts";
+import { processStatus } from "./status.ts";
+import { createValidator } from "./validation/validator.ts";
+
+/** Every Envoy gets the same resources. */
+export const envoyGroup = "envoys";
+
+/** Everything that the process is made of. */
+export type Context = {
+  readonly config: XdsServerConfig;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly health: Health;
+  readonly follower: LiveFollower;
+  readonly changes: ResourceChanges;
+  readonly store: SnapshotStore;
+  readonly xds: XdsServer;
+  readonly xdsMetrics: XdsMetrics;
+  /** What the heartbeat says. */
+  readonly status: () => ProcessStatus;
+  readonly heartbeat: Heartbeat;
+};
+
+/** Builds the parts; begins to follow the documents, until `signal` aborts, and to publish the status. */
+export function createContext(config: XdsServerConfig, signal: AbortSignal): Context {
+  const now = () => new Date();
+  const logger = createLogger({ name: "xds-server", level: config.LOG_LEVEL });
+  const identity = processIdentity(now);
+  const metrics = createMetrics({ build: { process: "xds-server", version: identity.version } });
+  const nats = {
+    servers: config.NATS_URL,
+    clientName: `signalbox xds-server ${identity.id}`,
+    replicas: config.STORE_REPLICAS,
+    ...(config.NATS_CREDENTIALS === undefined ? {} : { credentialsFile: config.NATS_CREDENTIALS }),
+  };
+  const follower = followDocuments({
+    ...nats,
+    bucket: config.SIGNALBOX_BUCKET,
+    snapshotFolder: join(config.SIGNALBOX_DATA, "xds-server"),
+    onEvent: (event) => logDocumentEvent(logger, event),
+    signal,
+  });
+  const changes = createResourceChanges({
+    validate: createValidator(registry),
+    now,
+    onRefused: ({ key, revision, problems }) => {
+      const reasons = problems.map(formatProblem);
+      logger.warn({ key, revision, problems: reasons }, "Envoy would refuse the document; its last good one stays");
+    },
+  });
+  const store = createSnapshotStore();
+  const xdsMetrics = createXdsMetrics(metrics, {
+    server: () => xds,
+    follower: follower.status,
+    rejections: () => follower.current().rejections.size + changes.refusals().length,
+    resources: () => resourceCounts(store),
+  });
+  const soon = () => heartbeat.changed();
+  const hooks = { ...xdsMetrics.hooks, onAcknowledged: soon, onStreamOpen: soon, onStreamClose: soon };
+  const xds = createXdsServer({ store, groupOf: () => envoyGroup, logger, hooks });
+  const status = () => {
+    const rejections = [...follower.current().rejections.values(), ...changes.refusals()];
+    return processStatus({ identity, follower: follower.status(), rejections, nodes: xds.nodes() });
+  };
+  const heartbeat = startHeartbeat({
+    ...nats,
+    bucket: config.SIGNALBOX_STATUS_BUCKET,
+    status,
+    onProblem: (problem) => {
+      if (problem !== null) logger.warn({ problem }, "the status cannot be published");
+    },
+  });
+  return {
+    ...{ config, logger, metrics, health: createHealth() },
+    ...{ follower, changes, store, xds, xdsMetrics, status, heartbeat },
+  };
+}
+
+function resourceCounts(store: SnapshotStore): Map<string, number> {
+  const view = store.view(envoyGroup);
+  if (!view) return new Map();
+  return new Map(Object.values(typeUrls).map((typeUrl) => [typeUrl, [...view.type(typeUrl).all()].length]));
+}

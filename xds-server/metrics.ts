@@ -1,0 +1,133 @@
+import type { FollowerStatus } from "../config/store/follower-status.ts";
+import type { Metrics } from "../service/metrics.ts";
+import type { XdsHooks } from "./protocol/hooks.ts";
+import type { XdsServer } from "./protocol/server.ts";
+import type { Published } from "./publishing/publisher.ts";
+
+export type XdsMetrics = {
+  readonly hooks: XdsHooks;
+  published(published: Published): void;
+};
+
+/** What the gauges look at when they are read. */
+export type Observed = {
+  readonly server: () => Pick<XdsServer, "nodes" | "streamCount">;
+  readonly follower: () => FollowerStatus;
+  readonly rejections: () => number;
+  /** Resources served, by type URL. */
+  readonly resources: () => ReadonlyMap<string, number>;
+};
+
+/** Every metric of the xds-server beside those that all processes have; docs/operations.md explains them. */
+export function createXdsMetrics(metrics: Metrics, observed: Observed): XdsMetrics {
+  addGauges(metrics, observed);
+  const responses = metrics.counter({
+    name: "signalbox_xds_responses_total",
+    help: "xDS responses sent to Envoys.",
+    labelNames: ["type"],
+  });
+  const resources = metrics.counter({
+    name: "signalbox_xds_resources_sent_total",
+    help: "Resources in those responses, removals included.",
+    labelNames: ["type"],
+  });
+  const bytes = metrics.counter({
+    name: "signalbox_xds_sent_bytes_total",
+    help: "Bytes of those responses.",
+    labelNames: ["type"],
+  });
+  const acks = metrics.counter({ name: "signalbox_xds_acks_total", help: "Responses accepted.", labelNames: ["type"] });
+  const nacks = metrics.counter({
+    name: "signalbox_xds_nacks_total",
+    help: "Responses refused.",
+    labelNames: ["type"],
+  });
+  const rejected = metrics.counter({
+    name: "signalbox_xds_streams_rejected_total",
+    help: "Streams refused before they were open.",
+  });
+  const publishDuration = metrics.histogram({
+    name: "signalbox_xds_publish_duration_seconds",
+    help: "From a change of the documents to its resources being served.",
+    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
+  });
+  return {
+    hooks: {
+      onResponse: (_stream, response) => {
+        const type = shortType(response.typeUrl);
+        responses.inc({ type });
+        resources.inc({ type }, response.resources + response.removed);
+        bytes.inc({ type }, response.bytes);
+      },
+      onAck: (_stream, { typeUrl }) => acks.inc({ type: shortType(typeUrl) }),
+      onNack: (_stream, { typeUrl }) => nacks.inc({ type: shortType(typeUrl) }),
+      onReject: () => rejected.inc(),
+    },
+    published: ({ durationMs }) => publishDuration.observe(durationMs / 1000),
+  };
+}
+
+function addGauges(metrics: Metrics, observed: Observed): void {
+  metrics.gauge({
+    name: "signalbox_xds_envoys",
+    help: "Envoys connected.",
+    collect() {
+      this.set(observed.server().nodes().length);
+    },
+  });
+  metrics.gauge({
+    name: "signalbox_xds_streams",
+    help: "xDS streams open.",
+    collect() {
+      this.set(observed.server().streamCount());
+    },
+  });
+  metrics.gauge({
+    name: "signalbox_xds_acknowledged_revision",
+    help: "The highest store revision that all connected Envoys have in use; absent without Envoys.",
+    collect() {
+      const revisions = observed
+        .server()
+        .nodes()
+        .map(({ acknowledgedRevision }) => acknowledgedRevision ?? 0);
+      this.reset();
+      if (revisions.length > 0) this.set(Math.min(...revisions));
+    },
+  });
+  metrics.gauge({
+    name: "signalbox_xds_resources",
+    help: "Resources served.",
+    labelNames: ["type"],
+    collect() {
+      this.reset();
+      for (const [typeUrl, count] of observed.resources()) this.set({ type: shortType(typeUrl) }, count);
+    },
+  });
+  metrics.gauge({
+    name: "signalbox_documents_revision",
+    help: "The store revision up to which everything is taken into account.",
+    collect() {
+      this.set(observed.follower().revision);
+    },
+  });
+  metrics.gauge({
+    name: "signalbox_documents_staleness_seconds",
+    help: "For how long the documents may miss something; 0 while connected to the store and up to date.",
+    collect() {
+      const { staleSince } = observed.follower();
+      this.set(staleSince === undefined ? 0 : (Date.now() - Date.parse(staleSince)) / 1000);
+    },
+  });
+  metrics.gauge({
+    name: "signalbox_documents_rejected",
+    help: "Documents whose newest revision is refused.",
+    collect() {
+      this.set(observed.rejections());
+    },
+  });
+}
+
+/** The last word of a type URL: `Cluster`. Types that nobody serves are one label. */
+function shortType(typeUrl: string): string {
+  return typeUrl.startsWith("type.googleapis.com/envoy.") ? typeUrl.slice(typeUrl.lastIndexOf(".") + 1) : "other";
+}

@@ -1,0 +1,87 @@
+import { AggregatedDiscoveryService } from "../proto/gen/envoy/service/discovery/v3/ads_pb.js";
+import { startGrpcServer } from "../service/grpc-server.ts";
+import { createHttpApp } from "../service/http-app.ts";
+import { startHttpServer } from "../service/http-server.ts";
+import type { Started } from "../service/lifecycle.ts";
+import type { XdsServerConfig } from "./config.ts";
+import { type Context, createContext, envoyGroup } from "./context.ts";
+import { xdsChannelOptions } from "./protocol/server.ts";
+import { publishDocuments } from "./publishing/publisher.ts";
+import { commonResources } from "./resources/build.ts";
+
+/** Starts everything; Envoys are served as soon as there are documents. */
+export async function startServer(config: XdsServerConfig): Promise<Started> {
+  const stopping = new AbortController();
+  const context = createContext(config, stopping.signal);
+  try {
+    return await start(context, stopping);
+  } catch (error) {
+    stopping.abort();
+    void context.heartbeat.stop();
+    throw error;
+  }
+}
+
+async function start(context: Context, stopping: AbortController): Promise<Started> {
+  const { config, logger, follower, store, xds, heartbeat } = context;
+  const { HOST: host } = config;
+  addChecks(context);
+  const http = await startHttpServer({
+    listener: createHttpApp(context, (app) => {
+      app.get("/v1/status", (_request, response) => {
+        response.json(context.status());
+      });
+    }),
+    host,
+    port: config.XDS_HTTP_PORT,
+    portVariable: "XDS_HTTP_PORT",
+  });
+  const grpc = await startGrpcServer({
+    host,
+    port: config.XDS_GRPC_PORT,
+    portVariable: "XDS_GRPC_PORT",
+    services: [AggregatedDiscoveryService],
+    addTo: xds.addTo,
+    options: xdsChannelOptions,
+  });
+  const publishing = publishDocuments({
+    documents: follower,
+    changes: context.changes,
+    common: commonResources({
+      address: config.ENVOY_KEYED_ADDRESS,
+      port: config.ENVOY_KEYED_PORT,
+      accessLog: config.ENVOY_ACCESS_LOG,
+    }),
+    store,
+    group: envoyGroup,
+    onPublished: (published) => {
+      context.xdsMetrics.published(published);
+      const { revision, changed, durationMs } = published;
+      logger.info({ revision, changed, durationMs: Math.round(durationMs) }, "resources published to the Envoys");
+      heartbeat.changed();
+    },
+    signal: stopping.signal,
+  });
+  logger.info({ http: http.url, grpcPort: grpc.port }, "started");
+  return {
+    logger,
+    drainTimeoutMs: config.DRAIN_TIMEOUT_MS,
+    drain: async (timeoutMs) => {
+      xds.close();
+      await Promise.all([grpc.drain(timeoutMs), heartbeat.stop()]);
+      stopping.abort();
+      await Promise.all([follower.stopped, publishing, http.drain(timeoutMs)]);
+    },
+  };
+}
+
+function addChecks({ health, follower, store }: Context): void {
+  health.addCheck("documents", () => {
+    const status = follower.status();
+    if (status.ready) return { ok: true, detail: status };
+    return { ok: false, reason: status.lastError ?? "waiting for the documents", detail: status };
+  });
+  health.addCheck("resources", () =>
+    store.view(envoyGroup) ? { ok: true } : { ok: false, reason: "nothing is published to the Envoys yet" },
+  );
+}
