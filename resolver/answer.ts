@@ -1,0 +1,46 @@
+import { explain } from "../selection/explain.ts";
+import { select } from "../selection/select.ts";
+import { SignalboxError } from "../service/errors.ts";
+import { type Caller, type Decide, type DecideDeps, decideAll, type Outcome } from "./decide.ts";
+import type { Method, Observation } from "./observation.ts";
+import type { ResolveRequest } from "./request.ts";
+
+export type AnswerDeps = DecideDeps & { readonly observation: Observation };
+
+/**
+ * The outcomes of a request, one for each objective in the order asked, counted and logged. Of a request for a single
+ * objective the error, if any, is thrown.
+ */
+function answer<T>(
+  deps: AnswerDeps,
+  method: Method,
+  request: ResolveRequest,
+  caller: Caller,
+  decide: Decide<T>,
+): readonly Outcome<T>[] {
+  const outcomes = decideAll(deps, request, caller, decide);
+  for (const outcome of outcomes) {
+    if (!("error" in outcome)) continue;
+    if (request.single) throw outcome.error;
+    deps.observation.objectiveFailed(method, outcome.objective, outcome.error);
+  }
+  return outcomes;
+}
+
+/** The decision for every objective of a request; see {@link answer}. */
+export function resolveAll(deps: AnswerDeps, request: ResolveRequest, caller: Caller) {
+  const outcomes = answer(deps, "resolve", request, caller, select);
+  for (const outcome of outcomes) if ("value" in outcome) deps.observation.decided(outcome.value, request, caller);
+  return outcomes;
+}
+
+/** The decision for every objective of a request and why; not counted as decisions, because nobody acts on them. */
+export function explainAll(deps: AnswerDeps, request: ResolveRequest, caller: Caller) {
+  return answer(deps, "explain", request, caller, explain);
+}
+
+/** What is told of an objective that failed among several. */
+export function objectiveErrorOf(error: SignalboxError) {
+  const { code, message, retryable } = SignalboxError.from(error).toBody();
+  return { code, message, retryable };
+}

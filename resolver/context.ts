@@ -1,0 +1,128 @@
+import { join } from "node:path";
+import { followDocuments, type LiveFollower } from "../config/store/follow.ts";
+import { type Heartbeat, startHeartbeat } from "../rollout/heartbeat.ts";
+import { logFeedEvent, observeDocumentFeed } from "../service/document-feed.ts";
+import { createHealth, type Health } from "../service/health.ts";
+import { createLogger, type Logger } from "../service/logger.ts";
+import { createMetrics, type Metrics } from "../service/metrics.ts";
+import { type ProcessIdentity, processIdentity } from "../service/process-identity.ts";
+import { startTracing, type Tracing } from "../service/tracing.ts";
+import type { AnswerDeps } from "./answer.ts";
+import type { ResolverConfig } from "./config.ts";
+import { createCurrentSelection } from "./current-selection.ts";
+import type { EndpointDeps } from "./endpoint.ts";
+import { createObservation } from "./observation.ts";
+import { createAuthorise } from "./override-tokens.ts";
+
+/** Everything that the resolver is made of; only here is it built. */
+export type ResolverContext = AnswerDeps &
+  EndpointDeps & {
+    readonly identity: ProcessIdentity;
+    readonly logger: Logger;
+    readonly metrics: Metrics;
+    readonly health: Health;
+    /** Resolves when there are documents to answer from. */
+    readonly started: Promise<void>;
+    /** From now on `/readyz` says that the process is ending. */
+    startDraining(): void;
+    /** Leaves the status, writes the last snapshot, closes NATS, sends the last spans. */
+    close(): Promise<void>;
+  };
+
+const processName = "resolver";
+
+export async function createContext(
+  config: ResolverConfig,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<ResolverContext> {
+  const now = () => new Date();
+  const identity = processIdentity(now);
+  const { version } = identity;
+  const logger = createLogger({ name: processName, level: config.logLevel });
+  const metrics = createMetrics({ build: { process: processName, version } });
+  const health = createHealth();
+  const tracing: Tracing | null = await startTracing({ name: `signalbox-${processName}`, version, environment });
+  const stopping = new AbortController();
+  const nats = {
+    servers: config.natsServers,
+    credentialsFile: config.natsCredentialsFile,
+    clientName: `signalbox-${processName} ${identity.id}`,
+    replicas: config.replicas,
+  };
+  const follower = followDocuments({
+    ...nats,
+    bucket: config.bucket,
+    // By port, because a folder has one owner and several resolvers may share a machine.
+    snapshotFolder: join(config.dataFolder, `${processName}-${config.httpPort}`),
+    onEvent: (event) => logFeedEvent(logger, event),
+    signal: stopping.signal,
+  });
+  const selection = createCurrentSelection(follower, logger);
+  const heartbeat = beat(config, nats, follower, identity, logger);
+  observeFollower(follower, health, metrics);
+  const observation = createObservation({ metrics, logger });
+  let isDraining = false;
+  health.addCheck("process", () => (isDraining ? { ok: false, reason: "ending" } : { ok: true }));
+  return {
+    identity,
+    logger,
+    metrics,
+    health,
+    tracing,
+    observation,
+    maxRequestBytes: config.maxRequestBytes,
+    selection: selection.get,
+    authorise: createAuthorise(config.overrideTokens),
+    onOverride: observation.overrode,
+    started: follower.started,
+    startDraining: () => {
+      isDraining = true;
+    },
+    close: async () => {
+      selection.stop();
+      await heartbeat.stop();
+      stopping.abort();
+      await follower.stopped;
+      await tracing?.close();
+    },
+  };
+}
+
+function observeFollower(follower: LiveFollower, health: Health, metrics: Metrics): void {
+  observeDocumentFeed({
+    status: follower.status,
+    documents: () => {
+      const { shards, models, objectives } = follower.current();
+      return { Shard: shards.size, Model: models.size, Objective: objectives.size };
+    },
+    rejections: () => follower.current().rejections.size,
+    health,
+    metrics,
+    now: Date.now,
+  });
+}
+
+/** Tells `signalbox status`, and later the rollout, that this resolver is alive and which revision it answers from. */
+function beat(
+  config: ResolverConfig,
+  nats: Omit<Parameters<typeof startHeartbeat>[0], "status">,
+  follower: LiveFollower,
+  identity: ProcessIdentity,
+  logger: Logger,
+): Heartbeat {
+  const heartbeat = startHeartbeat({
+    ...nats,
+    bucket: config.statusBucket,
+    status: () => {
+      const { revision, connected, staleSince } = follower.status();
+      const rejections = [...follower.current().rejections.values()];
+      return { process: processName, ...identity, revision, connectedToStore: connected, staleSince, rejections };
+    },
+    onProblem: (problem) => {
+      if (problem === null) logger.info({}, "heartbeat published");
+      else logger.warn({ reason: problem }, "heartbeats cannot be published");
+    },
+  });
+  follower.subscribe(heartbeat.changed);
+  return heartbeat;
+}

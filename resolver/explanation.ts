@@ -1,0 +1,55 @@
+import { z } from "zod";
+
+const uint32 = z.int().min(0).max(4_294_967_295);
+
+const arm = z.object({
+  variant: z.string(),
+  weight: z.number(),
+  model: z.string(),
+  version: z.string(),
+  hash: uint32.describe("Of the arm's name, seeded with the bucket."),
+  score: z.number().nullable().describe("The lowest wins; null for an arm of weight 0, which never does."),
+  chosen: z.boolean().describe("Whether the unit falls into this arm, or would."),
+});
+
+const rule = z.object({
+  rule: z.string(),
+  outcome: z
+    .enum(["chosen", "not_matched", "passed_over", "not_reached"])
+    .describe(
+      "`passed_over`: the condition holds, but the split has no unit or only weights of 0; `not_reached`: an earlier rule, or an override, had decided.",
+    ),
+  matches: z.boolean().describe("Whether the condition holds."),
+  why: z.array(z.string()).describe('The terms that settle it, such as `country: found "DE", wanted "US"`.'),
+  split: z
+    .object({ salt: z.string(), bucket: uint32.describe("The hash of `salt:unit`."), arms: z.array(arm) })
+    .nullable()
+    .describe("Null for a rule without a split, and when there is no unit."),
+});
+
+/** Why a decision is what it is: what `POST /v1/explain` answers. */
+export const explanationSchema = z.object({
+  objective: z.string().describe("`<namespace>/<objective>`"),
+  decision: z
+    .object({
+      objective: z.string(),
+      rule: z.string(),
+      variant: z.string().nullable(),
+      model: z.string(),
+      version: z.string(),
+      parameters: z.record(z.string(), z.json()),
+      routingKey: z.string(),
+      revision: z.int(),
+      shadows: z
+        .array(z.object({ routingKey: z.string(), model: z.string(), version: z.string(), percent: z.number() }))
+        .describe("Model versions that get a copy of some requests."),
+      ttlMs: z.int(),
+      fallbackKeys: z.array(z.string()),
+      reason: z.enum(["rule", "default", "unit_missing", "override"]),
+    })
+    .describe("What `POST /v1/resolve` would answer."),
+  unit: z
+    .object({ attribute: z.string(), value: z.string().nullable() })
+    .describe("What is bucketed; null when the context has no unit."),
+  rules: z.array(rule).describe("Every rule, in order, those after the deciding one too."),
+});

@@ -1,0 +1,94 @@
+import { create, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type ExplainRequest,
+  type ExplainResponse,
+  ExplainResponseSchema,
+  type ExplanationSchema,
+  type ResolutionSchema,
+  type ResolveRequest as ResolveMessage,
+  type ResolveResponse,
+  ResolveResponseSchema,
+  TrafficClass as TrafficClassNumber,
+} from "../proto/gen/signalbox/resolver/v1/resolver_pb.js";
+import type { Decision } from "../selection/decision.ts";
+import type { Explanation } from "../selection/explain.ts";
+import { objectiveErrorOf } from "./answer.ts";
+import type { Outcome } from "./decide.ts";
+import type { ResolveRequest, TrafficClass } from "./request.ts";
+import { type Labels, resolutionOf } from "./resolution.ts";
+
+const trafficClasses: Readonly<Record<number, TrafficClass | undefined>> = {
+  [TrafficClassNumber.REAL]: "real",
+  [TrafficClassNumber.SHADOW]: "shadow",
+  [TrafficClassNumber.TEST]: "test",
+  [TrafficClassNumber.SYNTHETIC]: "synthetic",
+};
+
+/** A request message in the form that HTTP has, to be checked by the same schema. Empty fields count as absent. */
+export function fromMessage(message: ResolveMessage | ExplainRequest): unknown {
+  const { override, trafficClass } = message;
+  return {
+    namespace: message.namespace || undefined,
+    objective: message.objective || undefined,
+    objectives: message.objectives.length > 0 ? message.objectives : undefined,
+    context: message.context,
+    override: override && {
+      objective: override.objective || undefined,
+      model: override.model || undefined,
+      version: override.version,
+    },
+    // A number that this version does not know goes on to the schema, which refuses it.
+    trafficClass:
+      trafficClass === TrafficClassNumber.UNSPECIFIED ? undefined : (trafficClasses[trafficClass] ?? trafficClass),
+    client: message.client || undefined,
+  };
+}
+
+export function toResolveResponse(outcomes: readonly Outcome<Decision>[], request: ResolveRequest): ResolveResponse {
+  const results = outcomes.map((outcome) => ({
+    objective: outcome.objective,
+    outcome:
+      "value" in outcome
+        ? { case: "resolution" as const, value: toResolution(outcome.value, request) }
+        : { case: "error" as const, value: objectiveErrorOf(outcome.error) },
+  }));
+  return create(ResolveResponseSchema, { results });
+}
+
+export function toExplainResponse(outcomes: readonly Outcome<Explanation>[], request: ResolveRequest): ExplainResponse {
+  const results = outcomes.map((outcome) => ({
+    objective: outcome.objective,
+    outcome:
+      "value" in outcome
+        ? { case: "explanation" as const, value: toExplanation(outcome.value, request) }
+        : { case: "error" as const, value: objectiveErrorOf(outcome.error) },
+  }));
+  return create(ExplainResponseSchema, { results });
+}
+
+function toResolution(decision: Decision, labels: Labels): MessageInitShape<typeof ResolutionSchema> {
+  const { config, revision, ...rest } = resolutionOf(decision, labels);
+  return {
+    ...rest,
+    config: { ...config, variant: config.variant ?? "", parameters: config.parameters as JsonObject },
+    revision: BigInt(revision),
+  };
+}
+
+function toExplanation(explanation: Explanation, labels: Labels): MessageInitShape<typeof ExplanationSchema> {
+  const { decision, unit, rules } = explanation;
+  return {
+    resolution: toResolution(decision, labels),
+    unitAttribute: unit.attribute,
+    unit: unit.value ?? undefined,
+    rules: rules.map(({ rule, outcome, matches, why, split }) => ({
+      rule,
+      outcome,
+      matches,
+      why: [...why],
+      split: split
+        ? { ...split, arms: split.arms.map(({ score, ...arm }) => ({ ...arm, score: score ?? undefined })) }
+        : undefined,
+    })),
+  };
+}

@@ -1,0 +1,52 @@
+import { Resolver } from "../proto/gen/signalbox/resolver/v1/resolver_pb.js";
+import { type ErrorCode, SignalboxError } from "../service/errors.ts";
+import { type GrpcService, type UnaryCall, unaryService } from "../service/grpc-service.ts";
+import type { Tracing } from "../service/tracing.ts";
+import { type AnswerDeps, explainAll, resolveAll } from "./answer.ts";
+import type { Caller } from "./decide.ts";
+import { fromMessage, toExplainResponse, toResolveResponse } from "./grpc-messages.ts";
+import type { Method } from "./observation.ts";
+import { parseRequest } from "./request.ts";
+
+export type GrpcResolverDeps = AnswerDeps & { readonly tracing: Tracing | null };
+
+/** The gRPC service `signalbox.resolver.v1.Resolver`: the same answers as over HTTP. */
+export function createGrpcResolver(deps: GrpcResolverDeps): GrpcService {
+  return unaryService(Resolver, {
+    resolve: (message, call) =>
+      observed(deps, "resolve", call, (caller) => {
+        const request = parseRequest(fromMessage(message));
+        return toResolveResponse(resolveAll(deps, request, caller), request);
+      }),
+    explain: (message, call) =>
+      observed(deps, "explain", call, (caller) => {
+        const request = parseRequest(fromMessage(message));
+        return toExplainResponse(explainAll(deps, request, caller), request);
+      }),
+  });
+}
+
+/** Counts, traces and logs a call. */
+async function observed<T>(
+  { observation, tracing }: GrpcResolverDeps,
+  method: Method,
+  { metadata, peer }: UnaryCall,
+  answer: (caller: Caller) => T,
+): Promise<T> {
+  const [authorization] = metadata.get("authorization");
+  const caller = { authorization: authorization?.toString(), peer };
+  const startedAt = performance.now();
+  let code: ErrorCode | "ok" = "ok";
+  try {
+    if (!tracing) return answer(caller);
+    const name = `${Resolver.typeName}/${method === "resolve" ? "Resolve" : "Explain"}`;
+    const span = { name, carrier: metadata.getMap(), attributes: { "rpc.system": "grpc" } };
+    return await tracing.inServerSpan(span, async () => answer(caller));
+  } catch (thrown) {
+    code = SignalboxError.from(thrown).code;
+    observation.callFailed("grpc", method, thrown, caller);
+    throw thrown;
+  } finally {
+    observation.callEnded("grpc", method, code, (performance.now() - startedAt) / 1000);
+  }
+}

@@ -1,0 +1,90 @@
+import type { Decision } from "../selection/decision.ts";
+import { type ErrorCode, SignalboxError } from "../service/errors.ts";
+import { type Logger, logError } from "../service/logger.ts";
+import { type Counter, latencyBucketsSeconds, type Metrics } from "../service/metrics.ts";
+import type { Caller, OverrideEvent } from "./decide.ts";
+import type { ResolveRequest, TrafficClass } from "./request.ts";
+
+export type Transport = "http" | "grpc";
+export type Method = "resolve" | "explain";
+
+/** What the resolver counts and logs, one function for each business event. */
+export type Observation = {
+  /** An objective was decided for a request. Counted; logged at debug. */
+  decided(decision: Decision, request: ResolveRequest, caller: Caller): void;
+  /** An objective of a request for several failed; the call did not. */
+  objectiveFailed(method: Method, objective: string, error: SignalboxError): void;
+  /** A call failed; the error was sent. */
+  callFailed(transport: Transport, method: Method, thrown: unknown, caller: Caller): void;
+  /** A call ended, well or not. */
+  callEnded(transport: Transport, method: Method, code: ErrorCode | "ok", seconds: number): void;
+  overrode(event: OverrideEvent): void;
+};
+
+type Counted = Pick<Counter.Internal, "inc">;
+
+export function createObservation({ metrics, logger }: { metrics: Metrics; logger: Logger }): Observation {
+  const decisions = metrics.counter({
+    name: "signalbox_resolver_decisions_total",
+    help: "Objectives decided, by the model version chosen. `reason` is rule, default, unit_missing or override.",
+    labelNames: ["namespace", "objective", "model", "version", "reason", "traffic_class"],
+  });
+  const errors = metrics.counter({
+    name: "signalbox_resolver_errors_total",
+    help: "Errors sent, of whole calls and of single objectives, by code.",
+    labelNames: ["method", "code"],
+  });
+  const durations = metrics.histogram({
+    name: "signalbox_resolver_request_duration_seconds",
+    help: "From the whole request to the answer, by outcome (ok, or the error code).",
+    labelNames: ["transport", "method", "code"],
+    buckets: latencyBucketsSeconds,
+  });
+  const overrides = metrics.counter({
+    name: "signalbox_resolver_overrides_total",
+    help: "Model versions forced by a caller, by outcome: allowed, denied or unknown_version.",
+    labelNames: ["namespace", "outcome"],
+  });
+
+  // Looking a child up by its labels costs more than the decision itself.
+  const counted = new WeakMap<Decision, Counted>();
+  const counterOf = (decision: Decision, trafficClass: TrafficClass): Counted => {
+    const known = trafficClass === "real" ? counted.get(decision) : undefined;
+    if (known) return known;
+    const [namespace = "", objective = ""] = decision.objective.split("/");
+    const { model, version, reason } = decision;
+    const child = decisions.labels({ namespace, objective, model, version, reason, traffic_class: trafficClass });
+    if (trafficClass === "real") counted.set(decision, child);
+    return child;
+  };
+
+  return {
+    decided: (decision, request, caller) => {
+      counterOf(decision, request.trafficClass ?? "real").inc();
+      if (!logger.isLevelEnabled("debug")) return;
+      const { objective, rule, variant, routingKey, revision, reason } = decision;
+      const { trafficClass, client } = request;
+      const { peer } = caller;
+      logger.debug({ objective, rule, variant, routingKey, revision, reason, trafficClass, client, peer }, "decided");
+    },
+    objectiveFailed: (method, objective, error) => {
+      errors.inc({ method, code: error.code });
+      logError(logger, error, "objective failed", { method, objective });
+    },
+    callFailed: (transport, method, thrown, { peer }) => {
+      const error = SignalboxError.from(thrown);
+      errors.inc({ method, code: error.code });
+      logError(logger, error, "request failed", { transport, method, peer });
+    },
+    callEnded: (transport, method, code, seconds) => {
+      durations.observe({ transport, method, code }, seconds);
+    },
+    overrode: ({ objective, wanted, outcome, tokenId, request, caller }) => {
+      const { namespace, client, trafficClass } = request;
+      overrides.inc({ namespace, outcome });
+      const level = outcome === "allowed" ? "info" : "warn";
+      const { peer } = caller;
+      logger[level]({ objective, wanted, outcome, tokenId, client, trafficClass, peer }, "override asked for");
+    },
+  };
+}

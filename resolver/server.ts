@@ -1,0 +1,73 @@
+import { Resolver } from "../proto/gen/signalbox/resolver/v1/resolver_pb.js";
+import { type GrpcServer, startGrpcServer } from "../service/grpc-server.ts";
+import { createHttpApp } from "../service/http-app.ts";
+import { type HttpServer, startHttpServer } from "../service/http-server.ts";
+import type { Started } from "../service/lifecycle.ts";
+import type { ResolverConfig } from "./config.ts";
+import { createContext, type ResolverContext } from "./context.ts";
+import { postOnly } from "./endpoint.ts";
+import { getOpenApi } from "./get-openapi.ts";
+import { createGrpcResolver } from "./grpc-resolver.ts";
+import { postExplain } from "./post-explain.ts";
+import { postResolve } from "./post-resolve.ts";
+
+/**
+ * Starts the resolver: listens at once, and answers `not_ready` until there are documents, from NATS or from the last
+ * snapshot. Throws `cannot_start` when a port is in use.
+ */
+export async function startResolver(
+  config: ResolverConfig,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<Started> {
+  const context = await createContext(config, environment);
+  try {
+    const http = await startHttp(config, context);
+    const grpc = await startGrpc(config, context).catch(async (error: unknown) => {
+      await http.drain(0);
+      throw error;
+    });
+    const { logger, identity } = context;
+    logger.info({ ...identity, httpUrl: http.url, grpcPort: grpc.port, host: config.host }, "listening");
+    return {
+      logger,
+      drainTimeoutMs: config.drainTimeoutMs,
+      drain: async (timeoutMs) => {
+        context.startDraining();
+        await Promise.all([http.drain(timeoutMs), grpc.drain(timeoutMs)]);
+        await context.close();
+      },
+    };
+  } catch (error) {
+    await context.close();
+    throw error;
+  }
+}
+
+function startHttp(config: ResolverConfig, context: ResolverContext): Promise<HttpServer> {
+  const listener = createHttpApp(context, (app) => {
+    app.post("/v1/resolve", postResolve(context)).all("/v1/resolve", postOnly);
+    app.post("/v1/explain", postExplain(context)).all("/v1/explain", postOnly);
+    app.get("/openapi.json", getOpenApi(context.identity.version));
+  });
+  return startHttpServer({
+    listener,
+    host: config.host,
+    port: config.httpPort,
+    portVariable: "RESOLVER_HTTP_PORT",
+  });
+}
+
+async function startGrpc(config: ResolverConfig, context: ResolverContext): Promise<GrpcServer> {
+  const { definition, implementation } = createGrpcResolver(context);
+  const grpc = await startGrpcServer({
+    host: config.host,
+    port: config.grpcPort,
+    portVariable: "RESOLVER_GRPC_PORT",
+    services: [Resolver],
+    addTo: (server) => server.addService(definition, implementation),
+    options: { "grpc.max_receive_message_length": config.maxRequestBytes },
+  });
+  grpc.setServing(false);
+  void context.started.then(() => grpc.setServing(true));
+  return grpc;
+}
