@@ -1,0 +1,91 @@
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { documentId, documentKey } from "../../config/documents/document.ts";
+import { emptyLiveDocuments, settle } from "../../config/settle.ts";
+import { validateDocument } from "../../config/validate.ts";
+import { renderBootstrap } from "../../envoy/bootstrap.ts";
+import { registry } from "../../proto/registry.ts";
+import { createXdsServer, xdsChannelOptions } from "../../xds-server/protocol/server.ts";
+import { createSnapshotStore } from "../../xds-server/protocol/snapshot.ts";
+import { createResourceChanges } from "../../xds-server/publishing/resource-changes.ts";
+import { commonResources } from "../../xds-server/resources/build.ts";
+import { createValidator } from "../../xds-server/validation/validator.ts";
+import { type EnvoyOptions, startEnvoy, type TestEnvoy } from "./envoy.ts";
+import { freePorts } from "./ports.ts";
+import { eventually } from "./processes.ts";
+
+/** A real Envoy that is programmed from documents in this process: everything of the request path but NATS. */
+export type RoutedEnvoy = {
+  readonly envoy: TestEnvoy;
+  /** The keyed listener, such as `http://127.0.0.1:20001`. */
+  readonly url: string;
+  readonly port: number;
+  /** Settles the documents as one batch and waits until Envoy has acknowledged it; answers with its revision. */
+  publish(documents: readonly unknown[]): Promise<number>;
+  /** What Envoy refuses at present. */
+  nacks(): readonly string[];
+  /** The lines of the access log so far. */
+  accessLog(): Promise<Record<string, unknown>[]>;
+  stop(): Promise<void>;
+};
+
+const group = "test";
+
+/** Starts the xDS server and an Envoy on it, without documents. */
+export async function startRoutedEnvoy(options: EnvoyOptions = {}): Promise<RoutedEnvoy> {
+  const [xdsPort, adminPort, port] = (await freePorts(3)) as [number, number, number];
+  const store = createSnapshotStore();
+  const changes = createResourceChanges({ validate: createValidator(registry), now: () => new Date() });
+  const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined };
+  const xds = createXdsServer({ store, groupOf: () => group, logger });
+  const server = new Server(xdsChannelOptions);
+  xds.addTo(server);
+  await new Promise<void>((resolve, reject) => {
+    const done = (error: Error | null) => (error ? reject(error) : resolve());
+    server.bindAsync(`127.0.0.1:${xdsPort}`, ServerCredentials.createInsecure(), done);
+  });
+  const common = commonResources({ address: "127.0.0.1", port, accessLog: "stdout" });
+  let live = emptyLiveDocuments;
+  store.apply(
+    group,
+    common.map(({ typeUrl, name, encode }) => ({ typeUrl, name, resource: encode() })),
+    { revision: 0 },
+  );
+  const envoy = await startEnvoy(renderBootstrap({ xdsPort, adminPort }), adminPort, { until: "ready", ...options });
+  return {
+    envoy,
+    url: `http://127.0.0.1:${port}`,
+    port,
+    publish: async (documents) => {
+      const entries = documents.map((given, index) => entryOf(given, live.revision + 1 + index));
+      const next = settle(live, entries, new Date());
+      const problems = [...next.rejections.values()].flatMap((rejection) => rejection.problems);
+      if (problems.length > 0) throw new Error(JSON.stringify(problems, null, 2));
+      live = next;
+      store.apply(group, await changes.update(live), { revision: live.revision });
+      await eventually(`Envoy acknowledges revision ${live.revision}`, () =>
+        xds.nodes().some(({ acknowledgedRevision }) => (acknowledgedRevision ?? 0) >= live.revision),
+      );
+      return live.revision;
+    },
+    nacks: () => xds.nodes().flatMap((node) => node.nacks.map(({ message }) => message)),
+    accessLog: async () => {
+      // Envoy writes its log at most a second late.
+      await envoy.admin("/reopen_logs", "POST");
+      const lines = envoy.output().split("\n");
+      return lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+    },
+    stop: async () => {
+      await envoy.stop();
+      xds.close();
+      server.forceShutdown();
+    },
+  };
+}
+
+function entryOf(given: unknown, revision: number) {
+  const validation = validateDocument(given);
+  if (!validation.ok) throw new Error(JSON.stringify(validation.problems, null, 2));
+  const { document } = validation;
+  const value = Buffer.from(JSON.stringify(document));
+  return { key: documentKey(documentId(document)), revision, value, at: new Date().toISOString() };
+}
