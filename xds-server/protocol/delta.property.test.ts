@@ -7,15 +7,21 @@ import { typeUrls } from "./type-urls.ts";
 import type { DeltaRequest } from "./wire.ts";
 
 const universe = ["A", "B", "C", "D"];
-const open: Gate = { pushLimit: Number.POSITIVE_INFINITY, canRemove: () => true };
-const shut: Gate = { pushLimit: 0, canRemove: () => false };
+/** How other types of the stream may hold this one up: not at all, removals, the latest change, everything. */
+const gates: Readonly<Record<"open" | "holding" | "behind" | "shut", (sequence: number) => Gate>> = {
+  open: () => ({ pushLimit: Number.POSITIVE_INFINITY, canRemove: () => true }),
+  holding: () => ({ pushLimit: Number.POSITIVE_INFINITY, canRemove: () => false }),
+  behind: (sequence) => ({ pushLimit: sequence - 1, canRemove: (removedAt) => removedAt < sequence }),
+  shut: () => ({ pushLimit: 0, canRemove: () => false }),
+};
+const gate = fc.constantFrom("open" as const, "holding" as const, "behind" as const, "shut" as const);
 
 /** What can happen to a stream. Plain data, so that a failure shrinks to a readable list. */
 type Step =
   | { readonly do: "set"; readonly name: string; readonly content: number }
   | { readonly do: "remove"; readonly name: string }
   | { readonly do: "subscribe" | "unsubscribe"; readonly names: readonly string[]; readonly nonce: "none" | "stale" }
-  | { readonly do: "flush"; readonly gate: "open" | "shut" }
+  | { readonly do: "flush"; readonly gate: keyof typeof gates }
   | { readonly do: "ack" | "nack" };
 
 const name = fc.constantFrom(...universe);
@@ -33,10 +39,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 4,
-    arbitrary: fc.record({
-      do: fc.constant("flush" as const),
-      gate: fc.constantFrom("open" as const, "shut" as const),
-    }),
+    arbitrary: fc.record({ do: fc.constant("flush" as const), gate }),
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("ack" as const, "nack" as const) }) },
 );
@@ -57,6 +60,9 @@ class Model {
   readonly #asked = new Set<string>();
   readonly #onTheWay: Response[] = [];
   readonly #nonces = new Set<string>();
+  /** Sequence of the content that was sent last. */
+  readonly #sentAt = new Map<string, number>();
+  #owesAll: boolean;
   #wildcard: boolean;
   #outstanding = 0;
 
@@ -65,6 +71,7 @@ class Model {
     this.#store.apply("g", []);
     this.#subscription = new DeltaSubscription(typeUrl, () => 0);
     this.#wildcard = first.length === 0;
+    this.#owesAll = this.#wildcard;
     this.#request({ subscribe: first });
     for (const each of first) this.#noteSubscribed(each);
   }
@@ -74,14 +81,14 @@ class Model {
     else if (step.do === "remove") this.#set(step.name, null);
     else if (step.do === "subscribe") this.#subscribe(step.names, step.nonce);
     else if (step.do === "unsubscribe") this.#unsubscribe(step.names, step.nonce);
-    else if (step.do === "flush") this.#flush(step.gate === "open" ? open : shut);
+    else if (step.do === "flush") this.#flush(step.gate);
     else this.#deliver(step.do === "nack");
   }
 
   /** Lets everything arrive and be accepted, then compares. */
   settle(): void {
     for (let round = 0; round < 50; round++) {
-      this.#flush(open);
+      this.#flush("open");
       while (this.#onTheWay.length > 0) this.#deliver(false);
     }
     expect([...this.#asked]).toEqual([]);
@@ -95,6 +102,7 @@ class Model {
     const { sequence } = this.#view();
     expect(progress).toMatchObject({ sent: sequence, settled: sequence });
     expect(progress.acknowledged === sequence).toBe(progress.parked.size === 0);
+    expect([...progress.parked.keys()].sort()).toEqual([...this.#refused.keys()].sort());
     expect([...this.#subscription.heldRemovals()]).toEqual([]);
   }
 
@@ -123,8 +131,10 @@ class Model {
   }
 
   #noteSubscribed(name: string): void {
-    if (name === "*") this.#wildcard = true;
-    else {
+    if (name === "*") {
+      this.#wildcard = true;
+      this.#owesAll = true;
+    } else {
       this.#names.add(name);
       this.#asked.add(name);
     }
@@ -133,19 +143,23 @@ class Model {
   #unsubscribe(names: readonly string[], nonce: "none" | "stale"): void {
     this.#request({ unsubscribe: names, responseNonce: nonce === "stale" ? "long ago" : "" });
     for (const each of names) {
-      if (each === "*") this.#wildcard = false;
-      else if (this.#names.delete(each)) this.#asked.delete(each);
+      if (each === "*") this.#endWildcard();
+      else if (this.#names.delete(each)) this.#noteUnsubscribed(each);
     }
     for (const each of universe) {
       if (this.#wildcard || this.#names.has(each)) continue;
       this.#held.delete(each);
       this.#refused.delete(each);
+      this.#asked.delete(each);
     }
   }
 
-  #flush(gate: Gate): void {
+  #flush(gate: keyof typeof gates): void {
     for (;;) {
-      const response = this.#subscription.next(this.#view(), gate, () => String(this.#nonces.size + 1));
+      const view = this.#view();
+      const isPushAllowed = this.#outstanding === 0;
+      const nonce = () => String(this.#nonces.size + 1);
+      const response = this.#subscription.next(view, gates[gate](view.sequence), nonce);
       if (!response) return;
       expect(this.#nonces.has(response.nonce)).toBe(false);
       this.#nonces.add(response.nonce);
@@ -154,13 +168,37 @@ class Model {
       for (const { name, version } of response.resources) {
         const current = this.#view().get(name) ?? this.#view().lastKnown(name);
         expect(version).toBe(current?.version);
+        this.#expectReason(name, isPushAllowed);
       }
+      this.#owesAll = false;
       for (const each of response.removed) expect(this.#content.has(each)).toBe(false);
       for (const each of [...response.resources.map((resource) => resource.name), ...response.removed]) {
         this.#asked.delete(each);
       }
       this.#onTheWay.push(response);
     }
+  }
+
+  #endWildcard(): void {
+    this.#wildcard = false;
+    this.#owesAll = false;
+  }
+
+  /** Under a wildcard, the end of a subscription by name has to be answered too. */
+  #noteUnsubscribed(name: string): void {
+    if (this.#wildcard) this.#asked.add(name);
+    else this.#asked.delete(name);
+  }
+
+  /** A resource is sent because it was asked for, or because its content is new to this stream and nothing is on the way. */
+  #expectReason(name: string, isPushAllowed: boolean): void {
+    const changedAt = this.#view().changedAt(name);
+    const isNew = changedAt > (this.#sentAt.get(name) ?? -1);
+    expect({ name, hasReason: this.#owesAll || this.#asked.has(name) || (isNew && isPushAllowed) }).toEqual({
+      name,
+      hasReason: true,
+    });
+    this.#sentAt.set(name, changedAt);
   }
 
   #deliver(isRefused: boolean): void {

@@ -29,6 +29,8 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   readonly #ahead = new Map<string, number>();
   /** What the client of a wildcard held when its stream began; dropped with the first answer. */
   #initialVersions: ReadonlyMap<string, string> | undefined;
+  /** Names in responses that were on the way when the wildcard began: the client may come to hold them. */
+  #onTheWay: readonly string[] = [];
   #started = false;
   #wildcard = false;
   #owesAll = false;
@@ -54,6 +56,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   /** "A stale nonce does not make a request stale": subscription changes count whatever the nonce. */
   request(request: DeltaRequest, view: TypeView) {
     const verdict = this.#ledger.answer(request.responseNonce, request.error, view.changedAt);
+    if (verdict.kind === "nack") this.#ledger.retain((name) => this.#wants(name));
     const held = this.#started ? undefined : request.initialVersions;
     if (!this.#started) this.#start(request, view);
     for (const name of request.subscribe) this.#subscribe(name, view, held?.get(name));
@@ -100,6 +103,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   #startWildcard(): void {
     this.#wildcard = true;
     this.#owesAll = true;
+    this.#onTheWay = [...this.#ledger.outstandingNames()];
   }
 
   /**
@@ -113,6 +117,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     }
     const current = view.get(requested);
     const name = current?.name ?? requested;
+    if (!this.#wants(name)) this.#noteAhead(name, view);
     this.#names.add(name);
     if (heldVersion === undefined) this.#owed.add(name);
     else if (!current) this.#held.set(name, view.sequence);
@@ -148,12 +153,13 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     return this.#wildcard || this.#names.has(name);
   }
 
+  /** Whatever the client may hold, by its own word or by a response on the way, and is gone has to be removed. */
   #collectAll(view: TypeView, { resources }: Collected): void {
     for (const resource of view.all()) {
       if (this.#initialVersions?.get(resource.name) !== resource.version) resources.set(resource.name, resource);
     }
-    for (const name of this.#initialVersions?.keys() ?? []) {
-      if (!view.get(name)) this.#held.set(name, view.sequence);
+    for (const names of [this.#initialVersions?.keys() ?? [], this.#onTheWay]) {
+      for (const name of names) if (!view.get(name)) this.#held.set(name, view.sequence);
     }
     for (const change of view.changes(this.#cursor, view.sequence)) {
       if (!view.get(change.name)) this.#held.set(change.name, change.sequence);
@@ -162,6 +168,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     this.#cursor = view.sequence;
     this.#ahead.clear();
     this.#initialVersions = undefined;
+    this.#onTheWay = [];
     this.#owesAll = false;
   }
 
@@ -169,7 +176,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   #collectPush(view: TypeView, gate: Gate, collected: Collected): boolean {
     const answered = collected.resources.size;
     this.#collectChanges(view, Math.min(gate.pushLimit, view.sequence), collected);
-    this.#collectRemovals(gate, collected);
+    this.#collectRemovals(view, gate, collected);
     return collected.resources.size + collected.removed.size > answered;
   }
 
@@ -179,10 +186,15 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
       const resource = view.get(name) ?? (this.#held.has(name) ? view.lastKnown(name) : undefined);
       if (resource) resources.set(name, resource);
       else removed.add(name);
-      const changedAt = view.changedAt(name);
-      if (changedAt > this.#cursor) this.#ahead.set(name, changedAt);
+      this.#noteAhead(name, view);
     }
     this.#owed.clear();
+  }
+
+  /** The present content is dealt with before the cursor comes to it. */
+  #noteAhead(name: string, view: TypeView): void {
+    const changedAt = view.changedAt(name);
+    if (changedAt > this.#cursor) this.#ahead.set(name, changedAt);
   }
 
   #collectChanges(view: TypeView, limit: number, { resources }: Collected): void {
@@ -208,11 +220,12 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     for (const name of this.#names) if (!view.get(name)) this.#held.set(name, view.horizon);
   }
 
-  #collectRemovals(gate: Gate, { removed }: Collected): void {
+  /** A resource that came back meanwhile is not removed first. */
+  #collectRemovals(view: TypeView, gate: Gate, { removed }: Collected): void {
     for (const [name, sequence] of this.#held) {
       if (!gate.canRemove(sequence)) continue;
-      removed.add(name);
       this.#held.delete(name);
+      if (!view.get(name)) removed.add(name);
     }
   }
 

@@ -22,6 +22,10 @@ export class Ledger {
     return this.#outstanding.size;
   }
 
+  *outstandingNames(): Iterable<string> {
+    for (const sent of this.#outstanding.values()) yield* sent.names;
+  }
+
   get parked(): ReadonlyMap<string, Refusal> {
     return this.#parked;
   }
@@ -60,9 +64,9 @@ export class Ledger {
     this.#parked.delete(name);
   }
 
-  /** The client accepted the whole state. */
-  forgetAll(): void {
-    this.#parked.clear();
+  /** Keeps only the refusals of names that still matter. */
+  retain(matters: (name: string) => boolean): void {
+    for (const name of this.#parked.keys()) if (!matters(name)) this.#parked.delete(name);
   }
 
   #refuse(sent: Sent, message: string, changedAt: (name: string) => number): void {

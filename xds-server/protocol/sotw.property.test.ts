@@ -7,15 +7,21 @@ import { isFullState, typeUrls } from "./type-urls.ts";
 import { encodeFrames } from "./wire.ts";
 
 const universe = ["A", "B", "C", "D"];
-const open: Gate = { pushLimit: Number.POSITIVE_INFINITY, canRemove: () => true };
-const shut: Gate = { pushLimit: 0, canRemove: () => false };
+/** How other types of the stream may hold this one up: not at all, removals, the latest change, everything. */
+const gates: Readonly<Record<"open" | "holding" | "behind" | "shut", (sequence: number) => Gate>> = {
+  open: () => ({ pushLimit: Number.POSITIVE_INFINITY, canRemove: () => true }),
+  holding: () => ({ pushLimit: Number.POSITIVE_INFINITY, canRemove: () => false }),
+  behind: (sequence) => ({ pushLimit: sequence - 1, canRemove: (removedAt) => removedAt < sequence }),
+  shut: () => ({ pushLimit: 0, canRemove: () => false }),
+};
+const gate = fc.constantFrom("open" as const, "holding" as const, "behind" as const, "shut" as const);
 
 /** What can happen to a stream. Plain data, so that a failure shrinks to a readable list. */
 type Step =
   | { readonly do: "set"; readonly name: string; readonly content: number }
   | { readonly do: "remove"; readonly name: string }
   | { readonly do: "list"; readonly names: readonly string[] }
-  | { readonly do: "flush"; readonly gate: "open" | "shut" }
+  | { readonly do: "flush"; readonly gate: keyof typeof gates }
   | { readonly do: "ack" | "nack" };
 
 const name = fc.constantFrom(...universe);
@@ -26,10 +32,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant("list" as const), names }) },
   {
     weight: 4,
-    arbitrary: fc.record({
-      do: fc.constant("flush" as const),
-      gate: fc.constantFrom("open" as const, "shut" as const),
-    }),
+    arbitrary: fc.record({ do: fc.constant("flush" as const), gate }),
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("ack" as const, "nack" as const) }) },
 );
@@ -47,7 +50,11 @@ class Model {
   readonly #refused = new Map<string, string>();
   #held = new Map<string, string>();
   #listed: readonly string[];
-  #wasNamed: boolean;
+  #wasNamed = false;
+  /** What the last request that was not stale listed, and whether it was a wildcard. */
+  #known: readonly string[] = [];
+  #knownWildcard = false;
+  #lastSent: readonly string[] = [];
   #received = "";
   #onTheWay: Response | undefined;
   #lastWasRefused = false;
@@ -63,7 +70,6 @@ class Model {
       (_, name) => (typeUrl === typeUrls.endpoint ? frames(name, standIn) : undefined),
     );
     this.#listed = first;
-    this.#wasNamed = first.length > 0;
     this.#request();
   }
 
@@ -71,14 +77,14 @@ class Model {
     if (step.do === "set") this.#set(step.name, `${step.name}${step.content}`);
     else if (step.do === "remove") this.#set(step.name, null);
     else if (step.do === "list") this.#list(step.names);
-    else if (step.do === "flush") this.#flush(step.gate === "open" ? open : shut);
+    else if (step.do === "flush") this.#flush(step.gate);
     else this.#deliver(step.do === "nack");
   }
 
   /** Lets everything arrive and be accepted, then compares. */
   settle(): void {
     for (let round = 0; round < 50; round++) {
-      this.#flush(open);
+      this.#flush("open");
       this.#deliver(false);
     }
     const isRefusedWhole = this.#isFullState && this.#lastWasRefused;
@@ -93,6 +99,8 @@ class Model {
     const { progress } = this.#subscription;
     expect(progress).toMatchObject({ sent: sequence, settled: sequence });
     if (progress.parked.size === 0) expect(progress.acknowledged).toBe(sequence);
+    for (const each of progress.parked.keys()) expect([...this.#refused.keys()]).toContain(each);
+    if (this.#isFullState && !this.#lastWasRefused) expect(progress.parked.size).toBe(0);
     expect([...this.#subscription.heldRemovals()]).toEqual([]);
   }
 
@@ -118,7 +126,13 @@ class Model {
 
   #request(error?: { code: number; message: string }) {
     const fields = { node: undefined, typeUrl: this.#typeUrl, versionInfo: "", resourceNames: this.#listed, error };
-    return this.#subscription.request({ ...fields, responseNonce: this.#received }, this.#view());
+    const verdict = this.#subscription.request({ ...fields, responseNonce: this.#received }, this.#view());
+    if (verdict.kind === "stale") return verdict;
+    this.#known = this.#listed;
+    if (this.#listed.length > 0) this.#wasNamed = true;
+    this.#knownWildcard = this.#isWildcard();
+    this.#lastSent = this.#lastSent.filter((each) => this.#wants(each));
+    return verdict;
   }
 
   #set(name: string, content: string | null): void {
@@ -130,9 +144,8 @@ class Model {
 
   #list(names: readonly string[]): void {
     this.#listed = names;
-    if (names.length > 0) this.#wasNamed = true;
-    this.#dropUnwanted();
     const verdict = this.#request();
+    if (verdict.kind !== "stale") this.#dropUnwanted();
     if (this.#onTheWay && this.#received !== "") expect(verdict.kind).toBe("stale");
   }
 
@@ -144,16 +157,30 @@ class Model {
     }
   }
 
-  #flush(gate: Gate): void {
+  #flush(gate: keyof typeof gates): void {
     for (;;) {
-      const response = this.#subscription.next(this.#view(), gate, () => String(++this.#nonces));
+      const view = this.#view();
+      const response = this.#subscription.next(view, gates[gate](view.sequence), () => String(++this.#nonces));
       if (!response) return;
       expect(this.#onTheWay).toBeUndefined();
       this.#onTheWay = response;
       for (const { name } of response.resources) {
         expect(response.resources.filter((other) => other.name === name)).toHaveLength(1);
+        expect(this.#knownWildcard || this.#known.includes(name)).toBe(true);
+      }
+      if (this.#isFullState) this.#expectNothingLost(gate, response);
+    }
+  }
+
+  /** While removals are held, a full state keeps everything that the one before had. */
+  #expectNothingLost(gate: keyof typeof gates, response: Response): void {
+    const names = response.resources.map((resource) => resource.name);
+    if (gate === "holding" || gate === "shut") {
+      for (const each of this.#lastSent) {
+        if (this.#knownWildcard || this.#known.includes(each)) expect(names).toContain(each);
       }
     }
+    this.#lastSent = names;
   }
 
   #deliver(isRefused: boolean): void {

@@ -53,12 +53,13 @@ export class SotwSubscription implements Subscription<SotwRequest> {
   request(request: SotwRequest, view: TypeView): Verdict {
     if (this.#lastNonce !== undefined && request.responseNonce !== this.#lastNonce) return { kind: "stale" };
     const verdict = this.#ledger.answer(request.responseNonce, request.error, view.changedAt);
-    if (verdict.kind === "ack" && this.#isFullState) this.#ledger.forgetAll();
+    if (verdict.kind === "nack") this.#ledger.retain((name) => this.#wants(name));
+    if (verdict.kind === "ack" && this.#isFullState) this.#ledger.retain(() => false);
     if (!this.#started) this.#cursor = view.sequence;
     this.#started = true;
     this.#subscribe(request.resourceNames, view);
     this.#settleIfIdle();
-    return this.#lastNonce === undefined ? { kind: "none" } : verdict;
+    return verdict.kind === "stale" ? { kind: "none" } : verdict;
   }
 
   next(view: TypeView, gate: Gate, nextNonce: () => string): Response | undefined {
@@ -131,7 +132,7 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     }
     const mayHaveMissedSome = this.#cursor < view.horizon;
     const isDue = mustAnswer || mayHaveMissedSome || changed.length > 0;
-    const hasReleased = this.#release(gate).length > 0;
+    const hasReleased = this.#release(view, gate).length > 0;
     this.#cursor = view.sequence;
     this.#owesAll = false;
     this.#owed.clear();
@@ -164,7 +165,7 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     }
     this.#cursor = Math.max(this.#cursor, limit);
     for (const [name, sequence] of this.#ahead) if (sequence <= this.#cursor) this.#ahead.delete(name);
-    for (const name of this.#release(gate)) {
+    for (const name of this.#release(view, gate)) {
       add(name, undefined);
       this.#ledger.forget(name);
     }
@@ -183,11 +184,12 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     this.#owed.clear();
   }
 
-  #release(gate: Gate): string[] {
+  /** A resource that came back meanwhile is not removed first. */
+  #release(view: TypeView, gate: Gate): string[] {
     const released: string[] = [];
     for (const [name, sequence] of this.#held) if (gate.canRemove(sequence)) released.push(name);
     for (const name of released) this.#held.delete(name);
-    return released;
+    return released.filter((name) => !view.get(name));
   }
 
   /** A state that still holds removed resources is not the state that the version stands for. */
