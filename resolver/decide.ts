@@ -84,7 +84,7 @@ function find(selection: Selection, objective: string): CompiledObjective {
   // A search among very many names would let a flood of wrong ones slow down the right ones.
   const few = selection.objectives.size <= suggestAmong ? [...selection.objectives.keys()] : [];
   const known = few.filter((candidate) => candidate.startsWith(`${namespace}/`));
-  throw new SignalboxError("unknown_objective", `There is no objective ${objective}${suggestion(objective, known)}.`);
+  throw new SignalboxError("unknown_objective", `There is no objective ${objective}${suggestion(objective, known)}`);
 }
 
 type Forced = {

@@ -37,7 +37,7 @@ export const explanationSchema = z.object({
       variant: z.string().nullable(),
       model: z.string(),
       version: z.string(),
-      parameters: z.record(z.string(), z.json()),
+      parameters: z.record(z.string(), z.unknown()),
       routingKey: z.string(),
       revision: z.int(),
       shadows: z

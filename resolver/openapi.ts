@@ -54,14 +54,15 @@ export function createOpenApi(version: string): object {
       securitySchemes: {
         override: { type: "http", scheme: "bearer", description: "Only for requests with an `override`." },
       },
-      schemas: {
-        Request: schemaOf(requestSchema, "input"),
-        Resolution: schemaOf(resolutionSchema),
-        Resolutions: schemaOf(results(resolutionSchema)),
-        Explanation: schemaOf(explanationSchema),
-        Explanations: schemaOf(results(explanationSchema)),
-        Error: schemaOf(error),
-      },
+      schemas: componentSchemas({
+        Request: requestSchema,
+        Resolution: resolutionSchema,
+        Resolutions: results(resolutionSchema),
+        Explanation: explanationSchema,
+        Explanations: results(explanationSchema),
+        ObjectiveError: objectiveError,
+        Error: error,
+      }),
     },
   };
 }
@@ -70,9 +71,12 @@ function results(each: z.ZodType) {
   return z.object({ results: z.array(z.union([each, objectiveError])).describe("In the order asked.") });
 }
 
-function schemaOf(schema: z.ZodType, io: "input" | "output" = "output"): object {
-  const { $schema, ...rest } = z.toJSONSchema(schema, { io, target: "draft-2020-12", unrepresentable: "any" });
-  return rest;
+function componentSchemas(schemas: Readonly<Record<string, z.ZodType>>): object {
+  const registry = z.registry<{ id: string }>();
+  for (const [id, schema] of Object.entries(schemas)) registry.add(schema, { id });
+  // As input: an answer may gain fields, so none of its objects is closed.
+  const converted = z.toJSONSchema(registry, { io: "input", target: "draft-2020-12", uri: (id) => reference(id).$ref });
+  return Object.fromEntries(Object.entries(converted.schemas).map(([id, { $schema, $id, ...schema }]) => [id, schema]));
 }
 
 function operation(operationId: string, summary: string, single: string, several: string): object {
@@ -101,6 +105,6 @@ function errorResponses(): object {
   return Object.fromEntries(responses);
 }
 
-function reference(name: string): object {
+function reference(name: string): { readonly $ref: string } {
   return { $ref: `#/components/schemas/${name}` };
 }

@@ -6,7 +6,9 @@ import { type EndpointDeps, postEndpoint } from "./endpoint.ts";
 export function postExplain(deps: EndpointDeps & AnswerDeps): RequestHandler {
   return postEndpoint(deps, "explain", (request, caller) => {
     const results = explainAll(deps, request, caller).map((outcome) =>
-      "value" in outcome ? outcome.value : { objective: outcome.objective, error: objectiveErrorOf(outcome.error) },
+      "value" in outcome
+        ? { objective: outcome.objective, ...outcome.value }
+        : { objective: outcome.objective, error: objectiveErrorOf(outcome.error) },
     );
     return JSON.stringify(request.single ? results[0] : { results });
   });

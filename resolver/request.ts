@@ -7,7 +7,7 @@ import { type Context, contextLimits, parseContext } from "../selection/context.
 import { SignalboxError } from "../service/errors.ts";
 
 /** The limits of a request; that of its bytes is RESOLVER_MAX_REQUEST_BYTES. */
-export const requestLimits = { objectives: 100, problems: 100 } as const;
+export const requestLimits = { objectives: 100, problems: 100, problemsInMessage: 10 } as const;
 
 export const trafficClasses = ["real", "shadow", "test", "synthetic"] as const;
 export type TrafficClass = (typeof trafficClasses)[number];
@@ -105,8 +105,12 @@ export function parseRequest(input: unknown): ResolveRequest {
 
 function invalidRequest(issues: readonly z.core.$ZodIssue[]): SignalboxError {
   const all = problemsOfIssues(issues).map(({ path, message }) => ({ path: formatPath(path), message }));
+  const sentences = all
+    .slice(0, requestLimits.problemsInMessage)
+    .map(({ path, message }) => `${path} ${message}`.trim());
+  const more = all.length > sentences.length ? `; and ${all.length - sentences.length} more` : "";
   const problems = all.slice(0, requestLimits.problems);
-  const more = all.length > problems.length ? ` (the first ${problems.length} are listed)` : "";
-  const count = all.length === 1 ? "1 problem" : `${all.length} problems${more}`;
-  return new SignalboxError("invalid_request", `The request has ${count}; see /openapi.json.`, { problems });
+  return new SignalboxError("invalid_request", `The request is not valid: ${sentences.join("; ")}${more}`, {
+    problems,
+  });
 }

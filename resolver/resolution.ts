@@ -14,7 +14,7 @@ export const resolutionSchema = z.object({
       version: z.string(),
       variant: z.string().nullable().describe("The arm of the rule's split; null where nothing was split."),
       rule: z.string().describe("The rule that decided; `default` or `override` when none did."),
-      parameters: z.record(z.string(), z.json()).describe("Request-specific parameters of the model version."),
+      parameters: z.record(z.string(), z.unknown()).describe("Request-specific parameters of the model version."),
     })
     .describe("The ObjectiveConfig: the client puts it in the request's body or metadata."),
   revision: z.int().describe("The objective's revision: the highest of the documents it depends on."),

@@ -95,6 +95,5 @@ function serve(method: string, handler: UnaryHandler, onError: OnGrpcError) {
 function toStatus(error: SignalboxError) {
   const metadata = new Metadata();
   metadata.set("x-signalbox-error", error.code);
-  const problems = error.problems.map(({ path, message }) => (path === "" ? message : `${path} ${message}`));
-  return { code: error.meaning.grpcStatus, details: [error.message, ...problems].join("\n  "), metadata };
+  return { code: error.meaning.grpcStatus, details: error.message, metadata };
 }
