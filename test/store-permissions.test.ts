@@ -131,6 +131,16 @@ test("a user without any right to the bucket, or with a wrong password, is told 
   expect(impostor.message).not.toContain("wrong");
 });
 
+test("a server without JetStream is told apart from one that is not there", async () => {
+  const binary = natsServerBinary();
+  const [listen, monitor] = await freePorts(2);
+  const args = ["--addr", "127.0.0.1", "--port", String(listen), "--http_port", String(monitor)];
+  const bare = await startProcess(binary ?? "", args, { ready: () => answers(`http://127.0.0.1:${monitor}/healthz`) });
+  onTestFinished(() => bare.stop());
+  const error = await failureOf(connectStore({ servers: `127.0.0.1:${listen}` }));
+  expect(error.message).toContain("is JetStream enabled on the NATS server?");
+});
+
 test("a server that is there but does not speak NATS is unreachable", async () => {
   const { createServer } = await import("node:net");
   const silent = createServer(() => {});

@@ -148,15 +148,13 @@ function requireServer(link: NatsLink) {
 export function storeErrorFrom(cause: unknown, what: string): StoreError {
   if (cause instanceof StoreError) return cause;
   const text = messageOf(cause);
-  if (/no responders|jetstream is not enabled|503/i.test(text)) {
-    return new StoreError(
-      "unsupported",
-      `${what}: JetStream does not answer (${text}); is it enabled on the NATS server?`,
-      { cause },
-    );
-  }
   if (/permission/i.test(text)) return new StoreError("denied", `${what}: NATS refuses this user: ${text}`, { cause });
-  if (/timeout|closed|disconnect|connection|draining/i.test(text)) {
+  if (/no responders|jetstream.*not enabled/i.test(text)) {
+    // Also what a server says that has only just started, hence an error that passes.
+    const hint = "is JetStream enabled on the NATS server?";
+    return new StoreError("unreachable", `${what}: JetStream does not answer (${text}); ${hint}`, { cause });
+  }
+  if (/timeout|closed|disconnect|connection|draining|temporarily unavailable/i.test(text)) {
     return new StoreError("unreachable", `${what}: NATS does not answer (${text})`, { cause });
   }
   return new StoreError("failed", `${what}: ${text}`, { cause });

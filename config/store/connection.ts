@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection, NodeConnectionOptions } from "@nats-io/transport-node";
-import { connect, credsAuthenticator } from "@nats-io/transport-node";
+import { connect, credsAuthenticator, PermissionViolationError } from "@nats-io/transport-node";
 import { backoffMs } from "./backoff.ts";
 import { messageOf, StoreError } from "./store-error.ts";
 
@@ -26,6 +26,8 @@ export type NatsLink = {
   connected(): boolean;
   /** Called with false when the connection is lost and with true when it is back; returns what ends that. */
   onChange(listener: (connected: boolean) => void): () => void;
+  /** What NATS last said when it refused this user a subject; null when it never did. */
+  lastPermissionError(): Error | null;
   /** Resolves when the connection has ended for good. */
   readonly ended: Promise<unknown>;
   close(): Promise<void>;
@@ -68,6 +70,7 @@ export async function connectToNats(settings: NatsSettings): Promise<NatsLink> {
   const manager = await jetstreamManager(connection, { timeout: 5000, checkAPI: false });
   const listeners = new Set<(connected: boolean) => void>();
   let connected = true;
+  let lastPermissionError: Error | null = null;
   const change = (now: boolean) => {
     connected = now;
     for (const listener of [...listeners]) listener(now);
@@ -75,6 +78,8 @@ export async function connectToNats(settings: NatsSettings): Promise<NatsLink> {
   void (async () => {
     for await (const status of connection.status()) {
       if (status.type === "disconnect") change(false);
+      if (status.type === "error" && status.error instanceof PermissionViolationError)
+        lastPermissionError = status.error;
       if (status.type === "reconnecting") reconnects.failed();
       if (status.type === "reconnect") {
         reconnects.succeeded();
@@ -91,6 +96,7 @@ export async function connectToNats(settings: NatsSettings): Promise<NatsLink> {
     client,
     manager,
     connected: () => connected,
+    lastPermissionError: () => lastPermissionError,
     onChange: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -1,6 +1,7 @@
 import type { DocumentId } from "../documents/document.ts";
 import type { LiveDocuments, StoredEntry } from "../live-documents.ts";
-import { type ApplyOptions, type ApplyResult, applyChanges, type Change } from "./apply.ts";
+import { applyChanges } from "./apply.ts";
+import type { ApplyOptions, ApplyResult, Change } from "./apply-plan.ts";
 import { type BucketSettings, openBucket } from "./bucket.ts";
 import { connectToNats, type NatsSettings } from "./connection.ts";
 import { liveAt } from "./live-at.ts";

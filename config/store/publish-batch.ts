@@ -46,6 +46,7 @@ export async function publishBatch(
   const { connection } = bucket.link;
   const id = nuid.next();
   onId(id);
+  const refusedBefore = bucket.link.lastPermissionError();
   let unanswered = 0;
   for (const [index, item] of items.entries()) {
     const isLast = index === items.length - 1;
@@ -61,6 +62,8 @@ export async function publishBatch(
     unanswered = 0;
     const answer = await request(bucket, subject, data, messageHeaders);
     if (answer === null) return { type: "unknown" };
+    const refused = bucket.link.lastPermissionError();
+    if (refused !== refusedBefore) throw storeErrorFrom(refused, `storing ${items.map(({ key }) => key).join(", ")}`);
     if (answer.error) return refusal(bucket, answer.error);
     if (isLast) return { type: "stored", firstRevision: (answer.seq ?? 0) - items.length + 1 };
   }
@@ -105,12 +108,9 @@ async function request(
 
 function refusal(bucket: Bucket, error: NonNullable<Answer["error"]>): BatchOutcome {
   if (wrongRevisionCodes.includes(error.err_code ?? 0)) return { type: "conflict" };
-  if (error.err_code === incompleteCode) {
-    throw new StoreError(
-      "denied",
-      `the bucket ${bucket.name} did not get every document, so nothing was stored: this NATS user may not publish all of them (subjects ${bucket.subjectOf("<kind>.<namespace>.<name>")})`,
-    );
-  }
+  // A new leader knows nothing of a batch that began under the old one; 503 and 429 are passing states.
+  const isPassing = error.err_code === incompleteCode || error.code === 503 || error.code === 429;
+  if (isPassing) throw new StoreError("unreachable", `the bucket ${bucket.name} is not ready: ${error.description}`);
   throw new StoreError(
     "failed",
     `the bucket ${bucket.name} refused the documents: ${error.description ?? "no reason given"} (NATS error ${error.err_code ?? error.code})`,

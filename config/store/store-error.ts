@@ -6,11 +6,11 @@ export type StoreErrorCode =
   | "too-large"
   /** The same document twice in one call, or another mistake of the caller; nothing was sent. */
   | "bad-request"
-  /** No NATS server answers. Worth trying again. */
+  /** No NATS server, or no JetStream, answers. Worth trying again. */
   | "unreachable"
   /** NATS answers and refuses this user. */
   | "denied"
-  /** The NATS server is too old or has JetStream off. */
+  /** The NATS server is too old. */
   | "unsupported"
   /** Nobody knows whether the change was stored: the connection was lost while it was being committed. */
   | "outcome-unknown"
