@@ -52,9 +52,10 @@ export const up: Command = {
       await Promise.all([
         supervisor.start(programs.resolver),
         supervisor.start(programs.xdsServer),
-        supervisor.start(programs.envoy),
         publishQuickstart(ports, context.signal),
       ]);
+      // An Envoy that finds no xds-server waits longer after each attempt.
+      await supervisor.start(programs.envoy);
       const first = await sendFirstRequest(ports, readyTimeoutMs, context.signal);
       printReady(context, ports, first, Date.now() - startedAt, join(dataFolder, "logs"));
       if (args["print-output"]) context.print(first.answer);
