@@ -28,10 +28,14 @@ beforeAll(async () => {
   [version7, version8, system] = await Promise.all([startMlServer("a", "7"), startMlServer("b", "8"), startSystem()]);
   store = await connectStore({ servers: system.natsUrl });
   await store.apply((await exampleDocuments()).map((document) => ({ document })));
-  await eventually("both versions answer through Envoy", async () => {
-    const statuses = await Promise.all(["7", "8"].map(async (version) => (await infer(keyOf(version))).status));
-    return statuses.every((status) => status === 200);
-  });
+  await eventually(
+    "both versions answer through Envoy",
+    async () => {
+      const statuses = await Promise.all(["7", "8"].map(async (version) => (await infer(keyOf(version))).status));
+      return statuses.every((status) => status === 200);
+    },
+    60_000,
+  );
 });
 
 afterAll(async () => {
@@ -41,9 +45,9 @@ afterAll(async () => {
 
 test("a resolved request is answered by the scikit-learn model that the objective chose", async () => {
   for (const [context, version, shard] of [
-    [{ userId: "user-1", device: "kiosk" }, "8", "sklearn-b"],
-    [{ userId: await userOf("stable") }, "7", "sklearn-a"],
-    [{ userId: await userOf("canary") }, "8", "sklearn-b"],
+    [{ userId: "user-1", device: "kiosk" }, "8", "mlserver/sklearn-b"],
+    [{ userId: await userOf("stable") }, "7", "mlserver/sklearn-a"],
+    [{ userId: await userOf("canary") }, "8", "mlserver/sklearn-b"],
   ] as const) {
     const { routingKey, headers } = await resolve(context);
     expect(routingKey).toBe(keyOf(version));
@@ -71,11 +75,12 @@ test("through Envoy, each version is as accurate as its training said", async ()
 });
 
 test("the shadow gets a copy under its own version's path", async () => {
-  const path = "/v2/models/digits/versions/8/infer";
-  const before = version8.posts(path);
-  expect((await infer(keyOf("7"))).headers.get("x-signalbox-model")).toBe("digits@7");
-  await eventually("the shadow request", () => version8.posts(path) === before + 1);
-  expect(version7.posts(path)).toBe(0);
+  const pathOf = (version: string) => `/v2/models/digits/versions/${version}/infer?probe=shadow`;
+  const response = await infer(keyOf("7"), requestBody, {}, "/infer?probe=shadow");
+  expect(response.headers.get("x-signalbox-model")).toBe("digits@7");
+  await eventually("the shadow request", () => version8.posts(pathOf("8")) === 1);
+  expect(version7.posts(pathOf("7"))).toBe(1);
+  expect(version7.posts(pathOf("8")) + version8.posts(pathOf("7"))).toBe(0);
 });
 
 test("a gRPC client reaches MLServer's gRPC half", async () => {
@@ -133,8 +138,13 @@ test("a dead MLServer takes only its own version along, and comes back by itself
 
 const keyOf = (version: string) => `mlserver/read-digit/digits@${version}`;
 
-function infer(routingKey: string, body: Uint8Array<ArrayBuffer> = requestBody, headers: Record<string, string> = {}) {
-  return fetch(`${system.envoyUrl}/infer`, {
+function infer(
+  routingKey: string,
+  body: Uint8Array<ArrayBuffer> = requestBody,
+  headers: Record<string, string> = {},
+  path = "/infer",
+) {
+  return fetch(system.envoyUrl + path, {
     method: "POST",
     headers: { "content-type": "application/json", ...headers, "x-routing-key": routingKey },
     body,
