@@ -85,7 +85,7 @@ async function curl(output: string): Promise<Response> {
   const line = /curl .*/.exec(output)?.[0] ?? "";
   const key = /x-routing-key: ([^']+)/.exec(line)?.[1] ?? "";
   const url = /http:\S+$/.exec(line)?.[0] ?? "";
-  const file = /@(\S+)/.exec(line)?.[1] ?? "";
+  const file = /--data @(\S+)/.exec(line)?.[1] ?? "";
   const headers = { "content-type": "application/json", "x-routing-key": key };
   return await fetch(url, { method: "POST", headers, body: readFileSync(join(projectFolder, file)) });
 }
