@@ -24,9 +24,9 @@ export function keyedListener({ address, port, accessLog }: KeyedListenerSetting
   const manager = create(HttpConnectionManagerSchema, {
     ...connectionManager("keyed", accessLog),
     // The client's address is the connection's, and nobody counts as internal: an x-envoy-* header of a client, which
-    // could add retries or timeouts, is dropped.
+    // could add retries or timeouts, is dropped. An empty list would mean the private networks, so it names no client.
     useRemoteAddress: true,
-    internalAddressConfig: {},
+    internalAddressConfig: { cidrRanges: [{ addressPrefix: "255.255.255.255", prefixLen: 32 }] },
     preserveExternalRequestId: true,
     alwaysSetRequestIdInResponse: true,
     maxRequestHeadersKb: 32,

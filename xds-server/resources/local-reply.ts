@@ -12,19 +12,15 @@ import { headers } from "./headers.ts";
 
 type Filter = MessageInitShape<typeof AccessLogFilterSchema>;
 
-/** An answer that Envoy gives by itself, as `{"error": {"code", "message", "remedy"}}`. */
+/** An answer that Envoy gives by itself, as `{"error": {"code", "message", "remedy", …}}`. */
 type LocalReply = {
   readonly code: string;
   readonly when: Filter;
   /** When it is not the status that Envoy would give. */
   readonly status?: number;
-  /** Envoy format strings. */
   readonly message: string;
   readonly remedy: string;
 };
-
-const key = `%REQ(${headers.routingKey})%`;
-const model = `%REQ(${headers.model})%`;
 
 /**
  * The documented errors of the request path, the first that applies. gRPC callers get the same JSON as `grpc-message`, and
@@ -41,39 +37,39 @@ const replies: readonly LocalReply[] = [
   {
     code: "unknown_objective",
     when: flags("NR"),
-    message: `no objective is routed here for the routing key "${key}"`,
+    message: "no objective is routed here for this routing key",
     remedy: "check the namespace and the objective in <namespace>/<objective>/<model>@<version>",
   },
   {
     code: "unknown_version",
     when: status(404),
-    message: `the objective of the routing key "${key}" does not serve this model version`,
+    message: "the objective does not serve the model version of this routing key",
     remedy: "resolve the objective again: the answer that this key came from is out of date",
   },
   {
     code: "overloaded",
     when: flags("UO", "OM"),
-    message: `model ${model} has as many requests as its limits allow`,
+    message: "the model has as many requests as the limits of its shards allow",
     remedy: "try again later, or raise the limits of its shards",
   },
   {
     code: "timeout",
     when: flags("UT", "SI", "DT", "UMSDR"),
     status: 504,
-    message: `model ${model} did not answer in time`,
+    message: "the model did not answer in time",
     remedy: "try again, or raise timeoutMs or idleTimeoutMs in the policy of the objective",
   },
   {
     code: "shard_unavailable",
     when: flags("UH", "UF", "NC"),
     status: 503,
-    message: `no host of a shard of model ${model} can be reached`,
+    message: "no host of the model's shard can be reached",
     remedy: "try again; if it goes on, look at the health of the shards of its placement",
   },
   {
     code: "model_disconnected",
     when: flags("UC", "UR", "LR", "UPE"),
-    message: `the connection to model ${model} ended before its answer`,
+    message: "the connection to the model ended before its answer",
     remedy: "try again; the request was not repeated, because the model may have worked on it",
   },
   {
@@ -94,7 +90,7 @@ const replies: readonly LocalReply[] = [
 export function localReplyConfig(): LocalReplyConfig {
   return create(LocalReplyConfigSchema, {
     mappers: replies.map(mapper),
-    bodyFormat: json("request_refused", "%LOCAL_REPLY_BODY%", "correct the request"),
+    bodyFormat: json("request_refused", "Envoy refused the request", "see details; correct the request"),
   });
 }
 
@@ -106,9 +102,23 @@ function mapper(reply: LocalReply): MessageInitShape<typeof ResponseMapperSchema
   };
 }
 
+/**
+ * A value of the client stands alone in its field: Envoy escapes such a field for JSON, but not a format inside of other
+ * text (seen on 1.40).
+ */
 function json(code: string, message: string, remedy: string) {
-  const value = { error: { code, message, remedy } };
-  return { format: { case: "jsonFormat" as const, value }, contentType: "application/json" };
+  const context = {
+    routingKey: `%REQ(${headers.routingKey})%`,
+    model: `%REQ(${headers.model})%`,
+    requestId: "%REQ(x-request-id)%",
+    details: "%RESPONSE_CODE_DETAILS%",
+  };
+  const value = { error: { code, message, remedy, ...context } };
+  return {
+    format: { case: "jsonFormat" as const, value },
+    contentType: "application/json",
+    omitEmptyValues: true,
+  };
 }
 
 function flags(...names: readonly string[]): Filter {
