@@ -43,7 +43,7 @@ export async function startEnvoy(bootstrap: string, adminPort: number, options: 
   ];
   const readyPath = options.until === "ready" ? "/ready" : "/server_info";
   const ready = () => answers(`${adminUrl}${readyPath}`);
-  const startOptions = { ready, readyTimeoutMs: options.readyTimeoutMs };
+  const startOptions = { ready, readyTimeoutMs: options.readyTimeoutMs, folder };
   const running = await start(options.version ?? envoyVersion, args, folder, startOptions).catch((error: unknown) => {
     rmSync(folder, { recursive: true, force: true });
     throw error;
