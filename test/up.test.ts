@@ -1,80 +1,26 @@
-import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { processIdentity } from "../cli/up/process-identity.ts";
 import { projectFolder } from "../setup/paths.js";
-import { freePorts } from "./support/ports.ts";
 import { eventually, temporaryFolder } from "./support/processes.ts";
-
-const portVariables = [
-  "NATS_PORT",
-  "RESOLVER_HTTP_PORT",
-  "RESOLVER_GRPC_PORT",
-  "XDS_GRPC_PORT",
-  "XDS_HTTP_PORT",
-  "ENVOY_KEYED_PORT",
-  "ENVOY_ADMIN_PORT",
-  "EXAMPLE_A_HTTP_PORT",
-  "EXAMPLE_A_GRPC_PORT",
-  "EXAMPLE_B_HTTP_PORT",
-  "EXAMPLE_B_GRPC_PORT",
-] as const;
-
-type Up = {
-  output(): string;
-  send(signal: NodeJS.Signals): void;
-  readonly exitCode: Promise<number | NodeJS.Signals | null>;
-};
-
-type Environment = Readonly<Record<string, string>>;
-
-async function freshEnvironment(): Promise<Environment> {
-  const ports = await freePorts(portVariables.length);
-  return {
-    ...Object.fromEntries(portVariables.map((variable, index) => [variable, String(ports[index])])),
-    SIGNALBOX_DATA: temporaryFolder(),
-  };
-}
+import { startUp, type Up, type UpEnvironment, upEnvironment } from "./support/up.ts";
 
 /** Runs `signalbox up`; whatever it started is ended with the test. */
-function runUp(environment: Environment): Up {
-  const child = spawn(process.execPath, [join(projectFolder, "cli/main.ts"), "up"], {
-    cwd: projectFolder,
-    env: { ...process.env, NATS_URL: "", ...environment },
-  });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk));
-  const exitCode = new Promise<number | NodeJS.Signals | null>((resolve) =>
-    child.once("exit", (code, signal) => resolve(code ?? signal)),
-  );
+function runUp(environment: UpEnvironment): Up {
+  const up = startUp(environment);
   onTestFinished(async () => {
-    child.kill("SIGINT");
-    await exitCode;
+    up.send("SIGINT");
+    await up.exitCode;
   });
-  return { output: () => output, send: (signal) => child.kill(signal), exitCode };
+  return up;
 }
 
-async function ready(up: Up): Promise<void> {
-  let ended = false;
-  void up.exitCode.then(() => {
-    ended = true;
-  });
-  await eventually(
-    "it is ready",
-    () => {
-      if (ended) throw new Error(up.output());
-      return up.output().includes("Ctrl-C stops everything.");
-    },
-    50_000,
-  ).catch((error: Error) => {
-    throw new Error(`${error.message}\n${up.output()}`);
-  });
-}
+const freshEnvironment = () => upEnvironment(temporaryFolder());
 
 /** The ids of the processes that `up` has on record. */
-async function startedProcesses({ SIGNALBOX_DATA = "" }: Environment): Promise<number[]> {
+async function startedProcesses({ SIGNALBOX_DATA }: UpEnvironment): Promise<number[]> {
   const folder = join(SIGNALBOX_DATA, "run");
   return readdirSync(folder).map(
     (file) => (JSON.parse(readFileSync(join(folder, file), "utf8")) as { processId: number }).processId,
@@ -94,7 +40,7 @@ describe("signalbox up", () => {
   test("starts everything, prints a request that works, and leaves nothing after Ctrl-C", async () => {
     const environment = await freshEnvironment();
     const up = runUp(environment);
-    await ready(up);
+    await up.ready();
     const answer = await curl(up.output());
     expect(answer.status).toBe(200);
     expect(answer.headers.get("x-signalbox-model")).toMatch(/^digits@[78]$/);
@@ -109,12 +55,12 @@ describe("signalbox up", () => {
   test("starts again after it was killed, ends what was left over, and keeps what was published", async () => {
     const environment = await freshEnvironment();
     const killed = runUp(environment);
-    await ready(killed);
+    await killed.ready();
     const before = await startedProcesses(environment);
     killed.send("SIGKILL");
     await killed.exitCode;
     const again = runUp(environment);
-    await ready(again);
+    await again.ready();
     expect(again.output()).toContain("Ended envoy, left over from an earlier run.");
     expect(before.map(processIdentity)).toEqual(before.map(() => null));
     expect((await curl(again.output())).status).toBe(200);
@@ -123,7 +69,7 @@ describe("signalbox up", () => {
   test("refuses a second start beside a running one, and leaves that one alone", async () => {
     const environment = await freshEnvironment();
     const running = runUp(environment);
-    await ready(running);
+    await running.ready();
     const second = runUp(environment);
     expect(await second.exitCode).toBe(1);
     expect(second.output()).toMatch(/^Signalbox runs here already \(process \d+\): stop it first/);
@@ -140,7 +86,7 @@ describe("signalbox up", () => {
     expect(up.output().trim()).toBe(
       `Port ${environment.RESOLVER_HTTP_PORT} of 127.0.0.1 is in use: end what listens there, or choose another with RESOLVER_HTTP_PORT=PORT.`,
     );
-    expect(existsSync(join(environment.SIGNALBOX_DATA ?? "", "nats"))).toBe(false);
+    expect(existsSync(join(environment.SIGNALBOX_DATA, "nats"))).toBe(false);
   });
 
   test("refuses a port that is none, with exit code 2", async () => {
@@ -152,8 +98,8 @@ describe("signalbox up", () => {
   test("starts a part again that dies, and says so", async () => {
     const environment = await freshEnvironment();
     const up = runUp(environment);
-    await ready(up);
-    const record = join(environment.SIGNALBOX_DATA ?? "", "run", "envoy.json");
+    await up.ready();
+    const record = join(environment.SIGNALBOX_DATA, "run", "envoy.json");
     process.kill((JSON.parse(readFileSync(record, "utf8")) as { processId: number }).processId, "SIGKILL");
     await eventually("Envoy is back", async () => (await curl(up.output())).status === 200);
     expect(up.output()).toContain("envoy ended (SIGKILL), starting it again");
