@@ -1,9 +1,10 @@
 import type { Decision } from "../selection/decision.ts";
 import { type ErrorCode, SignalboxError } from "../service/errors.ts";
 import { type Logger, logError } from "../service/logger.ts";
-import { type Counter, latencyBucketsSeconds, type Metrics } from "../service/metrics.ts";
+import { latencyBucketsSeconds, type Metrics } from "../service/metrics.ts";
 import type { Caller, OverrideEvent } from "./decide.ts";
-import type { ResolveRequest, TrafficClass } from "./request.ts";
+import { createDecisionCounter } from "./decision-counter.ts";
+import type { ResolveRequest } from "./request.ts";
 
 export type Transport = "http" | "grpc";
 export type Method = "resolve" | "explain";
@@ -21,14 +22,7 @@ export type Observation = {
   overrode(event: OverrideEvent): void;
 };
 
-type Counted = Pick<Counter.Internal, "inc">;
-
 export function createObservation({ metrics, logger }: { metrics: Metrics; logger: Logger }): Observation {
-  const decisions = metrics.counter({
-    name: "signalbox_resolver_decisions_total",
-    help: "Objectives decided, by the model version chosen. `reason` is rule, default, unit_missing or override.",
-    labelNames: ["namespace", "objective", "model", "version", "reason", "traffic_class"],
-  });
   const errors = metrics.counter({
     name: "signalbox_resolver_errors_total",
     help: "Errors sent, of whole calls and of single objectives, by code.",
@@ -46,21 +40,11 @@ export function createObservation({ metrics, logger }: { metrics: Metrics; logge
     labelNames: ["namespace", "outcome"],
   });
 
-  // Looking a child up by its labels costs more than the decision itself.
-  const counted = new WeakMap<Decision, Counted>();
-  const counterOf = (decision: Decision, trafficClass: TrafficClass): Counted => {
-    const known = trafficClass === "real" ? counted.get(decision) : undefined;
-    if (known) return known;
-    const [namespace = "", objective = ""] = decision.objective.split("/");
-    const { model, version, reason } = decision;
-    const child = decisions.labels({ namespace, objective, model, version, reason, traffic_class: trafficClass });
-    if (trafficClass === "real") counted.set(decision, child);
-    return child;
-  };
+  const countDecision = createDecisionCounter(metrics);
 
   return {
     decided: (decision, request, caller) => {
-      counterOf(decision, request.trafficClass ?? "real").inc();
+      countDecision(decision, request.trafficClass ?? "real");
       if (!logger.isLevelEnabled("debug")) return;
       const { objective, rule, variant, routingKey, revision, reason } = decision;
       const { trafficClass, client } = request;

@@ -1,9 +1,8 @@
-import type { RequestHandler } from "express";
 import { type AnswerDeps, explainAll, objectiveErrorOf } from "./answer.ts";
-import { type EndpointDeps, postEndpoint } from "./endpoint.ts";
+import { type Endpoint, type EndpointDeps, postEndpoint } from "./endpoint.ts";
 
 /** `POST /v1/explain`. As `POST /v1/resolve`, with an Explanation in the place of each Resolution. */
-export function postExplain(deps: EndpointDeps & AnswerDeps): RequestHandler {
+export function postExplain(deps: EndpointDeps & AnswerDeps): Endpoint {
   return postEndpoint(deps, "explain", (request, caller) => {
     const results = explainAll(deps, request, caller).map((outcome) =>
       "value" in outcome

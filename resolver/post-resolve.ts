@@ -1,15 +1,14 @@
-import type { RequestHandler } from "express";
 import type { Decision } from "../selection/decision.ts";
 import { type AnswerDeps, objectiveErrorOf, resolveAll } from "./answer.ts";
 import type { Outcome } from "./decide.ts";
-import { type EndpointDeps, postEndpoint } from "./endpoint.ts";
+import { type Endpoint, type EndpointDeps, postEndpoint } from "./endpoint.ts";
 import { type Labels, resolutionJson } from "./resolution.ts";
 
 /**
  * `POST /v1/resolve`. With `objective`, the answer is a Resolution; with `objectives`, it is `{"results": […]}` in the
  * order asked, each a Resolution or `{objective, error}`, and the status is 200 whatever came of each.
  */
-export function postResolve(deps: EndpointDeps & AnswerDeps): RequestHandler {
+export function postResolve(deps: EndpointDeps & AnswerDeps): Endpoint {
   return postEndpoint(deps, "resolve", (request, caller) => {
     const results = resolveAll(deps, request, caller).map((outcome) => resultJson(outcome, request));
     return request.single ? (results[0] as string) : `{"results":[${results.join(",")}]}`;

@@ -44,13 +44,17 @@ export async function startResolver(
 }
 
 function startHttp(config: ResolverConfig, context: ResolverContext): Promise<HttpServer> {
-  const listener = createHttpApp(context, (app) => {
-    app.post("/v1/resolve", postResolve(context)).all("/v1/resolve", postOnly);
+  const resolve = postResolve(context);
+  const app = createHttpApp(context, (app) => {
+    app.post("/v1/resolve", resolve).all("/v1/resolve", postOnly);
     app.post("/v1/explain", postExplain(context)).all("/v1/explain", postOnly);
     app.get("/openapi.json", getOpenApi(context.identity.version));
   });
   return startHttpServer({
-    listener,
+    listener: (request, response) => {
+      if (request.method === "POST" && request.url === "/v1/resolve") void resolve(request, response);
+      else app(request, response);
+    },
     host: config.host,
     port: config.httpPort,
     portVariable: "RESOLVER_HTTP_PORT",

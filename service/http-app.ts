@@ -1,4 +1,5 @@
-import express, { type ErrorRequestHandler, type Express, type Response } from "express";
+import type { ServerResponse } from "node:http";
+import express, { type ErrorRequestHandler, type Express } from "express";
 import { SignalboxError } from "./errors.ts";
 import type { Health } from "./health.ts";
 import { type Logger, logError } from "./logger.ts";
@@ -35,10 +36,18 @@ export function createHttpApp(deps: HttpAppDeps, addRoutes: (app: Express) => vo
   return app;
 }
 
-/** Answers a failed request with `{"error": {code, message, …}}` and the HTTP status of its code, as JSON. */
-export function sendError(response: Response, thrown: unknown): void {
+/** Answers with a JSON document. */
+export function sendJson(response: ServerResponse, status: number, json: string): void {
+  response.writeHead(status, { "content-type": jsonType, "content-length": Buffer.byteLength(json) });
+  response.end(json);
+}
+
+const jsonType = "application/json; charset=utf-8";
+
+/** Answers a failed request with `{"error": {code, message, …}}` and the HTTP status of its code. */
+export function sendError(response: ServerResponse, thrown: unknown): void {
   const error = SignalboxError.from(thrown);
-  response.status(error.meaning.httpStatus).json({ error: error.toBody() });
+  sendJson(response, error.meaning.httpStatus, JSON.stringify({ error: error.toBody() }));
 }
 
 function errorHandler(logger: Logger): ErrorRequestHandler {

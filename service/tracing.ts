@@ -11,15 +11,12 @@ export type ServerSpan = {
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
 };
 
-/** Sets attributes of the span under way. */
-export type SetAttributes = (attributes: ServerSpan["attributes"]) => void;
-
 export type Tracing = {
   /**
    * Runs one request in a span that continues the caller's trace (W3C `traceparent`, `tracestate`). The span ends when
    * `run` has, with an error status when it threw; the result or error goes through.
    */
-  inServerSpan<T>(span: ServerSpan, run: (set: SetAttributes) => Promise<T>): Promise<T>;
+  inServerSpan<T>(span: ServerSpan, run: () => Promise<T>): Promise<T>;
   /** Sends what is left, and ends. */
   close(): Promise<void>;
 };
@@ -65,7 +62,7 @@ function createTracing(api: typeof import("@opentelemetry/api"), tracer: Tracer,
       const options = { kind: api.SpanKind.SERVER, attributes };
       return tracer.startActiveSpan(name, options, parent, async (span: Span) => {
         try {
-          return await run((more) => span.setAttributes(more));
+          return await run();
         } catch (error) {
           span.setStatus({ code: api.SpanStatusCode.ERROR, message: messageOf(error) });
           throw error;
