@@ -98,7 +98,9 @@ import { file_udpa_annotations_sensitive } from "./udpa/annotations/sensitive_pb
 import { file_udpa_annotations_status } from "./udpa/annotations/status_pb.js";
 import { file_udpa_annotations_versioning } from "./udpa/annotations/versioning_pb.js";
 import { file_validate_validate } from "./validate/validate_pb.js";
+import { file_xds_annotations_v3_migrate } from "./xds/annotations/v3/migrate_pb.js";
 import { file_xds_annotations_v3_status } from "./xds/annotations/v3/status_pb.js";
+import { file_xds_annotations_v3_versioning } from "./xds/annotations/v3/versioning_pb.js";
 import { file_xds_core_v3_authority } from "./xds/core/v3/authority_pb.js";
 import { file_xds_core_v3_cidr } from "./xds/core/v3/cidr_pb.js";
 import { file_xds_core_v3_context_params } from "./xds/core/v3/context_params_pb.js";
@@ -207,7 +209,9 @@ export const files = [
   file_udpa_annotations_status,
   file_udpa_annotations_versioning,
   file_validate_validate,
+  file_xds_annotations_v3_migrate,
   file_xds_annotations_v3_status,
+  file_xds_annotations_v3_versioning,
   file_xds_core_v3_authority,
   file_xds_core_v3_cidr,
   file_xds_core_v3_context_params,

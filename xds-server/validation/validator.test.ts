@@ -1,18 +1,30 @@
 import {
   create,
+  createFileRegistry,
   type DescMessage,
+  type FileRegistry,
   fromJson,
   getOption,
   hasOption,
   isFieldSet,
   type JsonValue,
   type Message,
+  setExtension,
 } from "@bufbuild/protobuf";
-import { AnySchema, anyPack, StringValueSchema } from "@bufbuild/protobuf/wkt";
+import {
+  AnySchema,
+  anyPack,
+  FieldDescriptorProto_Label,
+  FieldDescriptorProto_Type,
+  FieldOptionsSchema,
+  FileDescriptorProtoSchema,
+  MessageOptionsSchema,
+  StringValueSchema,
+} from "@bufbuild/protobuf/wkt";
 import { describe, expect, test } from "vitest";
 import { ClusterSchema } from "../../proto/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { ListenerSchema } from "../../proto/gen/envoy/config/listener/v3/listener_pb.js";
-import { FieldRulesSchema, required, rules } from "../../proto/gen/validate/validate_pb.js";
+import { disabled, FieldRulesSchema, ignored, required, rules } from "../../proto/gen/validate/validate_pb.js";
 import { registry } from "../../proto/registry.ts";
 import { readField } from "./condition.ts";
 import { fieldCheck } from "./field-check.ts";
@@ -70,6 +82,46 @@ describe("the rules of the generated protos", () => {
   });
 });
 
+test("a message whose rules are disabled or ignored is not checked, nor is what it holds", () => {
+  const checkedBy = (...options: readonly (typeof disabled)[]) =>
+    createValidator(registryOf(...options))({ $typeName: "test.Message", name: "" } as Message);
+  expect(checkedBy()).toMatchObject([{ path: "name", rule: "string.min_len" }]);
+  expect(checkedBy(disabled)).toEqual([]);
+  expect(checkedBy(ignored)).toEqual([]);
+});
+
+/** A registry of one message, `test.Message` with a string `name` that may not be empty, and with these options. */
+function registryOf(...options: readonly (typeof disabled)[]): FileRegistry {
+  const fieldOptions = create(FieldOptionsSchema);
+  setExtension(fieldOptions, rules, fromJson(FieldRulesSchema, { string: { minLen: "1" } }));
+  const messageOptions = create(MessageOptionsSchema);
+  for (const option of options) setExtension(messageOptions, option, true);
+  const { OPTIONAL } = FieldDescriptorProto_Label;
+  const { STRING } = FieldDescriptorProto_Type;
+  const field = { name: "name", jsonName: "name", number: 1, label: OPTIONAL, type: STRING, options: fieldOptions };
+  const file = create(FileDescriptorProtoSchema, {
+    name: "test.proto",
+    package: "test",
+    syntax: "proto3",
+    messageType: [{ name: "Message", field: [field], options: messageOptions }],
+  });
+  return createFileRegistry(file, () => undefined);
+}
+
+test.each(["-1s", "-0.000000001s", "9223372037s"])(
+  "a duration of %s is a violation, because some of that kind end Envoy",
+  (slowStartWindow) => {
+    const desc = messageType("envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig");
+    expect(validate(fromJson(desc, { slowStartWindow }))).toMatchObject([
+      {
+        path: "slow_start_window",
+        rule: "duration.valid",
+        message: `must be at least 0s and at most 9223372036s, not ${Number.parseFloat(slowStartWindow)}s`,
+      },
+    ]);
+  },
+);
+
 test("every violation is reported at once, with its path through lists, maps and Any", () => {
   const listener = fromJson(
     ListenerSchema,
@@ -118,9 +170,9 @@ test("every violation is reported at once, with its path through lists, maps and
 });
 
 test("a violation says what is allowed and what was found", () => {
-  const cluster = fromJson(ClusterSchema, { name: "c", type: "EDS", connectTimeout: "-0.25s", lbPolicy: 99 });
+  const cluster = fromJson(ClusterSchema, { name: "c", type: "EDS", connectTimeout: "0s", lbPolicy: 99 });
   expect(validate(cluster).map(({ path, message }) => `${path} ${message}`)).toEqual([
-    "connect_timeout must be greater than 0s, not -0.25s",
+    "connect_timeout must be greater than 0s, not 0s",
     expect.stringMatching(/^lb_policy must be one of ROUND_ROBIN \(0\), .*, not 99$/),
   ]);
 });

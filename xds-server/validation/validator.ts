@@ -7,7 +7,7 @@ import {
   type Registry,
 } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { required } from "../../proto/gen/validate/validate_pb.js";
+import { disabled, ignored, required } from "../../proto/gen/validate/validate_pb.js";
 import { readField } from "./condition.ts";
 import { type Check, fieldCheck, type Visitor } from "./field-check.ts";
 import { type Path, pathText } from "./path.ts";
@@ -61,6 +61,7 @@ export function createValidator(registry: Registry): Validate {
 }
 
 function createPlan(desc: DescMessage): Plan {
+  if (getOption(desc, disabled) || getOption(desc, ignored)) return { fields: [], requiredOneofs: [] };
   return {
     fields: desc.fields.flatMap((field) => {
       const check = fieldCheck(field);

@@ -4,7 +4,7 @@
 
 import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Duration, FieldOptions, OneofOptions, Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldOptions, MessageOptions, OneofOptions, Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file validate/validate.proto.
@@ -1317,6 +1317,16 @@ export enum KnownRegex {
  * Describes the enum validate.KnownRegex.
  */
 export declare const KnownRegexSchema: GenEnum<KnownRegex>;
+
+/**
+ * @generated from extension: optional bool disabled = 1071;
+ */
+export declare const disabled: GenExtension<MessageOptions, boolean>;
+
+/**
+ * @generated from extension: optional bool ignored = 1072;
+ */
+export declare const ignored: GenExtension<MessageOptions, boolean>;
 
 /**
  * @generated from extension: optional bool required = 1071;

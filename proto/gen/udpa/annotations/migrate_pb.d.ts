@@ -4,12 +4,28 @@
 
 import type { GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { FieldOptions } from "@bufbuild/protobuf/wkt";
+import type { FieldOptions, MessageOptions } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file udpa/annotations/migrate.proto.
  */
 export declare const file_udpa_annotations_migrate: GenFile;
+
+/**
+ * @generated from message udpa.annotations.MigrateAnnotation
+ */
+export declare type MigrateAnnotation = Message<"udpa.annotations.MigrateAnnotation"> & {
+  /**
+   * @generated from field: string rename = 1 [json_name = ""];
+   */
+  rename: string;
+};
+
+/**
+ * Describes the message udpa.annotations.MigrateAnnotation.
+ * Use `create(MigrateAnnotationSchema)` to create a new message.
+ */
+export declare const MigrateAnnotationSchema: GenMessage<MigrateAnnotation>;
 
 /**
  * @generated from message udpa.annotations.FieldMigrateAnnotation
@@ -31,6 +47,11 @@ export declare type FieldMigrateAnnotation = Message<"udpa.annotations.FieldMigr
  * Use `create(FieldMigrateAnnotationSchema)` to create a new message.
  */
 export declare const FieldMigrateAnnotationSchema: GenMessage<FieldMigrateAnnotation>;
+
+/**
+ * @generated from extension: udpa.annotations.MigrateAnnotation message_migrate = 171962766;
+ */
+export declare const message_migrate: GenExtension<MessageOptions, MigrateAnnotation>;
 
 /**
  * @generated from extension: udpa.annotations.FieldMigrateAnnotation field_migrate = 171962766;

@@ -9,18 +9,31 @@ import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
  * Describes the file udpa/annotations/migrate.proto.
  */
 export const file_udpa_annotations_migrate = /*@__PURE__*/
-  fileDesc("Ch51ZHBhL2Fubm90YXRpb25zL21pZ3JhdGUucHJvdG8SEHVkcGEuYW5ub3RhdGlvbnMiQQoWRmllbGRNaWdyYXRlQW5ub3RhdGlvbhIOCgZyZW5hbWUYASABKAkSFwoPb25lb2ZfcHJvbW90aW9uGAIgASgJOmEKDWZpZWxkX21pZ3JhdGUSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGI7j/1EgASgLMigudWRwYS5hbm5vdGF0aW9ucy5GaWVsZE1pZ3JhdGVBbm5vdGF0aW9uQilaJ2dpdGh1Yi5jb20vY25jZi94ZHMvZ28vdWRwYS9hbm5vdGF0aW9uc2IGcHJvdG8z", [file_google_protobuf_descriptor]);
+  fileDesc("Ch51ZHBhL2Fubm90YXRpb25zL21pZ3JhdGUucHJvdG8SEHVkcGEuYW5ub3RhdGlvbnMiIwoRTWlncmF0ZUFubm90YXRpb24SDgoGcmVuYW1lGAEgASgJIkEKFkZpZWxkTWlncmF0ZUFubm90YXRpb24SDgoGcmVuYW1lGAEgASgJEhcKD29uZW9mX3Byb21vdGlvbhgCIAEoCTpgCg9tZXNzYWdlX21pZ3JhdGUSHy5nb29nbGUucHJvdG9idWYuTWVzc2FnZU9wdGlvbnMYjuP/USABKAsyIy51ZHBhLmFubm90YXRpb25zLk1pZ3JhdGVBbm5vdGF0aW9uOmEKDWZpZWxkX21pZ3JhdGUSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGI7j/1EgASgLMigudWRwYS5hbm5vdGF0aW9ucy5GaWVsZE1pZ3JhdGVBbm5vdGF0aW9uQilaJ2dpdGh1Yi5jb20vY25jZi94ZHMvZ28vdWRwYS9hbm5vdGF0aW9uc2IGcHJvdG8z", [file_google_protobuf_descriptor]);
+
+/**
+ * Describes the message udpa.annotations.MigrateAnnotation.
+ * Use `create(MigrateAnnotationSchema)` to create a new message.
+ */
+export const MigrateAnnotationSchema = /*@__PURE__*/
+  messageDesc(file_udpa_annotations_migrate, 0);
 
 /**
  * Describes the message udpa.annotations.FieldMigrateAnnotation.
  * Use `create(FieldMigrateAnnotationSchema)` to create a new message.
  */
 export const FieldMigrateAnnotationSchema = /*@__PURE__*/
-  messageDesc(file_udpa_annotations_migrate, 0);
+  messageDesc(file_udpa_annotations_migrate, 1);
+
+/**
+ * @generated from extension: udpa.annotations.MigrateAnnotation message_migrate = 171962766;
+ */
+export const message_migrate = /*@__PURE__*/
+  extDesc(file_udpa_annotations_migrate, 0);
 
 /**
  * @generated from extension: udpa.annotations.FieldMigrateAnnotation field_migrate = 171962766;
  */
 export const field_migrate = /*@__PURE__*/
-  extDesc(file_udpa_annotations_migrate, 0);
+  extDesc(file_udpa_annotations_migrate, 1);
 

@@ -4,7 +4,7 @@
 
 import type { GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { FieldOptions, FileOptions } from "@bufbuild/protobuf/wkt";
+import type { FieldOptions, FileOptions, MessageOptions } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file xds/annotations/v3/status.proto.
@@ -28,6 +28,22 @@ export declare type FileStatusAnnotation = Message<"xds.annotations.v3.FileStatu
 export declare const FileStatusAnnotationSchema: GenMessage<FileStatusAnnotation>;
 
 /**
+ * @generated from message xds.annotations.v3.MessageStatusAnnotation
+ */
+export declare type MessageStatusAnnotation = Message<"xds.annotations.v3.MessageStatusAnnotation"> & {
+  /**
+   * @generated from field: bool work_in_progress = 1 [json_name = ""];
+   */
+  workInProgress: boolean;
+};
+
+/**
+ * Describes the message xds.annotations.v3.MessageStatusAnnotation.
+ * Use `create(MessageStatusAnnotationSchema)` to create a new message.
+ */
+export declare const MessageStatusAnnotationSchema: GenMessage<MessageStatusAnnotation>;
+
+/**
  * @generated from message xds.annotations.v3.FieldStatusAnnotation
  */
 export declare type FieldStatusAnnotation = Message<"xds.annotations.v3.FieldStatusAnnotation"> & {
@@ -47,6 +63,11 @@ export declare const FieldStatusAnnotationSchema: GenMessage<FieldStatusAnnotati
  * @generated from extension: xds.annotations.v3.FileStatusAnnotation file_status = 226829418;
  */
 export declare const file_status: GenExtension<FileOptions, FileStatusAnnotation>;
+
+/**
+ * @generated from extension: xds.annotations.v3.MessageStatusAnnotation message_status = 226829418;
+ */
+export declare const message_status: GenExtension<MessageOptions, MessageStatusAnnotation>;
 
 /**
  * @generated from extension: xds.annotations.v3.FieldStatusAnnotation field_status = 226829418;

@@ -9,7 +9,7 @@ import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
  * Describes the file xds/annotations/v3/status.proto.
  */
 export const file_xds_annotations_v3_status = /*@__PURE__*/
-  fileDesc("Ch94ZHMvYW5ub3RhdGlvbnMvdjMvc3RhdHVzLnByb3RvEhJ4ZHMuYW5ub3RhdGlvbnMudjMiMAoURmlsZVN0YXR1c0Fubm90YXRpb24SGAoQd29ya19pbl9wcm9ncmVzcxgBIAEoCCIxChVGaWVsZFN0YXR1c0Fubm90YXRpb24SGAoQd29ya19pbl9wcm9ncmVzcxgBIAEoCDpeCgtmaWxlX3N0YXR1cxIcLmdvb2dsZS5wcm90b2J1Zi5GaWxlT3B0aW9ucxjqyJRsIAEoCzIoLnhkcy5hbm5vdGF0aW9ucy52My5GaWxlU3RhdHVzQW5ub3RhdGlvbjphCgxmaWVsZF9zdGF0dXMSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGOrIlGwgASgLMikueGRzLmFubm90YXRpb25zLnYzLkZpZWxkU3RhdHVzQW5ub3RhdGlvbkIrWilnaXRodWIuY29tL2NuY2YveGRzL2dvL3hkcy9hbm5vdGF0aW9ucy92M2IGcHJvdG8z", [file_google_protobuf_descriptor]);
+  fileDesc("Ch94ZHMvYW5ub3RhdGlvbnMvdjMvc3RhdHVzLnByb3RvEhJ4ZHMuYW5ub3RhdGlvbnMudjMiMAoURmlsZVN0YXR1c0Fubm90YXRpb24SGAoQd29ya19pbl9wcm9ncmVzcxgBIAEoCCIzChdNZXNzYWdlU3RhdHVzQW5ub3RhdGlvbhIYChB3b3JrX2luX3Byb2dyZXNzGAEgASgIIjEKFUZpZWxkU3RhdHVzQW5ub3RhdGlvbhIYChB3b3JrX2luX3Byb2dyZXNzGAEgASgIOl4KC2ZpbGVfc3RhdHVzEhwuZ29vZ2xlLnByb3RvYnVmLkZpbGVPcHRpb25zGOrIlGwgASgLMigueGRzLmFubm90YXRpb25zLnYzLkZpbGVTdGF0dXNBbm5vdGF0aW9uOmcKDm1lc3NhZ2Vfc3RhdHVzEh8uZ29vZ2xlLnByb3RvYnVmLk1lc3NhZ2VPcHRpb25zGOrIlGwgASgLMisueGRzLmFubm90YXRpb25zLnYzLk1lc3NhZ2VTdGF0dXNBbm5vdGF0aW9uOmEKDGZpZWxkX3N0YXR1cxIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMY6siUbCABKAsyKS54ZHMuYW5ub3RhdGlvbnMudjMuRmllbGRTdGF0dXNBbm5vdGF0aW9uQitaKWdpdGh1Yi5jb20vY25jZi94ZHMvZ28veGRzL2Fubm90YXRpb25zL3YzYgZwcm90bzM", [file_google_protobuf_descriptor]);
 
 /**
  * Describes the message xds.annotations.v3.FileStatusAnnotation.
@@ -19,11 +19,18 @@ export const FileStatusAnnotationSchema = /*@__PURE__*/
   messageDesc(file_xds_annotations_v3_status, 0);
 
 /**
+ * Describes the message xds.annotations.v3.MessageStatusAnnotation.
+ * Use `create(MessageStatusAnnotationSchema)` to create a new message.
+ */
+export const MessageStatusAnnotationSchema = /*@__PURE__*/
+  messageDesc(file_xds_annotations_v3_status, 1);
+
+/**
  * Describes the message xds.annotations.v3.FieldStatusAnnotation.
  * Use `create(FieldStatusAnnotationSchema)` to create a new message.
  */
 export const FieldStatusAnnotationSchema = /*@__PURE__*/
-  messageDesc(file_xds_annotations_v3_status, 1);
+  messageDesc(file_xds_annotations_v3_status, 2);
 
 /**
  * @generated from extension: xds.annotations.v3.FileStatusAnnotation file_status = 226829418;
@@ -32,8 +39,14 @@ export const file_status = /*@__PURE__*/
   extDesc(file_xds_annotations_v3_status, 0);
 
 /**
+ * @generated from extension: xds.annotations.v3.MessageStatusAnnotation message_status = 226829418;
+ */
+export const message_status = /*@__PURE__*/
+  extDesc(file_xds_annotations_v3_status, 1);
+
+/**
  * @generated from extension: xds.annotations.v3.FieldStatusAnnotation field_status = 226829418;
  */
 export const field_status = /*@__PURE__*/
-  extDesc(file_xds_annotations_v3_status, 1);
+  extDesc(file_xds_annotations_v3_status, 2);
 
