@@ -115,6 +115,19 @@ describe.each(adsVariants)("$title: make before break", (variant) => {
     expect((await routes.accept()).resources.get("r")).toBe("to C2");
   });
 
+  it("a listener of a commit waits for its clusters, and later listeners do not overtake it", async () => {
+    const { server, client, clusters } = await routedToC1();
+    const listeners = subscriberOf(client, variant, listener);
+    listeners.subscribe();
+    await listeners.accept();
+    server.change({ [cluster]: { C2: "1" }, [listener]: { L: "1" } });
+    const newClusters = await clusters.receive();
+    server.change({ [listener]: { M: "1" } });
+    await expectSilence(server, listeners);
+    clusters.ack(newClusters);
+    expect(Object.fromEntries((await listeners.accept()).resources)).toEqual({ L: "1", M: "1" });
+  });
+
   it("routes go on after refused clusters", async () => {
     const { server, clusters, routes } = await routedToC1();
     server.change({ [cluster]: { C2: "1" }, [route]: { r: "to C2" } });

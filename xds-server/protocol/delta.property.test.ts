@@ -63,8 +63,11 @@ class Model {
   /** Sequence of the content that was sent last. */
   readonly #sentAt = new Map<string, number>();
   #owesAll: boolean;
+  #wasWildcard = false;
   #wildcard: boolean;
   #outstanding = 0;
+  /** Settled when the first response that is on the way was sent. */
+  #settledBefore = 0;
 
   constructor(typeUrl: string, first: readonly string[]) {
     this.#typeUrl = typeUrl;
@@ -133,6 +136,7 @@ class Model {
   #noteSubscribed(name: string): void {
     if (name === "*") {
       this.#wildcard = true;
+      this.#wasWildcard = true;
       this.#owesAll = true;
     } else {
       this.#names.add(name);
@@ -155,6 +159,12 @@ class Model {
   }
 
   #flush(gate: keyof typeof gates): void {
+    if (this.#outstanding === 0) this.#settledBefore = this.#subscription.progress.settled;
+    this.#sendAll(gate);
+    if (this.#outstanding > 0) expect(this.#subscription.progress.settled).toBe(this.#settledBefore);
+  }
+
+  #sendAll(gate: keyof typeof gates): void {
     for (;;) {
       const view = this.#view();
       const isPushAllowed = this.#outstanding === 0;
@@ -193,6 +203,8 @@ class Model {
   /** A resource is sent because it was asked for, or because its content is new to this stream and nothing is on the way. */
   #expectReason(name: string, isPushAllowed: boolean): void {
     const changedAt = this.#view().changedAt(name);
+    const isGone = !this.#content.has(name);
+    if (isGone && !this.#wildcard && !this.#wasWildcard) expect([...this.#sentAt.keys()]).toContain(name);
     const isNew = changedAt > (this.#sentAt.get(name) ?? -1);
     expect({ name, hasReason: this.#owesAll || this.#asked.has(name) || (isNew && isPushAllowed) }).toEqual({
       name,

@@ -23,6 +23,8 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   readonly #names = new Set<string>();
   /** Names that must be in the next answer, changed or not. */
   readonly #owed = new Set<string>();
+  /** Names owed for the first time: there is nothing yet to remove from the client. */
+  readonly #fresh = new Set<string>();
   /** Removals that wait for other types: name -> sequence. */
   readonly #held = new Map<string, number>();
   /** Names answered with content newer than the cursor: name -> sequence of that content. */
@@ -117,7 +119,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     }
     const current = view.get(requested);
     const name = current?.name ?? requested;
-    if (!this.#wants(name)) this.#noteAhead(name, view);
+    if (!this.#wants(name) || (this.#owesAll && !this.#names.has(name))) this.#fresh.add(name);
     this.#names.add(name);
     if (heldVersion === undefined) this.#owed.add(name);
     else if (!current) this.#held.set(name, view.sequence);
@@ -144,6 +146,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
 
   #drop(name: string): void {
     this.#owed.delete(name);
+    this.#fresh.delete(name);
     this.#held.delete(name);
     this.#ahead.delete(name);
     this.#ledger.forget(name);
@@ -162,9 +165,8 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
       for (const name of names) if (!view.get(name)) this.#held.set(name, view.sequence);
     }
     for (const change of view.changes(this.#cursor, view.sequence)) {
-      if (!view.get(change.name)) this.#held.set(change.name, change.sequence);
+      if (!view.get(change.name) && !this.#fresh.has(change.name)) this.#held.set(change.name, change.sequence);
     }
-    for (const name of resources.keys()) this.#held.delete(name);
     this.#cursor = view.sequence;
     this.#ahead.clear();
     this.#initialVersions = undefined;
@@ -186,15 +188,11 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
       const resource = view.get(name) ?? (this.#held.has(name) ? view.lastKnown(name) : undefined);
       if (resource) resources.set(name, resource);
       else removed.add(name);
-      this.#noteAhead(name, view);
+      const changedAt = view.changedAt(name);
+      if (changedAt > this.#cursor) this.#ahead.set(name, changedAt);
     }
     this.#owed.clear();
-  }
-
-  /** The present content is dealt with before the cursor comes to it. */
-  #noteAhead(name: string, view: TypeView): void {
-    const changedAt = view.changedAt(name);
-    if (changedAt > this.#cursor) this.#ahead.set(name, changedAt);
+    this.#fresh.clear();
   }
 
   #collectChanges(view: TypeView, limit: number, { resources }: Collected): void {
@@ -206,7 +204,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
       if (resource) {
         resources.set(name, resource);
         this.#held.delete(name);
-      } else {
+      } else if (!this.#fresh.has(name)) {
         this.#held.set(name, sequence);
       }
     }

@@ -164,7 +164,9 @@ class Model {
       if (!response) return;
       expect(this.#onTheWay).toBeUndefined();
       this.#onTheWay = response;
-      for (const { name } of response.resources) {
+      for (const { name, sotw } of response.resources) {
+        const current = this.#content.get(name);
+        if (current !== undefined) expect(contentOf(sotw)).toBe(current);
         expect(response.resources.filter((other) => other.name === name)).toHaveLength(1);
         expect(this.#knownWildcard || this.#known.includes(name)).toBe(true);
       }

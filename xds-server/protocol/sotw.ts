@@ -72,7 +72,8 @@ export class SotwSubscription implements Subscription<SotwRequest> {
       return undefined;
     }
     this.#lastNonce = nextNonce();
-    const names = due.resources.map((resource) => resource.name);
+    const news = due.changed.length > 0 ? due.changed : due.resources;
+    const names = news.map((resource) => resource.name);
     this.#ledger.record(this.#lastNonce, names, !isAnswer);
     const version = this.#version(view);
     return { typeUrl: this.typeUrl, version, nonce: this.#lastNonce, ...due, removed: [] };

@@ -22,7 +22,7 @@ export type Gate = {
   canRemove(sequence: number): boolean;
 };
 
-/** What a request meant. `names` are those of the response that it answers. */
+/** What a request meant. `names` are those that were new in the response that it answers. */
 export type Verdict =
   | { readonly kind: "none" | "stale" }
   | { readonly kind: "ack"; readonly nonce: string; readonly names: readonly string[] }
