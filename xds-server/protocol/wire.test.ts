@@ -1,0 +1,90 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { describe, expect, it } from "vitest";
+import {
+  DeltaDiscoveryRequestSchema,
+  DeltaDiscoveryResponseSchema,
+  DiscoveryRequestSchema,
+  DiscoveryResponseSchema,
+} from "../../proto/gen/envoy/service/discovery/v3/discovery_pb.js";
+import {
+  decodeDeltaRequest,
+  decodeSotwRequest,
+  encodeDeltaResponse,
+  encodeFrames,
+  encodeSotwResponse,
+} from "./wire.ts";
+
+const typeUrl = "type.googleapis.com/example.Type";
+const node = {
+  id: "node-ü",
+  cluster: "edge",
+  metadata: { "signalbox.dev/namespaces": ["a", "b"], nested: { on: true, count: 3 } },
+  locality: { region: "eu", zone: "1", subZone: "x" },
+};
+
+describe("the wire format, against the generated code", () => {
+  it("reads a delta request", () => {
+    const fields = { typeUrl, responseNonce: "7", errorDetail: { code: 13, message: "bad ö" } };
+    const names = { resourceNamesSubscribe: ["a", "*"], resourceNamesUnsubscribe: ["b"] };
+    const initialResourceVersions = { x: "1", y: "", "": "3" };
+    const message = create(DeltaDiscoveryRequestSchema, { node, ...fields, ...names, initialResourceVersions });
+    expect(decodeDeltaRequest(toBinary(DeltaDiscoveryRequestSchema, message))).toEqual({
+      ...{ node, typeUrl, responseNonce: "7", error: { code: 13, message: "bad ö" } },
+      ...{
+        subscribe: ["a", "*"],
+        unsubscribe: ["b"],
+        initialVersions: new Map(Object.entries(initialResourceVersions)),
+      },
+    });
+  });
+
+  it("reads a state-of-the-world request", () => {
+    const fields = { typeUrl, versionInfo: "v1", responseNonce: "7", resourceNames: ["a", ""] };
+    const message = create(DiscoveryRequestSchema, { node: { id: "n" }, ...fields, errorDetail: { message: "bad" } });
+    expect(decodeSotwRequest(toBinary(DiscoveryRequestSchema, message))).toEqual({
+      ...{
+        typeUrl,
+        versionInfo: "v1",
+        responseNonce: "7",
+        resourceNames: ["a", ""],
+        error: { code: 0, message: "bad" },
+      },
+      node: { id: "n", cluster: "", metadata: {}, locality: { region: "", zone: "", subZone: "" } },
+    });
+  });
+
+  it("skips fields that it does not know, whatever their wire type", () => {
+    const unknown = Buffer.from("c03e05" + "c93e0000000000000000" + "d23e0161" + "dd3e00000000", "hex");
+    const request = toBinary(DeltaDiscoveryRequestSchema, create(DeltaDiscoveryRequestSchema, { typeUrl }));
+    expect(decodeDeltaRequest(Buffer.concat([unknown, request, unknown])).typeUrl).toBe(typeUrl);
+  });
+
+  it("throws on bytes that are no request", () => {
+    for (const hex of ["0a", "0aff", "120568", "ffffffffffffffffffffff"]) {
+      expect(() => decodeDeltaRequest(Buffer.from(hex, "hex"))).toThrow();
+      expect(() => decodeSotwRequest(Buffer.from(hex, "hex"))).toThrow();
+    }
+  });
+
+  it.each(["", "body", "b".repeat(100_000)])("writes both kinds of response from one copy of the bytes", (text) => {
+    const body = Buffer.from(text);
+    const frames = encodeFrames(typeUrl, "name-ü", "v1", body);
+    expect(frames.sotw.buffer).toBe(frames.delta.buffer);
+
+    const delta = fromBinary(
+      DeltaDiscoveryResponseSchema,
+      encodeDeltaResponse(typeUrl, "s1", "5", [frames.delta], ["gone"]),
+    );
+    expect(delta).toMatchObject({ typeUrl, systemVersionInfo: "s1", nonce: "5", removedResources: ["gone"] });
+    expect(delta.resources).toMatchObject([{ name: "name-ü", version: "v1", resource: { typeUrl } }]);
+    expect(Buffer.from(delta.resources[0]?.resource?.value ?? "").equals(body)).toBe(true);
+
+    const sotw = fromBinary(
+      DiscoveryResponseSchema,
+      encodeSotwResponse(typeUrl, "s1", "5", [frames.sotw, frames.sotw]),
+    );
+    expect(sotw).toMatchObject({ typeUrl, versionInfo: "s1", nonce: "5" });
+    expect(sotw.resources).toHaveLength(2);
+    expect(Buffer.from(sotw.resources[1]?.value ?? "").equals(body)).toBe(true);
+  });
+});
