@@ -72,7 +72,7 @@ describe("an operator at Envoy's admin page", () => {
     const copies = () => b.received.filter(({ headers }) => headers["x-signalbox-traffic-class"] === "shadow").length;
     await shares("ranking");
     expect(copies()).toBe(0);
-    await modify("signalbox.shadow.default.ranking.other@1.0=1000000");
+    await modify("signalbox.shadow.default.ranking.other@1.0=100");
     await eventually("copies", async () => {
       await shares("ranking");
       return copies() >= requests;

@@ -11,7 +11,8 @@ export function placementRuntimeKey(parts: Omit<RoutingKeyParts, "objective">): 
 
 /**
  * The Envoy runtime key of a shadow's share, `signalbox.shadow.<namespace>.<objective>.<model>@<version>`: a whole
- * number of millionths of the requests, so that 100000 is 10 %.
+ * number of per cent of the requests, whatever the denominator of the published share. Envoy 1.40 cuts fractions off, and
+ * takes more than 100 for all.
  */
 export function shadowRuntimeKey(parts: RoutingKeyParts): string {
   return `signalbox.shadow.${parts.namespace}.${parts.objective}.${parts.model}@${parts.version}`;
