@@ -1,0 +1,177 @@
+import { describe, expect, test } from "vitest";
+import type { LiveDocuments } from "../../config/live-documents.ts";
+import { model, objective, publish, type Sample, shard } from "../testing/live-documents.ts";
+import type { Validate } from "../validation/validator.ts";
+import { createResourceChanges, type ResourceChanges } from "./resource-changes.ts";
+
+const start: readonly Sample[] = [
+  shard("gpu-a"),
+  shard("gpu-b"),
+  model("ranker", { "7": ["gpu-a"], "8": ["gpu-b"] }),
+  model("other", { "1": ["gpu-b"] }),
+  objective("ranking", "ranker", "7"),
+  objective("search", "other", "1"),
+];
+
+const valid: Validate = () => [];
+const create = (validate: Validate = valid) => createResourceChanges({ validate, now: () => new Date(0) });
+
+/** The changes as words: `+Cluster default/gpu-a`, `-RouteConfiguration default/ranking`. */
+async function changed(changes: ResourceChanges, live: LiveDocuments): Promise<string[]> {
+  const made = await changes.update(live);
+  return made
+    .map(({ typeUrl, name, resource }) => `${resource ? "+" : "-"}${typeUrl.split(".").at(-1)} ${name}`)
+    .sort();
+}
+
+describe("the changes for Envoy", () => {
+  test("are everything at first, and nothing when nothing changed", async () => {
+    const changes = create();
+    const live = publish(start);
+    expect(await changed(changes, live)).toEqual([
+      "+Cluster default/gpu-a",
+      "+Cluster default/gpu-b",
+      "+ClusterLoadAssignment default/gpu-a",
+      "+ClusterLoadAssignment default/gpu-b",
+      "+RouteConfiguration default/ranking",
+      "+RouteConfiguration default/search",
+      "+ScopedRouteConfiguration default/ranking",
+      "+ScopedRouteConfiguration default/search",
+    ]);
+    expect(await changed(changes, live)).toEqual([]);
+  });
+
+  test("of one objective leave the others alone", async () => {
+    const changes = create();
+    const first = publish(start);
+    await changes.update(first);
+    const second = publish([objective("ranking", "ranker", "8")], first);
+    expect(await changed(changes, second)).toEqual([
+      "+RouteConfiguration default/ranking",
+      "+ScopedRouteConfiguration default/ranking",
+    ]);
+  });
+
+  test("of a model or a shard reach the objectives that depend on it", async () => {
+    const changes = create();
+    const first = publish(start);
+    await changes.update(first);
+    const second = publish([model("other", { "1": ["gpu-b"], "2": ["gpu-b"] })], first);
+    expect(await changed(changes, second)).toContain("+RouteConfiguration default/search");
+    const third = publish([shard("gpu-a", 9090)], second);
+    expect(await changed(changes, third)).toEqual([
+      "+Cluster default/gpu-a",
+      "+ClusterLoadAssignment default/gpu-a",
+      "+RouteConfiguration default/ranking",
+      "+ScopedRouteConfiguration default/ranking",
+    ]);
+  });
+
+  test("take away what is deleted, and the endpoints of a shard that becomes a DNS name", async () => {
+    const changes = create();
+    const first = publish(start);
+    await changes.update(first);
+    const dns: Sample = ["Shard", "gpu-b", { dns: { hostname: "models.example.com", port: 80 } }];
+    expect(await changed(changes, publish([dns], first))).toContain("-ClusterLoadAssignment default/gpu-b");
+    const without = publish(
+      [
+        ["Objective", "ranking", null],
+        ["Model", "ranker", null],
+        ["Shard", "gpu-a", null],
+      ],
+      first,
+    );
+    expect(await changed(changes, without)).toEqual(
+      expect.arrayContaining([
+        "-Cluster default/gpu-a",
+        "-ClusterLoadAssignment default/gpu-a",
+        "-RouteConfiguration default/ranking",
+        "-ScopedRouteConfiguration default/ranking",
+      ]),
+    );
+  });
+});
+
+describe("a document whose resources Envoy would refuse", () => {
+  /** Refuses the resources of one type while it is told to. */
+  function fussy(type: string, name: string) {
+    const state = { refuses: true };
+    const validate: Validate = (message) => {
+      const isIt = message.$typeName.endsWith(`.${type}`) && (message as { name?: string }).name === name;
+      return state.refuses && isIt
+        ? [{ path: "connect_timeout", rule: "duration.gt", message: "must be more than 0s" }]
+        : [];
+    };
+    return { state, validate };
+  }
+
+  test("is reported with the path in the proto, and everything else goes on", async () => {
+    const { validate } = fussy("RouteConfiguration", "default/ranking");
+    const changes = create(validate);
+    const made = await changed(changes, publish(start));
+    expect(made).not.toContain("+RouteConfiguration default/ranking");
+    expect(made).not.toContain("+ScopedRouteConfiguration default/ranking");
+    expect(made).toContain("+RouteConfiguration default/search");
+    expect(changes.refusals()).toEqual([
+      {
+        key: "objective.default.ranking",
+        revision: 5,
+        at: "1970-01-01T00:00:00.000Z",
+        problems: [
+          {
+            document: "Objective default/ranking",
+            path: "RouteConfiguration default/ranking: connect_timeout",
+            message: "must be more than 0s (duration.gt); its last good resources stay in Envoy",
+          },
+        ],
+      },
+    ]);
+  });
+
+  test("keeps its last good resources, and is taken when a later revision is good", async () => {
+    const { state, validate } = fussy("RouteConfiguration", "default/ranking");
+    state.refuses = false;
+    const changes = create(validate);
+    const first = publish(start);
+    await changes.update(first);
+    state.refuses = true;
+    const second = publish([objective("ranking", "ranker", "8")], first);
+    expect(await changed(changes, second)).toEqual([]);
+    state.refuses = false;
+    const third = publish([objective("ranking", "ranker", "7")], second);
+    expect(await changed(changes, third)).toContain("+RouteConfiguration default/ranking");
+    expect(changes.refusals()).toEqual([]);
+  });
+
+  test("holds back the objectives that need a shard that was never good", async () => {
+    const { state, validate } = fussy("Cluster", "default/gpu-a");
+    const changes = create(validate);
+    const first = publish(start);
+    expect(await changed(changes, first)).not.toContain("+RouteConfiguration default/ranking");
+    expect(changes.refusals().map(({ key }) => key)).toEqual(["shard.default.gpu-a", "objective.default.ranking"]);
+    state.refuses = false;
+    expect(await changed(changes, publish([shard("gpu-a", 9090)], first))).toContain(
+      "+RouteConfiguration default/ranking",
+    );
+    expect(changes.refusals()).toEqual([]);
+  });
+
+  test("keeps the clusters that its last good routes use, also when their shard is deleted", async () => {
+    const { state, validate } = fussy("RouteConfiguration", "default/ranking");
+    state.refuses = false;
+    const changes = create(validate);
+    const first = publish(start);
+    await changes.update(first);
+    state.refuses = true;
+    const second = publish([model("ranker", { "7": ["gpu-b"] }), ["Shard", "gpu-a", null]], first);
+    expect(await changed(changes, second)).toEqual([]);
+    state.refuses = false;
+    const third = publish([objective("ranking", "ranker", "7", { policy: { retries: 2 } })], second);
+    expect(await changed(changes, third)).toEqual([
+      "+RouteConfiguration default/ranking",
+      "+ScopedRouteConfiguration default/ranking",
+      "-Cluster default/gpu-a",
+      "-ClusterLoadAssignment default/gpu-a",
+    ]);
+  });
+});
