@@ -25,7 +25,7 @@ export function postEndpoint(deps: EndpointDeps, method: Method, answerJson: Ans
   const { observation, tracing, maxRequestBytes } = deps;
   const name = `POST /v1/${method}`;
   return async (request, response) => {
-    const caller = { authorization: request.headers.authorization, peer: request.socket.remoteAddress ?? "" };
+    const caller = callerOf(request);
     let startedAt = 0;
     let code: ErrorCode | "ok" = "ok";
     try {
@@ -43,6 +43,16 @@ export function postEndpoint(deps: EndpointDeps, method: Method, answerJson: Ans
       sendError(response, thrown);
     }
     observation.callEnded("http", method, code, startedAt === 0 ? 0 : (performance.now() - startedAt) / 1000);
+  };
+}
+
+function callerOf({ headers, socket }: IncomingMessage): Caller {
+  return {
+    authorization: headers.authorization,
+    // Only logs want it, and asking costs more than a decision.
+    get peer() {
+      return socket.remoteAddress ?? "";
+    },
   };
 }
 

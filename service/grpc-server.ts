@@ -46,7 +46,9 @@ export async function startGrpcServer(settings: GrpcServerSettings): Promise<Grp
   const server = new Server(settings.options);
   const names = ["", ...settings.services.map(({ typeName }) => typeName)];
   const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, "SERVING" as const])));
+  let isDraining = false;
   const setServing = (isServing: boolean) => {
+    if (isDraining) return;
     for (const name of names) health.setStatus(name, isServing ? "SERVING" : "NOT_SERVING");
   };
   const endWatches = addHealth(server, health);
@@ -58,6 +60,7 @@ export async function startGrpcServer(settings: GrpcServerSettings): Promise<Grp
     setServing,
     drain: async (timeoutMs) => {
       setServing(false);
+      isDraining = true;
       endWatches();
       const timer = setTimeout(() => server.forceShutdown(), timeoutMs);
       await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));

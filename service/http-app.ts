@@ -47,6 +47,7 @@ const jsonType = "application/json; charset=utf-8";
 /** Answers a failed request with `{"error": {code, message, …}}` and the HTTP status of its code. */
 export function sendError(response: ServerResponse, thrown: unknown): void {
   const error = SignalboxError.from(thrown);
+  if (error.meaning.retryable) response.setHeader("retry-after", "1");
   sendJson(response, error.meaning.httpStatus, JSON.stringify({ error: error.toBody() }));
 }
 
