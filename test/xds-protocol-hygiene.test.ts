@@ -58,6 +58,24 @@ describe.each(allVariants)("$title: stream hygiene", (variant) => {
     expect((await client.ended).code).toBe(status.PERMISSION_DENIED);
   });
 
+  it("a node over which the choice of its group fails ends its own stream only, and the reason is logged", async () => {
+    const server = await serverForTest({
+      groupOf: (node) => {
+        if (node.id === "odd") throw new Error("metadata of an odd shape");
+        return "test";
+      },
+    });
+    server.change({ [cluster]: { A: "1" } });
+    const odd = clientForTest(server, variant, cluster);
+    odd.send({ typeUrl: cluster, nodeId: "odd" });
+    const { code, details } = await odd.ended;
+    expect([code, details]).toEqual([status.INTERNAL, "internal error"]);
+    expect(JSON.stringify(server.logs)).toContain("metadata of an odd shape");
+    const good = subscriberOf(clientForTest(server, variant, cluster), variant, cluster);
+    good.subscribe();
+    await good.accept();
+  });
+
   it("bytes that are no request end that stream only", async () => {
     const server = await serverForTest();
     server.change({ [cluster]: { A: "1" } });

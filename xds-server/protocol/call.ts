@@ -54,9 +54,9 @@ export function handleCall<Request extends AnyRequest>(
       stream ??= events.openStream(call, service, variant, nodeOf(request), end);
       stream.request(typeUrl, request);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      events.onReject({ peer: call.getPeer(), code: error.code, details: error.message });
-      end(error.code, error.message);
+      const { code, details } = refusalOf(error);
+      events.onReject({ peer: call.getPeer(), code, details });
+      end(code, error instanceof Refusal ? details : "internal error");
     }
   });
   call.on("end", () => {
@@ -66,6 +66,12 @@ export function handleCall<Request extends AnyRequest>(
   call.on("error", (error) => close(error.message));
   call.on("cancelled", () => close("cancelled or connection lost"));
   call.on("close", () => close("closed"));
+}
+
+/** What one node sends may bring down its own stream, never the server. */
+function refusalOf(error: unknown): { readonly code: number; readonly details: string } {
+  if (error instanceof Refusal) return { code: error.code, details: error.message };
+  return { code: status.INTERNAL, details: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }
 
 function nodeOf(request: AnyRequest): Node {

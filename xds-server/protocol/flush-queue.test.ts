@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { createFlushQueue, type Flushable } from "./flush-queue.ts";
+
+function recorder(): { readonly flushed: string[]; item(name: string, work?: () => void): Flushable } {
+  const flushed: string[] = [];
+  const item = (name: string, work?: () => void) => ({
+    flush: () => {
+      flushed.push(name);
+      work?.();
+    },
+  });
+  return { flushed, item };
+}
+
+describe("a flush queue", () => {
+  it("makes several commits within the window into one flush", async () => {
+    const { flushed, item } = recorder();
+    const queue = createFlushQueue({ coalesceMs: 5, sliceMs: 10 });
+    const stream = item("a");
+    for (let commit = 0; commit < 100; commit++) queue.coalesced(stream);
+    expect(flushed).toEqual([]);
+    await sleep(30);
+    expect(flushed).toEqual(["a"]);
+  });
+
+  it("gives the event loop its turn between two slices", async () => {
+    const { flushed, item } = recorder();
+    const queue = createFlushQueue({ coalesceMs: 5, sliceMs: 0 });
+    for (const name of ["a", "b", "c"]) queue.soon(item(name));
+    const seen: number[] = [];
+    while (flushed.length < 3) {
+      await new Promise((resolve) => setImmediate(resolve));
+      seen.push(flushed.length);
+    }
+    expect(seen).toContain(1);
+    expect(seen).toContain(2);
+    expect(flushed).toEqual(["a", "b", "c"]);
+  });
+
+  it("does not flush what was removed", async () => {
+    const { flushed, item } = recorder();
+    const queue = createFlushQueue({ coalesceMs: 1, sliceMs: 10 });
+    const [a, b] = [item("a"), item("b")];
+    queue.soon(a);
+    queue.coalesced(b);
+    queue.remove(a);
+    queue.remove(b);
+    await sleep(20);
+    expect(flushed).toEqual([]);
+  });
+
+  it("flushes again what asks for it during its own flush", async () => {
+    const { flushed, item } = recorder();
+    const queue = createFlushQueue({ coalesceMs: 1, sliceMs: 10 });
+    const again: Flushable = item("a", () => {
+      if (flushed.length < 3) queue.soon(again);
+    });
+    queue.soon(again);
+    await sleep(20);
+    expect(flushed).toEqual(["a", "a", "a"]);
+  });
+});

@@ -1,0 +1,67 @@
+import { describe, expect, it } from "vitest";
+import { DeltaSubscription } from "./delta.ts";
+import { createSnapshotStore } from "./snapshot.ts";
+import { SotwSubscription } from "./sotw.ts";
+import { type Gate, TooFarBehindError } from "./subscription.ts";
+import { typeUrls } from "./type-urls.ts";
+
+const open: Gate = { pushLimit: Number.POSITIVE_INFINITY, canRemove: () => true };
+const typeUrl = typeUrls.cluster;
+const common = { node: undefined, typeUrl, error: undefined };
+
+/** A store with A to D, of which nothing is remembered but the latest removal. */
+function storeOf() {
+  const store = createSnapshotStore({ maxRemembered: 1 });
+  const change = (name: string, content: string | null) => {
+    const resource = content === null ? null : { bytes: Buffer.from(content) };
+    store.apply("g", [{ typeUrl, name, resource }]);
+  };
+  const view = () => {
+    const group = store.view("g");
+    if (!group) throw new Error("the group exists from the first change on");
+    return group.type(typeUrl);
+  };
+  for (const name of "ABCD") change(name, "1");
+  return { change, view };
+}
+
+describe("a stream that lags behind what is remembered", () => {
+  const delta = (subscribe: readonly string[]) => {
+    const { change, view } = storeOf();
+    const subscription = new DeltaSubscription(typeUrl, () => 0);
+    const request = { ...common, unsubscribe: [], initialVersions: new Map<string, string>() };
+    subscription.request({ ...request, responseNonce: "", subscribe }, view());
+    const next = (nonce: string) => subscription.next(view(), open, () => nonce);
+    next("1");
+    for (const name of "ABC") change(name, null);
+    change("D", "2");
+    subscription.request({ ...request, responseNonce: "1", subscribe: [] }, view());
+    return next;
+  };
+
+  it("has to reconnect when it is an incremental wildcard", () => {
+    expect(() => delta([])("2")).toThrow(TooFarBehindError);
+  });
+
+  it("is told again of every missing name that it subscribed to", () => {
+    const response = delta(["A", "B", "C", "D"])("2");
+    expect(response?.resources.map((resource) => resource.name)).toEqual(["D"]);
+    expect([...(response?.removed ?? [])].sort()).toEqual(["A", "B", "C"]);
+  });
+
+  it("is sent the whole state when its type is a state of the world", () => {
+    const { change, view } = storeOf();
+    const subscription = new SotwSubscription(
+      typeUrl,
+      () => 0,
+      () => undefined,
+    );
+    const request = { ...common, versionInfo: "", resourceNames: [] };
+    subscription.request({ ...request, responseNonce: "" }, view());
+    expect(subscription.next(view(), open, () => "1")?.resources).toHaveLength(4);
+    for (const name of "ABC") change(name, null);
+    change("E", null);
+    subscription.request({ ...request, responseNonce: "1" }, view());
+    expect(subscription.next(view(), open, () => "2")?.resources.map((resource) => resource.name)).toEqual(["D"]);
+  });
+});
