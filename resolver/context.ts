@@ -3,6 +3,7 @@ import { followDocuments, type LiveFollower } from "../config/store/follow.ts";
 import { type Heartbeat, startHeartbeat } from "../rollout/heartbeat.ts";
 import { logFeedEvent, observeDocumentFeed } from "../service/document-feed.ts";
 import { createHealth, type Health } from "../service/health.ts";
+import { observeHeartbeat } from "../service/heartbeat-observation.ts";
 import { createLogger, type Logger } from "../service/logger.ts";
 import { createMetrics, type Metrics } from "../service/metrics.ts";
 import { type ProcessIdentity, processIdentity } from "../service/process-identity.ts";
@@ -58,7 +59,7 @@ export async function createContext(
     signal: stopping.signal,
   });
   const selection = createCurrentSelection(follower, logger);
-  const heartbeat = beat(config, nats, follower, identity, logger);
+  const heartbeat = beat(config, nats, follower, identity, observeHeartbeat({ metrics, logger }));
   observeFollower(follower, health, metrics);
   const observation = createObservation({ metrics, logger });
   let isDraining = false;
@@ -108,7 +109,7 @@ function beat(
   nats: Omit<Parameters<typeof startHeartbeat>[0], "status">,
   follower: LiveFollower,
   identity: ProcessIdentity,
-  logger: Logger,
+  onProblem: (problem: string | null) => void,
 ): Heartbeat {
   const heartbeat = startHeartbeat({
     ...nats,
@@ -118,10 +119,7 @@ function beat(
       const rejections = [...follower.current().rejections.values()];
       return { process: processName, ...identity, revision, connectedToStore: connected, staleSince, rejections };
     },
-    onProblem: (problem) => {
-      if (problem === null) logger.info({}, "heartbeat published");
-      else logger.warn({ reason: problem }, "heartbeats cannot be published");
-    },
+    onProblem,
   });
   follower.subscribe(heartbeat.changed);
   return heartbeat;

@@ -128,7 +128,7 @@ describe("the xds-server", () => {
     expect(text).toMatch(/^signalbox_xds_resources\{type="RouteConfiguration"\} 1$/m);
     expect(text).toMatch(/^signalbox_xds_acks_total\{type="Cluster"\} [1-9]/m);
     expect(text).not.toMatch(/^signalbox_xds_nacks_total\{/m);
-    expect(text).toMatch(/^signalbox_documents_staleness_seconds 0$/m);
+    expect(text).toMatch(/^signalbox_documents_stale_seconds 0$/m);
     const { revision } = await status();
     expect(text).toMatch(new RegExp(`^signalbox_documents_revision ${revision}$`, "m"));
     expect(text).toMatch(new RegExp(`^signalbox_xds_acknowledged_revision ${revision}$`, "m"));

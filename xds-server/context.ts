@@ -1,15 +1,17 @@
 import { join } from "node:path";
+import type { LiveDocuments } from "../config/live-documents.ts";
 import { formatProblem } from "../config/problem.ts";
 import { followDocuments, type LiveFollower } from "../config/store/follow.ts";
 import { registry } from "../proto/registry.ts";
 import { type Heartbeat, startHeartbeat } from "../rollout/heartbeat.ts";
 import type { ProcessStatus } from "../rollout/process-status.ts";
+import { logFeedEvent, observeDocumentFeed } from "../service/document-feed.ts";
 import { createHealth, type Health } from "../service/health.ts";
+import { observeHeartbeat } from "../service/heartbeat-observation.ts";
 import { createLogger, type Logger } from "../service/logger.ts";
 import { createMetrics, type Metrics } from "../service/metrics.ts";
 import { processIdentity } from "../service/process-identity.ts";
 import type { XdsServerConfig } from "./config.ts";
-import { logDocumentEvent } from "./document-events.ts";
 import { createXdsMetrics, type XdsMetrics } from "./metrics.ts";
 import { createXdsServer, type XdsServer } from "./protocol/server.ts";
 import { createSnapshotStore, type SnapshotStore } from "./protocol/snapshot.ts";
@@ -52,8 +54,9 @@ export function createContext(config: XdsServerConfig, signal: AbortSignal): Con
   const follower = followDocuments({
     ...nats,
     bucket: config.SIGNALBOX_BUCKET,
-    snapshotFolder: join(config.SIGNALBOX_DATA, "xds-server"),
-    onEvent: (event) => logDocumentEvent(logger, event),
+    // By port, because a folder has one owner and several xds-servers may share a machine.
+    snapshotFolder: join(config.SIGNALBOX_DATA, `xds-server-${config.XDS_HTTP_PORT}`),
+    onEvent: (event) => logFeedEvent(logger, event),
     signal,
   });
   const changes = createResourceChanges({
@@ -67,9 +70,16 @@ export function createContext(config: XdsServerConfig, signal: AbortSignal): Con
   const store = createSnapshotStore();
   const xdsMetrics = createXdsMetrics(metrics, {
     server: () => xds,
-    follower: follower.status,
-    rejections: () => follower.current().rejections.size + changes.refusals().length,
     resources: () => resourceCounts(store),
+  });
+  const health = createHealth();
+  observeDocumentFeed({
+    status: follower.status,
+    documents: () => documentCounts(follower.current()),
+    rejections: () => follower.current().rejections.size + changes.refusals().length,
+    health,
+    metrics,
+    now: Date.now,
   });
   const soon = () => heartbeat.changed();
   const hooks = { ...xdsMetrics.hooks, onAcknowledged: soon, onStreamOpen: soon, onStreamClose: soon };
@@ -82,14 +92,16 @@ export function createContext(config: XdsServerConfig, signal: AbortSignal): Con
     ...nats,
     bucket: config.SIGNALBOX_STATUS_BUCKET,
     status,
-    onProblem: (problem) => {
-      if (problem !== null) logger.warn({ problem }, "the status cannot be published");
-    },
+    onProblem: observeHeartbeat({ metrics, logger }),
   });
   return {
-    ...{ config, logger, metrics, health: createHealth() },
+    ...{ config, logger, metrics, health },
     ...{ follower, changes, store, xds, xdsMetrics, status, heartbeat },
   };
+}
+
+function documentCounts({ shards, models, objectives }: LiveDocuments): Record<string, number> {
+  return { Shard: shards.size, Model: models.size, Objective: objectives.size };
 }
 
 function resourceCounts(store: SnapshotStore): Map<string, number> {

@@ -1,4 +1,3 @@
-import type { FollowerStatus } from "../config/store/follower-status.ts";
 import type { Metrics } from "../service/metrics.ts";
 import type { XdsHooks } from "./protocol/hooks.ts";
 import type { XdsServer } from "./protocol/server.ts";
@@ -12,13 +11,11 @@ export type XdsMetrics = {
 /** What the gauges look at when they are read. */
 export type Observed = {
   readonly server: () => Pick<XdsServer, "nodes" | "streamCount">;
-  readonly follower: () => FollowerStatus;
-  readonly rejections: () => number;
   /** Resources served, by type URL. */
   readonly resources: () => ReadonlyMap<string, number>;
 };
 
-/** Every metric of the xds-server beside those that all processes have; docs/operations.md explains them. */
+/** The metrics of the xds-server beside those that all processes have; docs/operations.md explains them. */
 export function createXdsMetrics(metrics: Metrics, observed: Observed): XdsMetrics {
   addGauges(metrics, observed);
   const responses = metrics.counter({
@@ -104,25 +101,16 @@ function addGauges(metrics: Metrics, observed: Observed): void {
     },
   });
   metrics.gauge({
-    name: "signalbox_documents_revision",
-    help: "The store revision up to which everything is taken into account.",
+    name: "signalbox_xds_refused_resources",
+    help: "Resources that connected Envoys refuse at present; their last good ones stay in use.",
+    labelNames: ["type"],
     collect() {
-      this.set(observed.follower().revision);
-    },
-  });
-  metrics.gauge({
-    name: "signalbox_documents_staleness_seconds",
-    help: "For how long the documents may miss something; 0 while connected to the store and up to date.",
-    collect() {
-      const { staleSince } = observed.follower();
-      this.set(staleSince === undefined ? 0 : (Date.now() - Date.parse(staleSince)) / 1000);
-    },
-  });
-  metrics.gauge({
-    name: "signalbox_documents_rejected",
-    help: "Documents whose newest revision is refused.",
-    collect() {
-      this.set(observed.rejections());
+      this.reset();
+      for (const { typeUrl, resourceNames } of observed
+        .server()
+        .nodes()
+        .flatMap((node) => node.nacks))
+        this.inc({ type: shortType(typeUrl) }, resourceNames.length);
     },
   });
 }

@@ -25,7 +25,7 @@ export async function startServer(config: XdsServerConfig): Promise<Started> {
 async function start(context: Context, stopping: AbortController): Promise<Started> {
   const { config, logger, follower, store, xds, heartbeat } = context;
   const { HOST: host } = config;
-  addChecks(context);
+  addCheck(context);
   const http = await startHttpServer({
     listener: createHttpApp(context, (app) => {
       app.get("/v1/status", (_request, response) => {
@@ -75,12 +75,7 @@ async function start(context: Context, stopping: AbortController): Promise<Start
   };
 }
 
-function addChecks({ health, follower, store }: Context): void {
-  health.addCheck("documents", () => {
-    const status = follower.status();
-    if (status.ready) return { ok: true, detail: status };
-    return { ok: false, reason: status.lastError ?? "waiting for the documents", detail: status };
-  });
+function addCheck({ health, store }: Context): void {
   health.addCheck("resources", () =>
     store.view(envoyGroup) ? { ok: true } : { ok: false, reason: "nothing is published to the Envoys yet" },
   );
