@@ -1,5 +1,6 @@
 import type { Command } from "./command.ts";
 import { apply } from "./commands/apply.ts";
+import { completion } from "./commands/completion.ts";
 import { deleteCommand } from "./commands/delete.ts";
 import { diff } from "./commands/diff.ts";
 import { explain } from "./commands/explain.ts";
@@ -28,4 +29,5 @@ export const commands: readonly Command[] = [
   infer,
   status,
   shift,
+  completion,
 ];

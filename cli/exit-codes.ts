@@ -6,8 +6,10 @@ export const exitCode = {
   failed: 1,
   /** The command line itself is wrong. */
   usage: 2,
-  /** NATS, a resolver or Envoy could not be reached. */
+  /** NATS, a resolver or Envoy could not be reached, or is not ready. */
   unreachable: 3,
+  /** Ctrl-C or SIGTERM came before it was done. */
+  interrupted: 130,
 } as const;
 
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode];

@@ -1,14 +1,18 @@
-import { loadFiles } from "../config/load.ts";
+import type { SignalboxDocument } from "../config/documents/document.ts";
+import { loadFiles, problemsOfLoaded } from "../config/load.ts";
 import type { Loaded } from "../config/load-text.ts";
+import type { DocumentStore } from "../config/store/document-store.ts";
 import type { Arguments, CommandContext, Option } from "./command.ts";
+import { CommandError, exitCode } from "./exit-codes.ts";
+import { formatProblems } from "./output/problems.ts";
+import { liveDocuments } from "./store-access.ts";
 
 /** The flag that names documents on disk. */
 export const fileOption: Readonly<Record<"filename", Option>> = {
   filename: {
     alias: "f",
     describe: "A file (YAML, JSON, TypeScript), a folder, or - for standard input; may be given more than once",
-    type: "string",
-    array: true,
+    takesMore: (word) => word === "-" || !word.startsWith("-"),
     required: true,
   },
 };
@@ -16,5 +20,36 @@ export const fileOption: Readonly<Record<"filename", Option>> = {
 /** Loads what `-f` names. */
 export async function loadNamed(args: Arguments, context: CommandContext): Promise<Loaded> {
   const paths = args.filename as readonly string[];
-  return await loadFiles(paths, { readStandardInput: context.readStandardInput });
+  return await loadFiles(paths, { readStandardInput: async () => decode(await context.readStandardInput()) });
+}
+
+/** Loads what `-f` names; any problem of the files by themselves ends the command. */
+export async function loadValid(args: Arguments, context: CommandContext): Promise<Loaded> {
+  const loaded = await loadNamed(args, context);
+  if (loaded.problems.length > 0) throw refused(loaded.problems);
+  return loaded;
+}
+
+/** The documents, once they fit what is published; any problem ends the command. */
+export async function fitting(loaded: Loaded, store: DocumentStore): Promise<readonly SignalboxDocument[]> {
+  const problems = problemsOfLoaded(loaded, await liveDocuments(store));
+  if (problems.length > 0) throw refused(problems);
+  return loaded.documents.map(({ document }) => document);
+}
+
+/** A document that was not loaded from a file, as if it was. */
+export function asLoaded(document: SignalboxDocument, source: string): Loaded {
+  return { documents: [{ document, file: source }], problems: [], skipped: [], unreadable: new Set() };
+}
+
+function refused(problems: Loaded["problems"]): CommandError {
+  return new CommandError(`${formatProblems(problems)}\nNothing was changed.`);
+}
+
+function decode(input: Buffer): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(input);
+  } catch (cause) {
+    throw new CommandError("Standard input is not UTF-8 text.", exitCode.failed, { cause });
+  }
 }

@@ -1,3 +1,5 @@
+import { addAbortSignal } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { runCommandLine } from "./command-line.ts";
 import { commands } from "./commands.ts";
 import { CommandError, exitCode } from "./exit-codes.ts";
@@ -8,21 +10,22 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => in
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
 });
+const terminal = process.stdout.isTTY === true;
 
 try {
   process.exitCode = await runCommandLine(commands, process.argv.slice(2), {
     environment: process.env,
     print: (line) => process.stdout.write(`${line}\n`),
+    write: (bytes) => new Promise((resolve) => process.stdout.write(bytes, () => resolve())),
     warn: (line) => process.stderr.write(`${line}\n`),
-    colours: process.stdout.isTTY === true && !process.env.NO_COLOR,
+    terminal,
+    colours: terminal && !process.env.NO_COLOR && process.env.TERM !== "dumb",
     signal: interrupted.signal,
-    readStandardInput: async () => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-      return Buffer.concat(chunks).toString("utf8");
-    },
+    readStandardInput: () => buffer(addAbortSignal(interrupted.signal, process.stdin)),
   });
 } catch (error) {
-  process.stderr.write(`${error instanceof CommandError ? error.message : (error as Error).stack}\n`);
-  process.exitCode = exitCode.failed;
+  const isInterrupted = interrupted.signal.aborted;
+  const text = error instanceof CommandError ? error.message : (error as Error).stack;
+  process.stderr.write(`${isInterrupted ? "Interrupted." : text}\n`);
+  process.exitCode = isInterrupted ? exitCode.interrupted : exitCode.failed;
 }

@@ -4,7 +4,7 @@ import { CommandError, exitCode } from "./exit-codes.ts";
 
 /** The bytes that `--data` means: `@file`, `@-` for standard input, or the text itself. */
 export async function readData(data: string, context: CommandContext): Promise<Buffer> {
-  if (data === "@-") return Buffer.from(await context.readStandardInput());
+  if (data === "@-") return await context.readStandardInput();
   if (!data.startsWith("@")) return Buffer.from(data);
   const file = data.slice(1);
   return await readFile(file).catch((error: NodeJS.ErrnoException) => {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { CommandContext } from "./command.ts";
-import { envoyAdminUrls, send } from "./http.ts";
+import { envoyAdminUrls } from "./environment.ts";
+import { send } from "./http.ts";
 
 /** A value that somebody set on Envoy's admin page, which wins over what is published until it is removed. */
 export type RuntimeOverride = { readonly envoy: string; readonly key: string; readonly value: string };
@@ -25,6 +26,7 @@ export async function readRuntimeOverrides(context: CommandContext): Promise<Run
         const response = await send(context, { name: "Envoy", variable: "ENVOY_ADMIN_URLS" }, `${envoy}/runtime`);
         return { envoy, runtime: runtimeSchema.parse(await response.json()) };
       } catch {
+        context.signal.throwIfAborted();
         return { envoy, runtime: null };
       }
     }),

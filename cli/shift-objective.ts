@@ -41,60 +41,58 @@ function variantsOf(rule: Pick<Rule, "split" | "serve">): readonly Variant[] {
 }
 
 function shiftVariants(variants: readonly Variant[], shift: Shift, objective: Objective): Variant[] {
-  const isTarget = (reference: ModelVersionReference) =>
-    reference.model === shift.model && reference.version === shift.version;
-  const { model, version } = shift;
-  const target: Variant = variants.find(isTarget) ?? {
-    name: freeVariantName(variants, shift),
-    weight: 0,
-    model,
-    version,
-  };
-  const others = variants.filter((variant) => variant !== target);
-  const total = others.reduce((sum, { weight }) => sum + weight, 0);
+  const isTarget = ({ model, version }: Variant) => model === shift.model && version === shift.version;
+  const all = variants.some(isTarget) ? variants : [...variants, newVariant(variants, shift)];
   const rest = 100 - shift.percent;
-  if (rest > 0 && total === 0) return withFallback(target, others, shift.percent, objective);
-  const scaled = others.map((variant) => ({
-    ...variant,
-    weight: rest === 0 ? 0 : rounded((variant.weight * rest) / total),
-  }));
-  const changed = { ...target, weight: shift.percent };
-  const order = variants.includes(target) ? variants : [...variants, target];
-  return order.map((variant) => (variant === target ? changed : scaled[others.indexOf(variant)])).filter(isVariant);
+  const complete =
+    rest > 0 && total(all.filter((variant) => !isTarget(variant))) === 0 ? withDefault(all, shift, objective) : all;
+  const targets = scaledTo(complete.filter(isTarget), shift.percent);
+  const others = scaledTo(
+    complete.filter((variant) => !isTarget(variant)),
+    rest,
+  );
+  return complete.map((variant) => (isTarget(variant) ? targets.shift() : others.shift()) ?? variant);
 }
 
-/** Nobody holds the rest: it goes to the default, unless that is the version itself. */
-function withFallback(target: Variant, others: readonly Variant[], percent: number, objective: Objective): Variant[] {
-  const fallback = objective.spec.default;
-  if (fallback.model === target.model && fallback.version === target.version) {
+/** Nobody holds the rest: it goes to the default, unless that is the version itself. The default comes first. */
+function withDefault(variants: readonly Variant[], shift: Shift, objective: Objective): Variant[] {
+  const { default: fallback } = objective.spec;
+  const isFallback = ({ model, version }: ModelVersionReference) =>
+    model === fallback.model && version === fallback.version;
+  if (isFallback(shift)) {
     throw new Error(
-      `the remaining ${100 - percent} % would go nowhere: no other variant has a weight; shift to that one instead`,
+      `the remaining ${100 - shift.percent} % would go nowhere: no other variant has a weight; shift to that one instead`,
     );
   }
-  const rest = others.find(({ model, version }) => model === fallback.model && version === fallback.version);
-  const arm = rest ?? { ...fallback, name: freeVariantName([...others, target], fallback), weight: 0 };
-  return [
-    ...others.filter((variant) => variant !== rest),
-    { ...arm, weight: 100 - percent },
-    { ...target, weight: percent },
-  ];
+  const own = variants.find(isFallback) ?? newVariant(variants, fallback);
+  return [{ ...own, weight: 1 }, ...variants.filter((variant) => variant !== own)];
 }
 
-function isVariant(variant: Variant | undefined): variant is Variant {
-  return variant !== undefined;
+/** The variants with weights that sum up to `share`, in their proportions; the first gets all when none had any. */
+function scaledTo(variants: readonly Variant[], share: number): Variant[] {
+  const sum = total(variants);
+  return variants.map((variant, index) => ({
+    ...variant,
+    weight: sum > 0 ? rounded((variant.weight * share) / sum) : index === 0 ? share : 0,
+  }));
+}
+
+function total(variants: readonly Variant[]): number {
+  return variants.reduce((sum, { weight }) => sum + weight, 0);
+}
+
+function newVariant(variants: readonly Variant[], { model, version, parameters }: ModelVersionReference): Variant {
+  const name = free(
+    variantName({ model, version }),
+    variants.map((variant) => variant.name),
+  );
+  return { name, weight: 0, model, version, ...(parameters ? { parameters } : {}) };
 }
 
 function freeName(rules: readonly Rule[]): string {
   return free(
     addedRule,
     rules.map(({ name }) => name),
-  );
-}
-
-function freeVariantName(variants: readonly Variant[], reference: { model: string; version: string }): string {
-  return free(
-    variantName(reference),
-    variants.map(({ name }) => name),
   );
 }
 

@@ -1,33 +1,30 @@
+import { parseDocumentKey } from "../config/documents/document.ts";
 import type { LiveDocuments, StoredEntry } from "../config/live-documents.ts";
 import { emptyLiveDocuments, settleAll } from "../config/settle.ts";
 import { connectStore, type DocumentStore } from "../config/store/document-store.ts";
 import type { Moment } from "../config/store/read.ts";
-import { StoreError } from "../config/store/store-error.ts";
+import { type Conflict, StoreError } from "../config/store/store-error.ts";
 import type { CommandContext, Option } from "./command.ts";
+import { titleOf } from "./document-kinds.ts";
+import { storeSettings } from "./environment.ts";
 import { CommandError, type ExitCode, exitCode } from "./exit-codes.ts";
 
 /** The flag that says which tenant's documents are meant. */
 export const namespaceOption: Readonly<Record<"namespace", Option>> = {
-  namespace: { alias: "n", describe: "The tenant", type: "string", default: "default" },
+  namespace: { alias: "n", describe: "The tenant", default: "default" },
 };
-
-/** Where NATS is: `NATS_URL`, or the default address. */
-export function natsServers(context: CommandContext): string {
-  return context.environment.NATS_URL || `nats://127.0.0.1:${context.environment.NATS_PORT || 4222}`;
-}
 
 /** Opens the store for one command, and closes it whatever happens. Failures of the store end the command with its message. */
 export async function withStore<T>(context: CommandContext, use: (store: DocumentStore) => Promise<T>): Promise<T> {
   try {
-    const replicas = Number(context.environment.STORE_REPLICAS || 1);
-    const store = await connectStore({ servers: natsServers(context), replicas, clientName: "signalbox command line" });
+    const store = await connectStore(storeSettings(context));
     try {
       return await use(store);
     } finally {
       await store.close();
     }
   } catch (error) {
-    if (error instanceof StoreError) throw new CommandError(error.message, codeOf(error), { cause: error });
+    if (error instanceof StoreError) throw new CommandError(messageOf(error), codeOf(error), { cause: error });
     throw error;
   }
 }
@@ -37,15 +34,40 @@ function codeOf(error: StoreError): ExitCode {
   return error.code === "bad-request" ? exitCode.usage : exitCode.failed;
 }
 
-/** What consumers of these entries would have live: the documents of one moment, settled together. */
-export function liveOf(entries: readonly StoredEntry[]): LiveDocuments {
-  const inOrder = [...entries].sort((a, b) => a.revision - b.revision);
-  return settleAll(emptyLiveDocuments, [inOrder], new Date(0));
+function messageOf({ message, conflicts }: StoreError): string {
+  if (conflicts.length > 0) return [...conflicts.map(conflictLine), "Nothing was published."].join("\n");
+  return message.charAt(0).toUpperCase() + message.slice(1);
+}
+
+function conflictLine({ key, expectedRevision, actualRevision }: Conflict): string {
+  const id = parseDocumentKey(key);
+  const title = id ? titleOf(id) : key;
+  const found = actualRevision === 0 ? "there is none now" : `revision ${actualRevision} was published since`;
+  const again = id ? `signalbox get ${id.kind.toLowerCase()} ${id.name} -n ${id.namespace}` : "signalbox get";
+  return `${title} was edited from revision ${expectedRevision}, but ${found}: get it again (\`${again}\`), merge your change into that, and apply it.`;
+}
+
+/** What consumers have in force, as far as the store tells: what a change has to fit. */
+export async function liveDocuments(store: DocumentStore): Promise<LiveDocuments> {
+  const newest = settleEach(await store.list());
+  // Where somebody published what consumers refuse, an earlier revision is in force.
+  return newest.rejections.size === 0 ? newest : await store.liveAt();
+}
+
+/** The newest revisions, each by itself, so that one that is refused keeps nothing else out. */
+function settleEach(entries: readonly StoredEntry[]): LiveDocuments {
+  const batches = entries.toSorted((a, b) => a.revision - b.revision).map((entry) => [entry]);
+  return settleAll(emptyLiveDocuments, batches, new Date(0));
 }
 
 /** `--at`: a revision (digits) or a time (ISO 8601 with its zone); absent means now. */
 export function momentOf(at: unknown): Moment | undefined {
   if (at === undefined) return undefined;
   const text = String(at);
-  return /^\d+$/.test(text) ? { revision: Number(text) } : { at: text };
+  if (/^\d+$/.test(text)) return { revision: Number(text) };
+  if (/^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:?\d{2})$/.test(text) && !Number.isNaN(Date.parse(text))) return { at: text };
+  throw new CommandError(
+    `--at ${text}: give a revision such as 42, or a time with its zone such as 2026-11-21T03:00:00Z.`,
+    exitCode.usage,
+  );
 }

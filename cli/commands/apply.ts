@@ -1,13 +1,11 @@
-import { problemsOfLoaded } from "../../config/load.ts";
 import type { ChangeResult } from "../../config/store/apply.ts";
 import type { Command } from "../command.ts";
 import { titleOf } from "../document-kinds.ts";
-import { CommandError, exitCode } from "../exit-codes.ts";
-import { fileOption, loadNamed } from "../loading.ts";
+import { exitCode } from "../exit-codes.ts";
+import { fileOption, fitting, loadValid } from "../loading.ts";
 import { type Colour, colour } from "../output/colour.ts";
-import { formatProblems } from "../output/problems.ts";
 import { outputOption, render } from "../output/render.ts";
-import { liveOf, withStore } from "../store-access.ts";
+import { withStore } from "../store-access.ts";
 
 const colours: Readonly<Record<ChangeResult["change"], Colour>> = {
   created: "green",
@@ -26,29 +24,21 @@ export const apply: Command = {
     ["generate-rules | signalbox apply -f -", "publish what another program writes"],
   ],
   run: async (args, context) => {
-    const loaded = await loadNamed(args, context);
-    const own = loaded.problems;
-    if (own.length > 0) throw refused(formatProblems(own));
-    const { revision, results } = await withStore(context, async (store) => {
-      const stored = await store.list();
-      const problems = problemsOfLoaded(loaded, liveOf(stored));
-      if (problems.length > 0) throw refused(formatProblems(problems));
+    const loaded = await loadValid(args, context);
+    const applied = await withStore(context, async (store) => {
+      const documents = await fitting(loaded, store);
       return await store.apply(
-        loaded.documents.map(({ document }) => ({ document })),
+        documents.map((document) => ({ document })),
         { signal: context.signal },
       );
     });
-    render(args, context, { revision, results }, () =>
-      results
-        .map(({ id, change, revision: at }) =>
-          colour(context.colours, colours[change], `${titleOf(id)} ${change}, revision ${at}`),
+    render(args, context, applied, () =>
+      applied.results
+        .map(({ id, change, revision }) =>
+          colour(context.colours, colours[change], `${titleOf(id)} ${change}, revision ${revision}`),
         )
         .join("\n"),
     );
     return exitCode.ok;
   },
 };
-
-function refused(problems: string): CommandError {
-  return new CommandError(`${problems}\nNothing was published.`);
-}

@@ -1,53 +1,63 @@
 import { diffDocuments, type FieldChange } from "../../config/diff.ts";
-import { documentId, documentKey } from "../../config/documents/document.ts";
+import { documentId, documentKey, type SignalboxDocument } from "../../config/documents/document.ts";
+import type { StoredEntry } from "../../config/live-documents.ts";
 import type { Command } from "../command.ts";
 import { titleOf } from "../document-kinds.ts";
-import { CommandError, exitCode } from "../exit-codes.ts";
-import { fileOption, loadNamed } from "../loading.ts";
+import { exitCode } from "../exit-codes.ts";
+import { fileOption, fitting, loadValid } from "../loading.ts";
 import { formatChanges } from "../output/changes.ts";
-import { formatProblems } from "../output/problems.ts";
 import { outputOption, render } from "../output/render.ts";
 import { withStore } from "../store-access.ts";
 import { storedDocument } from "../stored-document.ts";
 
 type DocumentDiff = {
   readonly document: string;
-  readonly change: "created" | "updated" | "unchanged";
+  readonly change: "created" | "updated" | "mended" | "unchanged";
   readonly fields: readonly FieldChange[];
+};
+
+const sentences: Readonly<Record<DocumentDiff["change"], string>> = {
+  created: "would be created",
+  updated: "would be updated",
+  mended: "would be updated; what is published now is no valid document",
+  unchanged: "is unchanged",
 };
 
 /** `signalbox diff`: what `apply` of the same files would change. */
 export const diff: Command = {
   usage: "diff",
   summary: "Show what applying documents would change, field by field; changes nothing",
-  options: { ...fileOption, ...outputOption },
-  examples: [["signalbox diff -f examples/quickstart", "files against what is published"]],
+  options: {
+    ...fileOption,
+    ...outputOption,
+    "exit-code": { describe: "End with 1 when anything would change", type: "boolean" },
+  },
+  examples: [
+    ["signalbox diff -f examples/quickstart", "files against what is published"],
+    ["signalbox diff -f models --exit-code", "in a script: is everything published as it is here?"],
+  ],
   run: async (args, context) => {
-    const loaded = await loadNamed(args, context);
-    if (loaded.problems.length > 0) throw new CommandError(formatProblems(loaded.problems));
-    const stored = await withStore(context, (store) => store.list());
-    const byKey = new Map(stored.map((entry) => [entry.key, entry]));
-    const diffs = loaded.documents.map(({ document }): DocumentDiff => {
-      const id = documentId(document);
-      const entry = byKey.get(documentKey(id));
-      const fields = diffDocuments(storedDocument(entry), document);
-      const change = !entry ? "created" : fields.length > 0 ? "updated" : "unchanged";
-      return { document: titleOf(id), change, fields };
+    const loaded = await loadValid(args, context);
+    const diffs = await withStore(context, async (store) => {
+      const documents = await fitting(loaded, store);
+      const stored = new Map((await store.list()).map((entry) => [entry.key, entry]));
+      return documents.map((document) => diffOf(stored.get(documentKey(documentId(document))), document));
     });
-    render(args, context, diffs, () =>
-      diffs
-        .map(({ document, change, fields }) =>
-          [
-            `${document} ${wouldBe(change)}`,
-            ...(change === "updated" ? formatChanges(fields, context.colours) : []),
-          ].join("\n"),
-        )
-        .join("\n"),
-    );
-    return exitCode.ok;
+    render(args, context, diffs, () => diffs.flatMap((each) => lines(each, context.colours)).join("\n"));
+    const isChange = diffs.some(({ change }) => change !== "unchanged");
+    return args["exit-code"] && isChange ? exitCode.failed : exitCode.ok;
   },
 };
 
-function wouldBe(change: DocumentDiff["change"]): string {
-  return change === "unchanged" ? "is unchanged" : `would be ${change}`;
+function diffOf(entry: StoredEntry | undefined, document: SignalboxDocument): DocumentDiff {
+  const title = titleOf(documentId(document));
+  if (!entry) return { document: title, change: "created", fields: [] };
+  const before = storedDocument(entry);
+  if (!before) return { document: title, change: "mended", fields: [] };
+  const fields = diffDocuments(before, document);
+  return { document: title, change: fields.length > 0 ? "updated" : "unchanged", fields };
+}
+
+function lines({ document, change, fields }: DocumentDiff, colours: boolean): string[] {
+  return [`${document} ${sentences[change]}`, ...formatChanges(fields, colours)];
 }

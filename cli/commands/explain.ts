@@ -1,13 +1,41 @@
-import type { Explanation, RuleExplanation } from "../../selection/explain.ts";
+import { z } from "zod";
 import type { Command } from "../command.ts";
 import { exitCode } from "../exit-codes.ts";
 import { colour } from "../output/colour.ts";
+import { printable } from "../output/printable.ts";
 import { outputOption, render } from "../output/render.ts";
 import { formatTable } from "../output/table.ts";
 import { askResolver, resolveOptions } from "../resolving.ts";
 
-/** What is asked of the resolver's explanation to print it. */
-type Explained = Pick<Explanation, "decision" | "unit" | "rules">;
+const ruleSchema = z.looseObject({
+  rule: z.string(),
+  outcome: z.string(),
+  why: z.array(z.string()),
+  split: z
+    .looseObject({
+      bucket: z.int(),
+      arms: z.array(z.looseObject({ variant: z.string(), weight: z.number(), chosen: z.boolean() })),
+    })
+    .nullable(),
+});
+
+/** What the command line reads of the resolver's answer to `POST /v1/explain`. */
+const explanationSchema = z.looseObject({
+  objective: z.string(),
+  decision: z.looseObject({
+    rule: z.string(),
+    variant: z.string().nullable(),
+    model: z.string(),
+    version: z.string(),
+    revision: z.int(),
+    reason: z.string(),
+  }),
+  unit: z.object({ attribute: z.string(), value: z.string().nullable() }),
+  rules: z.array(ruleSchema),
+});
+
+type Explanation = z.output<typeof explanationSchema>;
+type Rule = z.output<typeof ruleSchema>;
 
 /** `signalbox explain`: every rule, and why it did or did not match. */
 export const explain: Command = {
@@ -17,29 +45,34 @@ export const explain: Command = {
   options: { ...resolveOptions, ...outputOption },
   examples: [["signalbox explain quickstart -c userId=user-1 -c device=kiosk", "why this user gets this version"]],
   run: async (args, context) => {
-    const explained = await askResolver<Explained>("/v1/explain", args, context);
-    render(args, context, explained, () => formatExplanation(explained, context.colours));
+    const explanation = await askResolver("/v1/explain", explanationSchema, args, context);
+    render(args, context, explanation, () => formatExplanation(explanation, context.colours));
     return exitCode.ok;
   },
 };
 
-function formatExplanation({ decision, unit, rules }: Explained, colours: boolean): string {
-  const rows = rules.map((rule) => [rule.rule, outcomeText(rule, colours), rule.why.join("; "), splitText(rule)]);
+function formatExplanation({ objective, decision, unit, rules }: Explanation, colours: boolean): string {
   const chosen = decision.variant === null ? decision.rule : `${decision.rule}/${decision.variant}`;
+  const reason = decision.reason.replaceAll("_", " ");
+  const rows = rules.map((rule) => [rule.rule, outcomeText(rule, colours), whyText(rule), splitText(rule)]);
   return [
-    `${decision.objective} at revision ${decision.revision} answers ${decision.model}@${decision.version} (${chosen}, ${decision.reason})`,
+    `${objective} at revision ${decision.revision} answers ${decision.model}@${decision.version} (${chosen}, ${reason})`,
     `unit ${unit.attribute}: ${unit.value === null ? "missing" : JSON.stringify(unit.value)}`,
     "",
     formatTable(["rule", "outcome", "why", "split"], rows),
   ].join("\n");
 }
 
-function outcomeText({ outcome }: RuleExplanation, colours: boolean): string {
+function outcomeText({ outcome }: Rule, colours: boolean): string {
   const text = outcome.replaceAll("_", " ");
   return outcome === "chosen" ? colour(colours, "green", text) : text;
 }
 
-function splitText({ split }: RuleExplanation): string {
+function whyText({ why }: Rule): string {
+  return why.length === 0 ? "no condition" : printable(why.join("; "));
+}
+
+function splitText({ split }: Rule): string {
   if (!split) return "-";
   const arms = split.arms.map(({ variant, weight, chosen }) => `${chosen ? ">" : ""}${variant} ${weight}`);
   return `bucket ${split.bucket}: ${arms.join(", ")}`;

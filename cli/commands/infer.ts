@@ -1,8 +1,11 @@
-import type { Command } from "../command.ts";
+import type { Arguments, Command, CommandContext } from "../command.ts";
+import { envoyUrl } from "../environment.ts";
 import { exitCode } from "../exit-codes.ts";
-import { envoyUrl, send } from "../http.ts";
+import { send } from "../http.ts";
+import { printable } from "../output/printable.ts";
 import { readData } from "../read-data.ts";
-import { askResolver, type Resolution, resolveOptions } from "../resolving.ts";
+import { askResolver, resolutionSchema, resolveOptions } from "../resolving.ts";
+import { withParameters } from "../with-parameters.ts";
 
 /** `signalbox infer`: what a client does, from the command line. */
 export const infer: Command = {
@@ -11,18 +14,21 @@ export const infer: Command = {
   positionals: { objective: { describe: "Its name" } },
   options: {
     ...resolveOptions,
-    data: { alias: "d", describe: "The body: @FILE, @- for standard input, or text", type: "string", required: true },
-    path: { describe: "The path that Envoy is asked for", type: "string", default: "/infer" },
-    "content-type": { describe: "Of the body", type: "string", default: "application/json" },
-    "traffic-class": { describe: "Such as test or synthetic; reaches the model and the access log", type: "string" },
+    data: { alias: "d", describe: "The body: @FILE, @- for standard input, or text", required: true },
+    path: { describe: "The path that Envoy is asked for", default: "/infer" },
+    "content-type": { describe: "Of the body", default: "application/json" },
+    "traffic-class": { describe: "Such as test or synthetic; reaches the model and the access log" },
     verbose: { alias: "v", describe: "Print the decision and the response headers to standard error", type: "boolean" },
   },
-  examples: [["signalbox infer quickstart -c userId=user-1 -d @examples/quickstart/request.json", "one request"]],
+  examples: [
+    ["signalbox infer quickstart -c userId=user-1 -d @examples/quickstart/request.json", "one request"],
+    ["signalbox infer quickstart -c userId=user-1 -d @- -v < request.json", "what Envoy answered, with its headers"],
+  ],
   run: async (args, context) => {
     const body = await readData(String(args.data), context);
-    const resolution = await askResolver<Resolution>("/v1/resolve", args, context);
+    const resolution = await askResolver("/v1/resolve", resolutionSchema, args, context);
     const contentType = String(args["content-type"]);
-    const response = await send(context, { name: "Envoy", variable: "ENVOY_URL" }, envoyUrl(context) + args.path, {
+    const response = await send(context, { name: "Envoy", variable: "ENVOY_URL" }, addressOf(args, context), {
       method: "POST",
       headers: {
         "content-type": contentType,
@@ -35,32 +41,23 @@ export const infer: Command = {
     if (args.verbose) {
       context.warn(`${resolution.routingKey} (rule ${resolution.config.rule}, revision ${resolution.revision})`);
       context.warn(`HTTP ${response.status}`);
-      for (const [name, value] of response.headers) context.warn(`${name}: ${value}`);
+      for (const [name, value] of response.headers) context.warn(printable(`${name}: ${value}`));
     }
-    context.print((await response.text()).trimEnd());
+    await writeBody(response, context);
     return response.ok ? exitCode.ok : exitCode.failed;
   },
 };
 
-/**
- * The body with the ObjectiveConfig's parameters in its `parameters`, where the Open Inference Protocol has its place
- * for them; what the body says itself wins. Bodies that are no JSON object, and configs without parameters, stay as
- * they are.
- */
-function withParameters(
-  body: Buffer,
-  contentType: string,
-  parameters: Readonly<Record<string, unknown>> = {},
-): Uint8Array<ArrayBuffer> {
-  const asIs = new Uint8Array(body);
-  if (Object.keys(parameters).length === 0 || !contentType.startsWith("application/json")) return asIs;
-  try {
-    const parsed = JSON.parse(body.toString("utf8")) as Record<string, unknown>;
-    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return asIs;
-    return new Uint8Array(
-      Buffer.from(JSON.stringify({ ...parsed, parameters: { ...parameters, ...(parsed.parameters as object) } })),
-    );
-  } catch {
-    return asIs;
+function addressOf({ path }: Arguments, context: CommandContext): string {
+  return envoyUrl(context) + String(path).replace(/^\/?/, "/");
+}
+
+/** As it arrives, byte for byte; on a terminal the prompt gets a line of its own. */
+async function writeBody({ body }: Response, context: CommandContext): Promise<void> {
+  let last: number | undefined;
+  for await (const chunk of body ?? []) {
+    await context.write(chunk);
+    last = chunk.at(-1) ?? last;
   }
+  if (context.terminal && last !== "\n".charCodeAt(0)) context.print("");
 }

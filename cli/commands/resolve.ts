@@ -2,7 +2,7 @@ import type { Command } from "../command.ts";
 import { exitCode } from "../exit-codes.ts";
 import { outputOption, render } from "../output/render.ts";
 import { formatTable } from "../output/table.ts";
-import { askResolver, type Resolution, resolveOptions } from "../resolving.ts";
+import { askResolver, resolutionSchema, resolveOptions } from "../resolving.ts";
 
 /** `signalbox resolve`: which model version answers for a context. */
 export const resolve: Command = {
@@ -15,23 +15,17 @@ export const resolve: Command = {
     ["signalbox resolve quickstart -c userId=user-1 -o json", "the whole answer"],
   ],
   run: async (args, context) => {
-    const answer = await askResolver<Resolution>("/v1/resolve", args, context);
-    render(args, context, answer, () => {
-      const { model, version, variant, rule } = answer.config;
-      return formatTable(
+    const answer = await askResolver("/v1/resolve", resolutionSchema, args, context);
+    const { routingKey, revision, ttlMs, reason } = answer;
+    const { model, version, variant, rule } = answer.config;
+    if (reason === "unit_missing")
+      context.warn("A rule that splits was passed over: the context has no unit, such as -c userId=user-1.");
+    render(args, context, answer, () =>
+      formatTable(
         ["routing key", "model", "rule", "variant", "revision", "ttl"],
-        [
-          [
-            answer.routingKey,
-            `${model}@${version}`,
-            rule,
-            variant ?? "-",
-            String(answer.revision),
-            `${answer.ttlMs} ms`,
-          ],
-        ],
-      );
-    });
+        [[routingKey, `${model}@${version}`, rule, variant ?? "-", String(revision), `${ttlMs} ms`]],
+      ),
+    );
     return exitCode.ok;
   },
 };

@@ -1,20 +1,24 @@
 import { diffDocuments } from "../../config/diff.ts";
+import type { DocumentId, SignalboxDocument } from "../../config/documents/document.ts";
+import type { StoredEntry } from "../../config/live-documents.ts";
 import type { Command } from "../command.ts";
-import { documentNamed, titleOf } from "../document-kinds.ts";
+import { documentNamed, kindPositional, titleOf } from "../document-kinds.ts";
 import { CommandError, exitCode } from "../exit-codes.ts";
 import { formatChanges } from "../output/changes.ts";
+import { outputOption, render } from "../output/render.ts";
 import { publishEdited } from "../publish-edited.ts";
 import { namespaceOption, withStore } from "../store-access.ts";
-import { storedDocument } from "../stored-document.ts";
+import { missingDocument, storedDocument } from "../stored-document.ts";
 
 /** `signalbox rollback`: publishes an old revision's content again. */
 export const rollback: Command = {
   usage: "rollback <kind> <name>",
   summary: "Publish an earlier revision of a document again, the one before by default",
-  positionals: { kind: { describe: "shard, model or objective" }, name: { describe: "Its name" } },
+  positionals: { kind: kindPositional, name: { describe: "Its name" } },
   options: {
     ...namespaceOption,
-    to: { describe: "The revision to go back to; `signalbox history` lists them", type: "number" },
+    ...outputOption,
+    to: { describe: "The revision to go back to; `signalbox history` lists them" },
   },
   examples: [
     ["signalbox rollback objective quickstart", "undo the last change"],
@@ -22,29 +26,44 @@ export const rollback: Command = {
   ],
   run: async (args, context) => {
     const id = documentNamed(args);
-    const title = titleOf(id);
+    const to = args.to === undefined ? undefined : parseRevision(String(args.to));
     const done = await withStore(context, async (store) => {
-      const history = await store.history(id);
-      const current = history.at(-1);
-      if (!current) throw new CommandError(`There is no ${title}, and there never was one.`);
-      const wanted = args.to === undefined ? Number.POSITIVE_INFINITY : Number(args.to);
-      const earlier = history.slice(0, -1).filter(({ value }) => value !== null);
-      const target = args.to === undefined ? earlier.at(-1) : history.find(({ revision }) => revision === wanted);
-      const known = earlier.map(({ revision }) => revision).join(", ") || "none";
-      if (!target)
-        throw new CommandError(
-          `${title} has no ${args.to === undefined ? "earlier revision" : `revision ${args.to}`}; there are: ${known}. Nothing was changed.`,
-        );
-      const document = storedDocument(target);
-      if (!document)
-        throw new CommandError(`Revision ${target.revision} of ${title} is no valid document. Nothing was changed.`);
-      const source = `revision ${target.revision}`;
-      const revision = await publishEdited(store, { document, source, editedFrom: current.revision }, context.signal);
-      return { revision, target: target.revision, changes: diffDocuments(storedDocument(current), document) };
+      const entries = await store.history(id);
+      const current = entries.at(-1);
+      if (!current) throw await missingDocument(store, id, ", and there never was one");
+      const target = targetOf(entries, id, to);
+      const edited = { ...target, source: `revision ${target.revision}`, editedFrom: current.revision };
+      const revision = await publishEdited(store, edited, context.signal);
+      const changes = diffDocuments(storedDocument(current), target.document);
+      return { id, to: target.revision, revision, changes };
     });
-    if (done.changes.length === 0) context.print(`${title} is as it was at revision ${done.target} already.`);
-    else context.print(`${title} is as it was at revision ${done.target}, published as revision ${done.revision}`);
-    for (const line of formatChanges(done.changes, context.colours)) context.print(line);
+    render(args, context, done, () => {
+      const [first = "", how = ""] =
+        done.changes.length === 0 ? ["already", ""] : ["now", `, published as revision ${done.revision}`];
+      const sentence = `${titleOf(id)} is as it was at revision ${done.to} ${first}${how}`;
+      return [sentence, ...formatChanges(done.changes, context.colours)].join("\n");
+    });
     return exitCode.ok;
   },
 };
+
+type Target = { readonly revision: number; readonly document: SignalboxDocument };
+
+/** The revision asked for; without one, the newest before the current that holds a valid document. */
+function targetOf(entries: readonly StoredEntry[], id: DocumentId, to: number | undefined): Target {
+  const earlier = entries.slice(0, to === undefined ? -1 : entries.length).flatMap((entry): Target[] => {
+    const document = storedDocument(entry);
+    return document ? [{ revision: entry.revision, document }] : [];
+  });
+  const target = to === undefined ? earlier.at(-1) : earlier.find(({ revision }) => revision === to);
+  if (target) return target;
+  const wanted = to === undefined ? "earlier revision" : `revision ${to}`;
+  const known = earlier.map(({ revision }) => revision).join(", ") || "none";
+  const why = entries.some(({ revision }) => revision === to) ? "no document in" : `no`;
+  throw new CommandError(`${titleOf(id)} has ${why} ${wanted}; it can go back to: ${known}. Nothing was changed.`);
+}
+
+function parseRevision(text: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new CommandError(`--to ${text}: give a revision, a whole number such as 42.`, exitCode.usage);
+}

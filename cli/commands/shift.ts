@@ -1,14 +1,18 @@
 import { diffDocuments } from "../../config/diff.ts";
+import type { DocumentId } from "../../config/documents/document.ts";
+import type { Objective } from "../../config/documents/objective.ts";
+import type { DocumentStore } from "../../config/store/document-store.ts";
 import { validateDocument } from "../../config/validate.ts";
 import type { Command } from "../command.ts";
-import { documentNamed, titleOf } from "../document-kinds.ts";
+import { objectiveNamed, titleOf } from "../document-kinds.ts";
 import { CommandError, exitCode } from "../exit-codes.ts";
 import { formatChanges } from "../output/changes.ts";
 import { formatProblems } from "../output/problems.ts";
+import { outputOption, render } from "../output/render.ts";
 import { publishEdited } from "../publish-edited.ts";
 import { type Shift, shiftObjective } from "../shift-objective.ts";
 import { namespaceOption, withStore } from "../store-access.ts";
-import { storedDocument } from "../stored-document.ts";
+import { missingDocument, storedDocument } from "../stored-document.ts";
 
 /** `signalbox shift`: edits the weights of an objective's document and publishes it. */
 export const shift: Command = {
@@ -17,55 +21,62 @@ export const shift: Command = {
   positionals: { objective: { describe: "Its name" } },
   options: {
     ...namespaceOption,
-    to: { describe: "MODEL@VERSION=PERCENT", type: "string", required: true },
-    rule: { describe: "The rule whose split is edited; by default the first one without a condition", type: "string" },
+    ...outputOption,
+    to: { describe: "MODEL@VERSION=PERCENT", required: true },
+    rule: { describe: "The rule whose split is edited; by default the first one without a condition" },
   },
   examples: [
     ["signalbox shift quickstart --to digits@8=25", "a quarter of the users to version 8"],
     ["signalbox shift quickstart --to digits@7=100", "everybody back to version 7"],
   ],
   run: async (args, context) => {
-    const id = documentNamed({ ...args, kind: "objective", name: args.objective });
-    const title = titleOf(id);
+    const id = objectiveNamed(args);
     const wanted = parseShift(String(args.to));
+    const rule = args.rule === undefined ? undefined : String(args.rule);
     const done = await withStore(context, async (store) => {
-      const entry = await store.get(id);
-      const before = storedDocument(entry);
-      if (!entry || before?.kind !== "Objective") throw new CommandError(`There is no ${title}. Nothing was changed.`);
-      const after = validateDocument(
-        edit(before, wanted, args.rule === undefined ? undefined : String(args.rule), title),
-      );
-      if (!after.ok) throw new CommandError(`${formatProblems(after.problems)}\nNothing was changed.`);
-      const { document } = after;
-      const revision = await publishEdited(
-        store,
-        { document, source: "shift", editedFrom: entry.revision },
-        context.signal,
-      );
-      return { changes: diffDocuments(before, document), revision };
+      const { before, revision: editedFrom } = await readObjective(store, id);
+      const document = edit(before, wanted, rule);
+      const revision = await publishEdited(store, { document, source: "shift", editedFrom }, context.signal);
+      return { id, revision, changes: diffDocuments(before, document) };
     });
-    context.print(`${title} published as revision ${done.revision}`);
-    for (const line of formatChanges(done.changes, context.colours)) context.print(line);
+    render(args, context, done, () => {
+      const how = done.changes.length === 0 ? "is so already" : `published as revision ${done.revision}`;
+      return [`${titleOf(id)} ${how}`, ...formatChanges(done.changes, context.colours)].join("\n");
+    });
     return exitCode.ok;
   },
 };
 
-function edit(objective: Parameters<typeof shiftObjective>[0], wanted: Shift, rule: string | undefined, title: string) {
+async function readObjective(store: DocumentStore, id: DocumentId) {
+  const entry = await store.get(id);
+  if (!entry?.value) throw await missingDocument(store, id, "; nothing was changed");
+  const before = storedDocument(entry);
+  if (before?.kind === "Objective") return { before, revision: entry.revision };
+  throw new CommandError(
+    `Revision ${entry.revision} of ${titleOf(id)} is no valid document: apply a good one, or roll back. Nothing was changed.`,
+  );
+}
+
+function edit(objective: Objective, wanted: Shift, rule: string | undefined): Objective {
+  const title = titleOf({ kind: "Objective", ...objective.metadata });
+  const refused = (why: string) => new CommandError(`${title} cannot be shifted: ${why}. Nothing was changed.`);
+  let shifted: Objective;
   try {
-    return shiftObjective(objective, wanted, rule);
+    shifted = shiftObjective(objective, wanted, rule);
   } catch (error) {
-    throw new CommandError(`${title} cannot be shifted: ${(error as Error).message}. Nothing was changed.`);
+    throw refused((error as Error).message);
   }
+  const validation = validateDocument(shifted);
+  if (!validation.ok) throw refused(formatProblems(validation.problems));
+  return validation.document as Objective;
 }
 
 function parseShift(text: string): Shift {
   const match = /^([^@=]+)@([^@=]+)=(\d+(?:\.\d+)?)%?$/.exec(text);
   const percent = Number(match?.[3]);
-  if (!match || percent > 100) {
-    throw new CommandError(
-      `--to ${text}: give MODEL@VERSION=PERCENT with a percentage from 0 to 100, such as digits@8=25`,
-      exitCode.usage,
-    );
-  }
-  return { model: match[1] ?? "", version: match[2] ?? "", percent };
+  if (match && percent <= 100) return { model: match[1] ?? "", version: match[2] ?? "", percent };
+  throw new CommandError(
+    `--to ${text}: give MODEL@VERSION=PERCENT with a percentage from 0 to 100, such as digits@8=25`,
+    exitCode.usage,
+  );
 }

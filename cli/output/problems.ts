@@ -1,8 +1,7 @@
-import type { Problem } from "../../config/problem.ts";
+import { formatProblem, type Problem } from "../../config/problem.ts";
+import { printable } from "./printable.ts";
 
-/** One line per problem: `file: Kind namespace/name: field.path: message`. */
+/** One line per problem: `file:line: Kind namespace/name: field.path: message`. */
 export function formatProblems(problems: readonly Problem[]): string {
-  return problems
-    .map(({ file, document, path, message }) => [file, document, path, message].filter(Boolean).join(": "))
-    .join("\n");
+  return problems.map((problem) => printable(formatProblem(problem))).join("\n");
 }
