@@ -19,8 +19,11 @@ export type RoutedEnvoy = {
   /** The keyed listener, such as `http://127.0.0.1:20001`. */
   readonly url: string;
   readonly port: number;
-  /** Settles the documents as one batch and waits until Envoy has acknowledged it; answers with its revision. */
-  publish(documents: readonly unknown[]): Promise<number>;
+  /**
+   * Settles documents, and keys of documents to delete, as one batch, and waits until Envoy has acknowledged it; answers
+   * with its revision.
+   */
+  publish(documents: readonly unknown[], options?: { readonly wait: boolean }): Promise<number>;
   /** What Envoy refuses at present. */
   nacks(): readonly string[];
   /** The lines of the access log so far. */
@@ -28,15 +31,21 @@ export type RoutedEnvoy = {
   stop(): Promise<void>;
 };
 
+export type RoutedEnvoyOptions = EnvoyOptions & {
+  /** How long routes wait for the ACK of clusters; 15,000 by default. */
+  readonly clusterAckTimeoutMs?: number;
+};
+
 const group = "test";
 
 /** Starts the xDS server and an Envoy on it, without documents. */
-export async function startRoutedEnvoy(options: EnvoyOptions = {}): Promise<RoutedEnvoy> {
+export async function startRoutedEnvoy(options: RoutedEnvoyOptions = {}): Promise<RoutedEnvoy> {
   const [xdsPort, adminPort, port] = (await freePorts(3)) as [number, number, number];
   const store = createSnapshotStore();
   const changes = createResourceChanges({ validate: createValidator(registry), now: () => new Date() });
   const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined };
-  const xds = createXdsServer({ store, groupOf: () => group, logger });
+  const { clusterAckTimeoutMs = 15_000 } = options;
+  const xds = createXdsServer({ store, groupOf: () => group, logger, timing: { clusterAckTimeoutMs } });
   const server = new Server(xdsChannelOptions);
   xds.addTo(server);
   await new Promise<void>((resolve, reject) => {
@@ -55,13 +64,14 @@ export async function startRoutedEnvoy(options: EnvoyOptions = {}): Promise<Rout
     envoy,
     url: `http://127.0.0.1:${port}`,
     port,
-    publish: async (documents) => {
+    publish: async (documents, { wait } = { wait: true }) => {
       const entries = documents.map((given, index) => entryOf(given, live.revision + 1 + index));
       const next = settle(live, entries, new Date());
       const problems = [...next.rejections.values()].flatMap((rejection) => rejection.problems);
       if (problems.length > 0) throw new Error(JSON.stringify(problems, null, 2));
       live = next;
       store.apply(group, await changes.update(live), { revision: live.revision });
+      if (!wait) return live.revision;
       await eventually(`Envoy acknowledges revision ${live.revision}`, () =>
         xds.nodes().some(({ acknowledgedRevision }) => (acknowledgedRevision ?? 0) >= live.revision),
       );
@@ -83,9 +93,11 @@ export async function startRoutedEnvoy(options: EnvoyOptions = {}): Promise<Rout
 }
 
 function entryOf(given: unknown, revision: number) {
+  const at = new Date().toISOString();
+  if (typeof given === "string") return { key: given, revision, value: null, at };
   const validation = validateDocument(given);
   if (!validation.ok) throw new Error(JSON.stringify(validation.problems, null, 2));
   const { document } = validation;
   const value = Buffer.from(JSON.stringify(document));
-  return { key: documentKey(documentId(document)), revision, value, at: new Date().toISOString() };
+  return { key: documentKey(documentId(document)), revision, value, at };
 }
