@@ -1,8 +1,10 @@
 import { connect } from "node:http2";
+import { createServer, type Server, type Socket } from "node:net";
 import { Metadata } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createEchoGrpcClient } from "./support/echo-grpc.ts";
 import { type EchoServer, type Received, startEchoServer } from "./support/echo-server.ts";
+import { freePort } from "./support/ports.ts";
 import { eventually } from "./support/processes.ts";
 import { type RoutedEnvoy, startRoutedEnvoy } from "./support/routed-envoy.ts";
 import { sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
@@ -10,6 +12,8 @@ import { sampleModel, sampleObjective, sampleShard } from "./support/sample-docu
 let routed: RoutedEnvoy;
 let a: EchoServer;
 let b: EchoServer;
+let silent: Server;
+const sockets = new Set<Socket>();
 let revision: number;
 
 /** A port that nothing listens on. */
@@ -17,6 +21,10 @@ const closedPort = 1;
 
 beforeAll(async () => {
   [a, b] = await Promise.all([startEchoServer({ name: "a" }), startEchoServer({ name: "b" })]);
+  const silentPort = await freePort();
+  // Accepts connections and never answers.
+  silent = createServer((socket) => void sockets.add(socket.on("error", () => undefined)));
+  await new Promise<void>((resolve) => silent.listen({ port: silentPort, host: "127.0.0.1" }, resolve));
   routed = await startRoutedEnvoy();
   const rejecting = { policy: { onUnknownKey: "reject" as const } };
   const one = { maxConnections: 1, maxPendingRequests: 1, maxRequests: 1 };
@@ -27,6 +35,7 @@ beforeAll(async () => {
     sampleShard("pool-grpc", [a.grpcPort], { protocol: "grpc", healthCheck: {} }),
     sampleShard("dead", [closedPort]),
     sampleShard("dead-grpc", [closedPort], { protocol: "grpc" }),
+    sampleShard("silent-grpc", [silentPort], { protocol: "grpc" }),
     sampleShard("half-dead", [closedPort, a.http1Port]),
     sampleShard("narrow", [a.http1Port], { limits: one }),
     sampleModel("ranker", { "7": ["pool-a"], "8": ["pool-b"] }, "open-inference"),
@@ -40,7 +49,7 @@ beforeAll(async () => {
       "half-dead": ["half-dead"],
       narrow: ["narrow"],
     }),
-    sampleModel("digits", { "1": ["pool-grpc"], dead: ["dead-grpc"] }),
+    sampleModel("digits", { "1": ["pool-grpc"], dead: ["dead-grpc"], silent: ["silent-grpc"] }),
     sampleObjective("strict", "ranker", "7", rejecting),
     sampleObjective("paths", "plain", "1", {
       rules: [
@@ -51,12 +60,15 @@ beforeAll(async () => {
     }),
     sampleObjective("impatient", "plain", "1", { policy: { timeoutMs: 200, retries: 0 } }),
     sampleObjective("reading", "digits", "1", rejecting),
+    sampleObjective("impatient-reading", "digits", "1", { policy: { timeoutMs: 200 } }),
     sampleObjective("ranking", "ranker", "7"),
   ]);
 });
 
 afterAll(async () => {
   await routed?.stop();
+  for (const socket of sockets) socket.destroy();
+  silent?.close();
   await Promise.all([a?.stop(), b?.stop()]);
 });
 
@@ -224,7 +236,7 @@ describe("what Envoy answers by itself is the documented JSON", () => {
     }
   });
 
-  test("for gRPC callers, with the status that Envoy maps it to", async () => {
+  test("for gRPC callers, with the status of gRPC that says the same", async () => {
     const client = createEchoGrpcClient(`127.0.0.1:${routed.port}`);
     const failure = async (key: string | undefined) => {
       const metadata = new Metadata();
@@ -235,10 +247,11 @@ describe("what Envoy answers by itself is the documented JSON", () => {
       );
       return [error?.code, (JSON.parse(error?.details ?? "{}") as Failure).error.code];
     };
-    expect(await failure(undefined)).toEqual([13, "missing_routing_key"]);
-    expect(await failure("default/nope/digits@1")).toEqual([12, "unknown_objective"]);
-    expect(await failure("default/reading/digits@2")).toEqual([12, "unknown_version"]);
+    expect(await failure(undefined)).toEqual([3, "missing_routing_key"]);
+    expect(await failure("default/nope/digits@1")).toEqual([5, "unknown_objective"]);
+    expect(await failure("default/reading/digits@2")).toEqual([5, "unknown_version"]);
     expect(await failure("default/reading/digits@dead")).toEqual([14, "shard_unavailable"]);
+    expect(await failure("default/impatient-reading/digits@silent")).toEqual([4, "timeout"]);
     client.close();
   });
 });

@@ -9,6 +9,7 @@ import {
   type ResponseMapperSchema,
 } from "../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { headers } from "./headers.ts";
+import { setHeader } from "./proto.ts";
 
 type Filter = MessageInitShape<typeof AccessLogFilterSchema>;
 
@@ -18,17 +19,20 @@ type LocalReply = {
   readonly when: Filter;
   /** When it is not the status that Envoy would give. */
   readonly status?: number;
+  /** For gRPC callers, when it is not the one that Envoy makes of the HTTP status. */
+  readonly grpcStatus?: number;
   readonly message: string;
   readonly remedy: string;
 };
 
-/**
- * The documented errors of the request path, the first that applies. gRPC callers get the same JSON as `grpc-message`, and
- * the status that Envoy maps from HTTP.
- */
+/** The status codes of gRPC. Where Envoy would say UNIMPLEMENTED for 404 or INTERNAL for 400, these say what it is. */
+const grpc = { invalidArgument: 3, deadlineExceeded: 4, notFound: 5, resourceExhausted: 8 } as const;
+
+/** The documented errors of the request path, the first that applies. gRPC callers get the same JSON as `grpc-message`. */
 const replies: readonly LocalReply[] = [
   {
     code: "missing_routing_key",
+    grpcStatus: grpc.invalidArgument,
     when: all(flags("NR"), isPresent(headers.routingKey, false)),
     status: 400,
     message: `the request has no ${headers.routingKey} header`,
@@ -36,24 +40,28 @@ const replies: readonly LocalReply[] = [
   },
   {
     code: "unknown_objective",
+    grpcStatus: grpc.notFound,
     when: flags("NR"),
     message: "no objective is routed here for this routing key",
     remedy: "check the namespace and the objective in <namespace>/<objective>/<model>@<version>",
   },
   {
     code: "unknown_version",
+    grpcStatus: grpc.notFound,
     when: status(404),
     message: "the objective does not serve the model version of this routing key",
     remedy: "resolve the objective again: the answer that this key came from is out of date",
   },
   {
     code: "overloaded",
+    grpcStatus: grpc.resourceExhausted,
     when: flags("UO", "OM"),
     message: "the model has as many requests as the limits of its shards allow",
     remedy: "try again later, or raise the limits of its shards",
   },
   {
     code: "timeout",
+    grpcStatus: grpc.deadlineExceeded,
     when: flags("UT", "SI", "DT", "UMSDR"),
     status: 504,
     message: "the model did not answer in time",
@@ -89,17 +97,20 @@ const replies: readonly LocalReply[] = [
 /** Everything that Envoy answers by itself is JSON; what a model answers is never touched. */
 export function localReplyConfig(): LocalReplyConfig {
   return create(LocalReplyConfigSchema, {
-    mappers: replies.map(mapper),
+    mappers: replies.flatMap(mappers),
     bodyFormat: json("request_refused", "Envoy refused the request", "see details; correct the request"),
   });
 }
 
-function mapper(reply: LocalReply): MessageInitShape<typeof ResponseMapperSchema> {
-  return {
+function mappers(reply: LocalReply): MessageInitShape<typeof ResponseMapperSchema>[] {
+  const plain = {
     filter: reply.when,
     bodyFormatOverride: json(reply.code, reply.message, reply.remedy),
     ...(reply.status === undefined ? {} : { statusCode: reply.status }),
   };
+  if (reply.grpcStatus === undefined) return [plain];
+  const headersToAdd = [setHeader("grpc-status", String(reply.grpcStatus))];
+  return [{ ...plain, filter: all(reply.when, isGrpc()), headersToAdd }, plain];
 }
 
 /**
@@ -131,6 +142,12 @@ function all(...filters: readonly Filter[]): Filter {
 
 function isPresent(name: string, present: boolean): Filter {
   const header = { name, headerMatchSpecifier: { case: "presentMatch" as const, value: present } };
+  return { filterSpecifier: { case: "headerFilter", value: { header } } };
+}
+
+function isGrpc(): Filter {
+  const prefix = { matchPattern: { case: "prefix" as const, value: "application/grpc" } };
+  const header = { name: "content-type", headerMatchSpecifier: { case: "stringMatch" as const, value: prefix } };
   return { filterSpecifier: { case: "headerFilter", value: { header } } };
 }
 
