@@ -1,16 +1,19 @@
 import { Agent, request } from "node:http";
 
-/** A request that was not answered with 200. */
+/** A request that was not answered with 200 by the model version that was asked for. */
 export type Failure = {
   /** `Date.now()` when it was sent. */
   readonly sentAtMs: number;
+  readonly failedAtMs: number;
   readonly why: string;
 };
 
 /** A steady load on one address. */
 export type Load = {
-  /** Requests that were answered with 200 so far. */
+  /** Requests that were answered with 200 so far, by the model version that was asked for. */
   succeeded(): number;
+  /** Requests that were answered by each shard. */
+  readonly byShard: ReadonlyMap<string, number>;
   readonly failures: readonly Failure[];
   /** Resolves when so many more requests have succeeded. */
   untilSucceeded(more: number): Promise<void>;
@@ -32,13 +35,14 @@ export type LoadOptions = {
 export function startLoad({ url, headers, body = "{}", concurrency = 4, pauseMs = 2 }: LoadOptions): Load {
   const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
   const failures: Failure[] = [];
+  const byShard = new Map<string, number>();
   let succeeded = 0;
   let stopped = false;
   const sendOne = () =>
     new Promise<void>((resolve) => {
       const sentAtMs = Date.now();
       const fail = (why: string) => {
-        failures.push({ sentAtMs, why });
+        failures.push({ sentAtMs, failedAtMs: Date.now(), why });
         resolve();
       };
       const sent = request(url, { agent, method: "POST", headers, timeout: 10_000 }, (response) => {
@@ -47,6 +51,9 @@ export function startLoad({ url, headers, body = "{}", concurrency = 4, pauseMs 
         response.on("error", (error) => fail(`answer: ${error.message}`));
         response.on("end", () => {
           if (response.statusCode !== 200) return fail(`${response.statusCode}: ${Buffer.concat(chunks)}`);
+          if (response.headers["x-signalbox-fallback"]) return fail("the default answered, not the version asked for");
+          const shard = String(response.headers["x-signalbox-shard"]);
+          byShard.set(shard, (byShard.get(shard) ?? 0) + 1);
           succeeded++;
           resolve();
         });
@@ -64,6 +71,7 @@ export function startLoad({ url, headers, body = "{}", concurrency = 4, pauseMs 
   const workers = Array.from({ length: concurrency }, worker);
   return {
     succeeded: () => succeeded,
+    byShard,
     failures,
     untilSucceeded: async (more) => {
       const wanted = succeeded + more;

@@ -1,20 +1,33 @@
-import type { SignalboxDocument } from "../../config/documents/document.ts";
+import type { DocumentId, SignalboxDocument } from "../../config/documents/document.ts";
 import { connectStore } from "../../config/store/document-store.ts";
 import { validateDocument } from "../../config/validate.ts";
 import { eventually } from "./processes.ts";
 import type { System } from "./system.ts";
 
-/** Validates and publishes documents as one batch; answers with its revision. */
-export async function publishDocuments(natsUrl: string, documents: readonly unknown[]): Promise<number> {
+export type Changes = { readonly documents?: readonly unknown[]; readonly deleted?: readonly DocumentId[] };
+
+/** Validates and publishes documents, and deletes others, as one batch; answers with its revision. */
+export async function publishChanges(natsUrl: string, { documents = [], deleted = [] }: Changes): Promise<number> {
   const store = await connectStore({ servers: natsUrl });
   try {
-    return (await store.apply(documents.map((document) => ({ document: valid(document) })))).revision;
+    const changes = [
+      ...documents.map((document) => ({ document: valid(document) })),
+      ...deleted.map((id) => ({ delete: id })),
+    ];
+    return (await store.apply(changes)).revision;
   } finally {
     await store.close();
   }
 }
 
-/** Publishes, and waits until the resolver and Envoy both serve `objective` (in namespace default) at that revision. */
+export function publishDocuments(natsUrl: string, documents: readonly unknown[]): Promise<number> {
+  return publishChanges(natsUrl, { documents });
+}
+
+/**
+ * Publishes, and waits until the resolver and Envoy both serve `objective` (in namespace default) at that revision. The last
+ * of the documents must be the objective, or something that it depends on.
+ */
 export async function publishAndWait(
   system: System,
   objective: string,
@@ -27,7 +40,7 @@ export async function publishAndWait(
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ objective, context: { userId: "user-1" } }),
     });
-    return ((await response.json()) as { revision?: number }).revision === revision;
+    return (((await response.json()) as { revision?: number }).revision ?? 0) >= revision;
   });
   await eventually(`Envoy serves revision ${revision}`, async () => {
     const response = await fetch(`${system.envoyUrl}/echo`, {
@@ -36,7 +49,7 @@ export async function publishAndWait(
       body: "{}",
     });
     await response.arrayBuffer();
-    return response.headers.get("x-signalbox-revision") === String(revision);
+    return Number(response.headers.get("x-signalbox-revision") ?? 0) >= revision;
   });
   return revision;
 }

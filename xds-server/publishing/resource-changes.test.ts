@@ -31,8 +31,8 @@ describe("the changes for Envoy", () => {
     expect(await changed(changes, live)).toEqual([
       "+Cluster default/gpu-a",
       "+Cluster default/gpu-b",
-      "+ClusterLoadAssignment default/gpu-a",
-      "+ClusterLoadAssignment default/gpu-b",
+      "+ClusterLoadAssignment default/gpu-a/http1",
+      "+ClusterLoadAssignment default/gpu-b/http1",
       "+RouteConfiguration default/ranking",
       "+RouteConfiguration default/search",
       "+ScopedRouteConfiguration default/ranking",
@@ -61,10 +61,24 @@ describe("the changes for Envoy", () => {
     const third = publish([shard("gpu-a", 9090)], second);
     expect(await changed(changes, third)).toEqual([
       "+Cluster default/gpu-a",
-      "+ClusterLoadAssignment default/gpu-a",
+      "+ClusterLoadAssignment default/gpu-a/http1",
       "+RouteConfiguration default/ranking",
       "+ScopedRouteConfiguration default/ranking",
     ]);
+  });
+
+  test("of how a shard's hosts are spoken to give its endpoints another name", async () => {
+    const changes = create();
+    const first = publish(start);
+    await changes.update(first);
+    const spec = { protocol: "http2", endpoints: [{ address: "10.0.0.1", port: 8081 }] };
+    const made = await changes.update(publish([["Shard", "gpu-a", spec]], first));
+    const endpoints = made.filter(({ typeUrl }) => typeUrl.endsWith(".ClusterLoadAssignment"));
+    expect(endpoints.map(({ name, resource }) => [name, resource !== null])).toEqual([
+      ["default/gpu-a/http2", true],
+      ["default/gpu-a/http1", false],
+    ]);
+    expect(made.find(({ name }) => name === "default/gpu-a")?.resource?.endpointsName).toBe("default/gpu-a/http2");
   });
 
   test("take away what is deleted, and the endpoints of a shard that becomes a DNS name", async () => {
@@ -72,7 +86,7 @@ describe("the changes for Envoy", () => {
     const first = publish(start);
     await changes.update(first);
     const dns: Sample = ["Shard", "gpu-b", { dns: { hostname: "models.example.com", port: 80 } }];
-    expect(await changed(changes, publish([dns], first))).toContain("-ClusterLoadAssignment default/gpu-b");
+    expect(await changed(changes, publish([dns], first))).toContain("-ClusterLoadAssignment default/gpu-b/http1");
     const without = publish(
       [
         ["Objective", "ranking", null],
@@ -84,7 +98,7 @@ describe("the changes for Envoy", () => {
     expect(await changed(changes, without)).toEqual(
       expect.arrayContaining([
         "-Cluster default/gpu-a",
-        "-ClusterLoadAssignment default/gpu-a",
+        "-ClusterLoadAssignment default/gpu-a/http1",
         "-RouteConfiguration default/ranking",
         "-ScopedRouteConfiguration default/ranking",
       ]),
@@ -171,7 +185,7 @@ describe("a document whose resources Envoy would refuse", () => {
       "+RouteConfiguration default/ranking",
       "+ScopedRouteConfiguration default/ranking",
       "-Cluster default/gpu-a",
-      "-ClusterLoadAssignment default/gpu-a",
+      "-ClusterLoadAssignment default/gpu-a/http1",
     ]);
   });
 });

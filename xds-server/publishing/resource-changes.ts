@@ -29,22 +29,15 @@ export type ResourceChanges = {
   refusals(): Rejection[];
 };
 
-const removableShardTypes = [
-  "type.googleapis.com/envoy.config.cluster.v3.Cluster",
-  "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
-];
-const objectiveTypes = [
-  "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
-  "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
-];
+type ResourceName = Pick<Resource, "typeUrl" | "name">;
 
 /** Follows the documents and tells what it means for Envoy. Holds what is published at present. */
 export function createResourceChanges(deps: ResourceChangesDeps): ResourceChanges {
   const { validate, now, onRefused, sliceMs = 10 } = deps;
-  /** Shards with good resources in Envoy; also those that are gone but still routed to by an objective held back. */
-  const clusters = new Set<string>();
-  /** Objectives with good resources in Envoy, and the clusters that those use. */
-  const routed = new Map<string, ReadonlySet<string>>();
+  /** Shards with resources in Envoy; also those that are gone but still routed to by an objective held back. */
+  const clusters = new Map<string, readonly ResourceName[]>();
+  /** Objectives with resources in Envoy, and the clusters that those use. */
+  const routed = new Map<string, { readonly used: ReadonlySet<string>; readonly names: readonly ResourceName[] }>();
   const refusals = new Map<string, Rejection>();
   let before: LiveDocuments | null = null;
 
@@ -66,14 +59,19 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
     const resources = shardResources({ name, spec: shard.document.spec });
     const problems = problemsOf(resources, validate);
     if (problems.length > 0) return noteRefusal(`shard ${name}`, shard, problems);
-    clusters.add(name);
-    return replace(removableShardTypes, name, resources);
+    const changes = replace(clusters.get(name) ?? [], resources);
+    clusters.set(name, namesOf(resources));
+    return changes;
   };
 
   const updateObjective = (live: LiveDocuments, name: string): ResourceChange[] => {
     const objective = live.objectives.get(name);
     refusals.delete(`objective ${name}`);
-    if (!objective) return routed.delete(name) ? replace(objectiveTypes, name, []) : [];
+    const old = routed.get(name);
+    if (!objective) {
+      routed.delete(name);
+      return replace(old?.names ?? [], []);
+    }
     const refuse = (problems: readonly ResourceProblem[]) => noteRefusal(`objective ${name}`, objective, problems);
     try {
       const routes = routeObjective(live, name);
@@ -83,8 +81,8 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
       const resources = objectiveResources(routes);
       const problems = problemsOf(resources, validate);
       if (problems.length > 0) return refuse(problems);
-      routed.set(name, used);
-      return replace(objectiveTypes, name, resources);
+      routed.set(name, { used, names: namesOf(resources) });
+      return replace(old?.names ?? [], resources);
     } catch (error) {
       return refuse([{ path: "", message: `cannot be routed: ${error instanceof Error ? error.message : error}` }]);
     }
@@ -92,13 +90,13 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
 
   /** Shards that are gone go from Envoy, unless an objective that is held back still routes to them. */
   const removeClusters = (live: LiveDocuments): ResourceChange[] => {
-    const gone = [...clusters].filter((name) => !live.shards.has(name));
+    const gone = [...clusters].filter(([name]) => !live.shards.has(name));
     if (gone.length === 0) return [];
-    const used = new Set([...routed.values()].flatMap((some) => [...some]));
-    return gone.flatMap((name) => {
+    const used = new Set([...routed.values()].flatMap((routes) => [...routes.used]));
+    return gone.flatMap(([name, names]) => {
       if (used.has(name)) return [];
       clusters.delete(name);
-      return replace(removableShardTypes, name, []);
+      return replace(names, []);
     });
   };
 
@@ -127,12 +125,18 @@ function waitsFor(cluster: string): ResourceProblem {
   return { path: "", message: `waits for shard ${cluster}, which was refused and has no earlier good revision` };
 }
 
-/** Sets the resources, and removes those of the other types under the same name. */
-function replace(types: readonly string[], name: string, resources: readonly Resource[]): ResourceChange[] {
-  return types.map((typeUrl) => {
-    const resource = resources.find((each) => each.typeUrl === typeUrl);
-    return { typeUrl, name, resource: resource ? resource.encode() : null };
-  });
+/** Sets the resources, and removes those that were there before and are not among them. */
+function replace(before: readonly ResourceName[], resources: readonly Resource[]): ResourceChange[] {
+  const isKept = (old: ResourceName) =>
+    resources.some(({ typeUrl, name }) => typeUrl === old.typeUrl && name === old.name);
+  return [
+    ...resources.map((each) => ({ typeUrl: each.typeUrl, name: each.name, resource: each.encode() })),
+    ...before.flatMap((old) => (isKept(old) ? [] : [{ ...old, resource: null }])),
+  ];
+}
+
+function namesOf(resources: readonly Resource[]): ResourceName[] {
+  return resources.map(({ typeUrl, name }) => ({ typeUrl, name }));
 }
 
 function changedShards(before: LiveDocuments | null, live: LiveDocuments): string[] {

@@ -6,7 +6,7 @@ import { ScopedRouteConfigurationSchema } from "../../proto/gen/envoy/config/rou
 import { RuntimeSchema } from "../../proto/gen/envoy/service/runtime/v3/rtds_pb.js";
 import type { ObjectiveRoutes, ShardCluster } from "../routing/routing-table.ts";
 import { cluster } from "./clusters.ts";
-import { clusterLoadAssignment } from "./endpoints.ts";
+import { clusterLoadAssignment, endpointsName } from "./endpoints.ts";
 import { type KeyedListenerSettings, keyedListener, keyedListenerName } from "./keyed-listener.ts";
 import { type Resource, resource } from "./resource.ts";
 import { routeConfiguration } from "./routes.ts";
@@ -26,9 +26,12 @@ export function commonResources(settings: KeyedListenerSettings): Resource[] {
 
 /** A cluster, and its endpoints unless Envoy finds them by DNS. */
 export function shardResources(shard: ShardCluster): Resource[] {
-  const resources = [resource(ClusterSchema, shard.name, cluster(shard))];
-  if (!shard.spec.dns) resources.push(resource(ClusterLoadAssignmentSchema, shard.name, clusterLoadAssignment(shard)));
-  return resources;
+  if (shard.spec.dns) return [resource(ClusterSchema, shard.name, cluster(shard))];
+  const endpoints = endpointsName(shard);
+  return [
+    resource(ClusterSchema, shard.name, cluster(shard), { endpointsName: endpoints }),
+    resource(ClusterLoadAssignmentSchema, endpoints, clusterLoadAssignment(shard)),
+  ];
 }
 
 /** The routes of an objective, and the scope that leads to them. */

@@ -9,7 +9,7 @@ import { DnsLookupFamily } from "../../proto/gen/envoy/extensions/clusters/commo
 import { DnsClusterSchema } from "../../proto/gen/envoy/extensions/clusters/dns/v3/dns_cluster_pb.js";
 import { LeastRequestSchema } from "../../proto/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
 import type { ShardCluster } from "../routing/routing-table.ts";
-import { clusterLoadAssignment } from "./endpoints.ts";
+import { clusterLoadAssignment, endpointsName } from "./endpoints.ts";
 import { healthChecks } from "./health-checks.ts";
 import { connectionBufferBytes } from "./keyed-listener.ts";
 import { outlierDetection } from "./outlier-detection.ts";
@@ -38,7 +38,7 @@ export function cluster(shard: ShardCluster): Cluster {
 }
 
 function discovery(shard: ShardCluster) {
-  const { name, spec } = shard;
+  const { spec } = shard;
   if (spec.dns) {
     const clusterType = extension("envoy.clusters.dns", DnsClusterSchema, {
       dnsRefreshRate: duration(spec.dns.refreshMs),
@@ -51,7 +51,7 @@ function discovery(shard: ShardCluster) {
   }
   return {
     clusterDiscoveryType: { case: "type" as const, value: Cluster_DiscoveryType.EDS },
-    edsClusterConfig: { edsConfig: fromAds(5000), serviceName: name },
+    edsClusterConfig: { edsConfig: fromAds(5000), serviceName: endpointsName(shard) },
   };
 }
 

@@ -5,8 +5,19 @@ import {
 } from "../../proto/gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import type { ShardCluster } from "../routing/routing-table.ts";
 
+/**
+ * The name of a shard's endpoints: the shard and how its hosts are spoken to, such as `default/gpu-a/http2`. While a changed
+ * cluster warms, the old one serves and still follows the endpoints that it asked for: under one name, hosts that came
+ * together with another protocol would be spoken to in the old one.
+ */
+export function endpointsName({ name, spec }: ShardCluster): string {
+  const tls = spec.tls ? ["tls", spec.tls.serverName ?? "", spec.tls.caFile ?? ""] : [];
+  return [name, spec.protocol, ...tls].join("/");
+}
+
 /** The hosts of a shard: fixed addresses, or the one name that Envoy resolves by itself. */
-export function clusterLoadAssignment({ name, spec }: ShardCluster): ClusterLoadAssignment {
+export function clusterLoadAssignment(shard: ShardCluster): ClusterLoadAssignment {
+  const { name, spec } = shard;
   const hosts = spec.dns ? [{ address: spec.dns.hostname, port: spec.dns.port, weight: 1 }] : (spec.endpoints ?? []);
   const lbEndpoints = hosts.map(({ address, port, weight }) => ({
     loadBalancingWeight: weight,
@@ -22,5 +33,8 @@ export function clusterLoadAssignment({ name, spec }: ShardCluster): ClusterLoad
       },
     },
   }));
-  return create(ClusterLoadAssignmentSchema, { clusterName: name, endpoints: [{ lbEndpoints }] });
+  return create(ClusterLoadAssignmentSchema, {
+    clusterName: spec.dns ? name : endpointsName(shard),
+    endpoints: [{ lbEndpoints }],
+  });
 }

@@ -10,11 +10,17 @@ export type Resource = {
   encode(): ResourceInput;
 };
 
-export function resource<Desc extends DescMessage>(schema: Desc, name: string, message: MessageShape<Desc>): Resource {
+/** `more` is what the xDS server has to know about it besides its bytes. */
+export function resource<Desc extends DescMessage>(
+  schema: Desc,
+  name: string,
+  message: MessageShape<Desc>,
+  more: Omit<ResourceInput, "bytes"> = {},
+): Resource {
   return {
     typeUrl: `type.googleapis.com/${schema.typeName}`,
     name,
     message,
-    encode: () => ({ bytes: toBinary(schema, message) }),
+    encode: () => ({ ...more, bytes: toBinary(schema, message) }),
   };
 }
