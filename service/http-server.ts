@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { SignalboxError } from "./errors.ts";
 
@@ -26,10 +26,12 @@ export type HttpServer = {
 
 /** Listens; throws `cannot_start` when it cannot, with the remedy. */
 export async function startHttpServer(settings: HttpServerSettings): Promise<HttpServer> {
+  const open = new Set<ServerResponse>();
   let isDraining = false;
   const server = createServer((request, response) => {
-    // The caller's pool then opens its next connection elsewhere.
-    if (isDraining) response.setHeader("connection", "close");
+    if (isDraining) leaveConnection(response);
+    open.add(response);
+    response.once("close", () => open.delete(response));
     settings.listener(request, response);
   });
   await listen(server, settings);
@@ -39,9 +41,15 @@ export async function startHttpServer(settings: HttpServerSettings): Promise<Htt
     url: `http://${hostForUrl(settings.host)}:${port}`,
     drain: (timeoutMs) => {
       isDraining = true;
+      for (const response of open) leaveConnection(response);
       return close(server, timeoutMs);
     },
   };
+}
+
+/** Has the caller open its next connection elsewhere, instead of sending a request into one that is about to close. */
+function leaveConnection(response: ServerResponse): void {
+  if (!response.headersSent) response.setHeader("connection", "close");
 }
 
 function listen(server: Server, { host, port, portVariable }: HttpServerSettings): Promise<void> {
