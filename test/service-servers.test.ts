@@ -2,7 +2,11 @@ import { connect } from "node:net";
 import { create, type DescMessage } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
 import { expect, onTestFinished, test } from "vitest";
-import { ResolveRequestSchema, Resolver } from "../proto/gen/signalbox/resolver/v1/resolver_pb.js";
+import {
+  ExplainRequestSchema,
+  ResolveRequestSchema,
+  Resolver,
+} from "../proto/gen/signalbox/resolver/v1/resolver_pb.js";
 import { startGrpcServer } from "../service/grpc-server.ts";
 import { unaryService } from "../service/grpc-service.ts";
 import { createHealth } from "../service/health.ts";
