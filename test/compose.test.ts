@@ -40,7 +40,10 @@ describe.skipIf(!compose)("docker-compose.yml", () => {
       const [program, main = ""] = service.command ?? [];
       expect([name, program]).toEqual([name, "node"]);
       expect(existsSync(join(projectFolder, main)), `${name}: ${main}`).toBe(true);
-      expect(copied.some((folder) => main.startsWith(`${folder}/`)), `${name}: ${main} is copied`).toBe(true);
+      expect(
+        copied.some((folder) => main.startsWith(`${folder}/`)),
+        `${name}: ${main} is copied`,
+      ).toBe(true);
     }
   });
 
