@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { WireType } from "@bufbuild/protobuf/wire";
 import { type RetryPolicy, RetryPolicySchema } from "../../proto/gen/envoy/config/route/v3/route_components_pb.js";
 import { PreviousHostsPredicateSchema } from "../../proto/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
 import { extensionChoice } from "./proto.ts";
@@ -13,10 +14,16 @@ const retryOn = ["connect-failure", "refused-stream", "reset-before-request", "u
  */
 const hostSelectionAttempts = 64n;
 
-/** Another host is tried where there is one; undefined when nothing is to be retried. */
+/**
+ * `refresh_cluster_on_retry: true`, which Envoy 1.40 has and the generated protos do not have yet: a retry goes to another
+ * shard of the placement. An older Envoy ignores it and stays with the shard.
+ */
+const refreshClusterOnRetry = { no: 14, wireType: WireType.Varint, data: Uint8Array.of(1) };
+
+/** Another host is tried where there is one, on another shard first; undefined when nothing is to be retried. */
 export function retryPolicy(retries: number): RetryPolicy | undefined {
   if (retries === 0) return undefined;
-  return create(RetryPolicySchema, {
+  const policy = create(RetryPolicySchema, {
     retryOn: retryOn.join(","),
     numRetries: retries,
     hostSelectionRetryMaxAttempts: hostSelectionAttempts,
@@ -24,4 +31,6 @@ export function retryPolicy(retries: number): RetryPolicy | undefined {
       extensionChoice("envoy.retry_host_predicates.previous_hosts", PreviousHostsPredicateSchema, {}),
     ],
   });
+  policy.$unknown = [refreshClusterOnRetry];
+  return policy;
 }
