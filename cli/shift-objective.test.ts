@@ -54,6 +54,17 @@ describe("shifting an objective", () => {
     expect(weights(after.spec.rules[0])).toEqual({ stable: 40, canary: 60 });
   });
 
+  test("counts all variants of the version together, and keeps their proportions", () => {
+    const variants = [
+      { name: "small", weight: 30, model: "ranker", version: "8", parameters: { k: 1 } },
+      { name: "large", weight: 10, model: "ranker", version: "8", parameters: { k: 2 } },
+      { name: "stable", weight: 60, model: "ranker", version: "7" },
+    ];
+    const before = objective([{ name: "all", split: { variants } }]);
+    const after = shiftObjective(before, { model: "ranker", version: "8", percent: 20 });
+    expect(weights(after.spec.rules[0])).toEqual({ small: 15, large: 5, stable: 80 });
+  });
+
   test("refuses to take the default's last share away from nobody", () => {
     const before = objective([canary(100, 0)]);
     expect(() => shiftObjective(before, { model: "ranker", version: "7", percent: 60 })).toThrow("would go nowhere");

@@ -54,7 +54,12 @@ export const explain: Command = {
 function formatExplanation({ objective, decision, unit, rules }: Explanation, colours: boolean): string {
   const chosen = decision.variant === null ? decision.rule : `${decision.rule}/${decision.variant}`;
   const reason = decision.reason.replaceAll("_", " ");
-  const rows = rules.map((rule) => [rule.rule, outcomeText(rule, colours), whyText(rule), splitText(rule)]);
+  const rows = rules.map((rule) => [
+    rule.rule,
+    outcomeText(rule, colours),
+    printable(rule.why.join("; ")),
+    splitText(rule),
+  ]);
   return [
     `${objective} at revision ${decision.revision} answers ${decision.model}@${decision.version} (${chosen}, ${reason})`,
     `unit ${unit.attribute}: ${unit.value === null ? "missing" : JSON.stringify(unit.value)}`,
@@ -66,10 +71,6 @@ function formatExplanation({ objective, decision, unit, rules }: Explanation, co
 function outcomeText({ outcome }: Rule, colours: boolean): string {
   const text = outcome.replaceAll("_", " ");
   return outcome === "chosen" ? colour(colours, "green", text) : text;
-}
-
-function whyText({ why }: Rule): string {
-  return why.length === 0 ? "no condition" : printable(why.join("; "));
 }
 
 function splitText({ split }: Rule): string {

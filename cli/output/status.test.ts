@@ -1,0 +1,38 @@
+import { describe, expect, test } from "vitest";
+import type { ProcessStatus } from "../../rollout/process-status.ts";
+import { formatStatus } from "./status.ts";
+
+const at = "2026-11-21T08:00:00.000Z";
+const process = (over: Partial<ProcessStatus> = {}): ProcessStatus => ({
+  process: "resolver",
+  id: "host-1",
+  startedAt: at,
+  version: "0.1.0",
+  revision: 7,
+  connectedToStore: true,
+  rejections: [],
+  ...over,
+});
+const text = (processes: ProcessStatus[], revision = 7) =>
+  formatStatus({ revision, processes, overrides: [], unreachable: [] }, false);
+
+describe("the status", () => {
+  test("marks who is behind the newest revision, and since when a process hears nothing", () => {
+    const stale = process({ id: "host-2", revision: 6, connectedToStore: false, staleSince: at });
+    expect(text([process(), stale])).toMatch(/resolver +host-1 +7 +connected/);
+    expect(text([process(), stale])).toMatch(new RegExp(`resolver +host-2 +6 \\(behind\\) +stale since ${at}`));
+  });
+
+  test("shows what an Envoy refuses on one line, without what would steer a terminal", () => {
+    const nacks = [{ typeUrl: "t", resourceNames: ["a", "b"], message: "bad\n\u001b[2Jport", at }];
+    const envoys = [
+      { nodeId: "envoy-1", cluster: "edge", address: "", connectedSince: at, acknowledgedRevision: 5, nacks },
+    ];
+    const shown = text([process({ process: "xds-server", envoys })]);
+    expect(shown).toMatch(/envoy-1 +edge +host-1 +5 \(behind\) +a, b: bad \[2Jport$/m);
+  });
+
+  test("says so when nobody is there", () => {
+    expect(text([])).toContain("No resolver and no xds-server is alive.\n\nNo Envoy is connected.");
+  });
+});
