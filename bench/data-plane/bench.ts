@@ -28,7 +28,7 @@ type Measured = { readonly p50Ms: number; readonly p99Ms: number; readonly reque
 /**
  * What the data plane costs: direct to the model server, through an Envoy with one static route, through Signalbox's
  * Envoy with 1 and with 10,000 routing keys, and through a Node proxy that parses and re-serialises JSON. Every Envoy
- * has one worker. Targets take turns within each round, so a drift of the machine meets all of them; medians of rounds.
+ * has one worker; the bare one writes no access log, so Signalbox's does not either, and once more with it. Targets take turns within each round, so a drift of the machine meets all of them; medians of rounds.
  */
 export async function run(): Promise<void> {
   requireWrk();
@@ -40,13 +40,16 @@ export async function run(): Promise<void> {
     running.push(await startBackend(folder, backendPort));
     running.push(await startBareEnvoy({ folder, port: barePort, adminPort: bareAdminPort, backendPort }));
     running.push(await startProxy(proxyPort, backendPort));
-    for (const keys of [1, 10_000]) systems.push(await startWithKeys(keys, backendPort));
-    const [oneKey, manyKeys] = systems as [System, System];
+    systems.push(await startWithKeys(1, backendPort, "off"));
+    systems.push(await startWithKeys(10_000, backendPort, "off"));
+    systems.push(await startWithKeys(1, backendPort, join(folder, "access.log")));
+    const [oneKey, manyKeys, logging] = systems as [System, System, System];
     const targets: Target[] = [
       { name: "direct", url: `http://127.0.0.1:${backendPort}`, keys: 1 },
       { name: "bare Envoy", url: `http://127.0.0.1:${barePort}`, keys: 1 },
       { name: "Signalbox, 1 key", url: oneKey.envoyUrl, keys: 1 },
       { name: "Signalbox, 10,000 keys", url: manyKeys.envoyUrl, keys: 10_000 },
+      { name: "Signalbox, 1 key, access log", url: logging.envoyUrl, keys: 1 },
       { name: "re-serialising proxy", url: `http://127.0.0.1:${proxyPort}`, keys: 1 },
     ];
     await measureAll(targets);
@@ -75,6 +78,7 @@ async function measureAll(targets: readonly Target[]): Promise<void> {
   report("data-plane", rows, {
     throughputVsBareEnvoyRatio: perSecond("Signalbox, 1 key") / perSecond("bare Envoy"),
     throughputAt10kKeysRatio: perSecond("Signalbox, 10,000 keys") / perSecond("Signalbox, 1 key"),
+    throughputWithAccessLogRatio: perSecond("Signalbox, 1 key, access log") / perSecond("Signalbox, 1 key"),
     addedLatencyVsReserialisingRatio: added("1 MB", "Signalbox, 10,000 keys") / added("1 MB", "re-serialising proxy"),
     addedP50Ms1KB: added("1 KB", "Signalbox, 10,000 keys"),
     addedP50Ms64KB: added("64 KB", "Signalbox, 10,000 keys"),
@@ -149,8 +153,8 @@ async function startBareEnvoy(settings: {
 }
 
 /** A whole Signalbox whose Envoy holds `keys` routing keys, all placed on one shard. */
-async function startWithKeys(keys: number, backendPort: number): Promise<System> {
-  const system = await startSystem({ ENVOY_CONCURRENCY: "1" });
+async function startWithKeys(keys: number, backendPort: number, accessLog: string): Promise<System> {
+  const system = await startSystem({ ENVOY_ACCESS_LOG: accessLog });
   await publish(
     system.natsUrl,
     documents({ objectives: Math.ceil(keys / 10), versions: Math.min(keys, 10), backendPort }),
