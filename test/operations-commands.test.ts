@@ -1,0 +1,137 @@
+import { execFile } from "node:child_process";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { projectFolder } from "../setup/paths.js";
+import { blocksOf } from "./support/operations-doc.ts";
+import { eventually, makeTemporaryFolder } from "./support/processes.ts";
+import { startUp, type Up, type UpEnvironment, upEnvironment } from "./support/up.ts";
+
+const folder = makeTemporaryFolder();
+let up: Up;
+let environment: UpEnvironment;
+
+beforeAll(async () => {
+  environment = await upEnvironment(folder);
+  up = startUp(environment);
+  await up.ready();
+});
+
+afterAll(async () => {
+  up.send("SIGINT");
+  await up.exitCode;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** The default ports, and what this test's own are called. */
+const ports = {
+  "7070": "RESOLVER_HTTP_PORT",
+  "9107": "EXAMPLE_A_HTTP_PORT",
+  "9901": "ENVOY_ADMIN_PORT",
+  "10000": "ENVOY_KEYED_PORT",
+  "18001": "XDS_HTTP_PORT",
+} as const;
+
+/**
+ * Runs a block of the document in a shell that ends at the first failure, against this test's own ports. `npx` is left out,
+ * because it takes a second each time; the test of the README has it.
+ */
+async function run(block: string): Promise<string> {
+  const here = Object.entries(ports).reduce(
+    (text, [port, variable]) =>
+      text
+        .replaceAll(`127.0.0.1:${port}`, `127.0.0.1:${environment[variable]}`)
+        .replaceAll(`port: ${port} }`, `port: ${environment[variable]} }`),
+    block.replaceAll("npx signalbox", `'${process.execPath}' cli/main.ts`),
+  );
+  const { stdout, stderr } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", here], {
+    cwd: projectFolder,
+    env: { ...process.env, ...environment, NATS_URL: "", NO_COLOR: "1", BACKUP: join(folder, "backup.yaml") },
+  });
+  return stdout + stderr;
+}
+
+/** The only block with this text in it. */
+function blockWith(part: string): string {
+  const found = blocksOf("sh").filter((block) => block.includes(part));
+  expect(found, `the blocks with ${part}`).toHaveLength(1);
+  return found[0] ?? "";
+}
+
+const keyOfSpare = "digits@7.default/digits-spare=100";
+
+async function shardOf(routingKey: string): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${environment.ENVOY_KEYED_PORT}/infer`, {
+    method: "POST",
+    headers: { "x-routing-key": routingKey },
+    body: "{}",
+  });
+  await response.arrayBuffer();
+  return response.headers.get("x-signalbox-shard") ?? `status ${response.status}`;
+}
+
+test("every command of docs/operations.md works, from the first to the last", async () => {
+  const outputs = new Map<string, string>();
+  for (const block of blocksOf("sh")) {
+    if (block.includes(keyOfSpare)) {
+      // Published above; Envoy has it a moment later.
+      await eventually("the spare shard is there", async () => {
+        const dump = await fetch(`http://127.0.0.1:${environment.ENVOY_ADMIN_PORT}/clusters`);
+        return /default\/digits-spare::.*::health_flags::healthy/.test(await dump.text());
+      });
+    }
+    outputs.set(block, await run(block));
+    if (block.includes(keyOfSpare)) {
+      await eventually("the traffic moved", async () => {
+        return (await shardOf("default/quickstart/digits@7")) === "default/digits-spare";
+      });
+    }
+  }
+  const outputOf = (part: string) => outputs.get(blockWith(part)) ?? "";
+  expect(outputs.size).toBeGreaterThan(12);
+  expect(outputOf("| grep -E '^default/")).toMatch(/digits-a::.*::health_flags::healthy/);
+  expect(outputOf("18001/v1/status")).toContain('"envoys":[{');
+  expect(outputOf(keyOfSpare)).toBe("OK\n");
+  const shifted = outputOf("grep x-signalbox-shard");
+  expect(shifted).toMatch(/signalbox\.placement\.default\.digits@7\.default\/digits-a +0/);
+  expect(shifted).toContain("x-signalbox-shard: default/digits-spare");
+  expect(outputOf("digits-a=&")).not.toContain("signalbox.placement");
+  expect(outputOf("shift quickstart")).toContain("10 -> 0");
+  const rolledBack = outputOf("signalbox rollback objective");
+  expect(rolledBack).toContain("0 -> 10");
+  expect(rolledBack).toContain("digits-spare");
+  expect(outputOf("openssl rand")).toMatch(/^default=[0-9a-f]{64}$/m);
+  expect(outputOf("get all --all-namespaces")).toMatch(/8 documents|9 documents/);
+  await eventually("the published placement is back", async () => {
+    return (await shardOf("default/quickstart/digits@7")) === "default/digits-a";
+  });
+}, 180_000);
+
+test("what the document says about the values of a placement's key is true", async () => {
+  await run(blockWith("kind: Shard"));
+  const admin = `http://127.0.0.1:${environment.ENVOY_ADMIN_PORT}`;
+  const prefix = "signalbox.placement.default.digits@7.default";
+  const modify = async (a: string, spare: string) => {
+    const values = new URLSearchParams({ [`${prefix}/digits-a`]: a, [`${prefix}/digits-spare`]: spare });
+    await fetch(`${admin}/runtime_modify?${values}`, { method: "POST" });
+  };
+  const answers = (expected: string) =>
+    eventually(`${expected} answers`, async () => (await shardOf("default/quickstart/digits@7")) === expected);
+  await eventually("the spare shard is healthy", async () => {
+    return /digits-spare::.*::health_flags::healthy/.test(await (await fetch(`${admin}/clusters`)).text());
+  });
+  await modify("0", "100");
+  await answers("default/digits-spare");
+  await modify("0", "0");
+  await answers("status 404");
+  await modify("nonsense", "0");
+  await answers("default/digits-a");
+  await modify("3000000000", "3000000000");
+  await answers("status 404");
+  await modify("", "");
+  await answers("default/digits-a");
+  // digits@8 has one shard.
+  await fetch(`${admin}/runtime_modify?signalbox.placement.default.digits@8.default/digits-b=0`, { method: "POST" });
+  expect(await shardOf("default/quickstart/digits@8")).toBe("default/digits-b");
+});
