@@ -23,9 +23,9 @@ const template = readFileSync(join(projectFolder, "proto", "buf.gen.yaml"), "utf
   .replace("ENVOY_DESCRIPTORS", descriptors)
   .replace("OUTPUT", fresh);
 generate("envoy", template);
-if (globSync("signalbox/**/*.proto", { cwd: join(projectFolder, "proto") }).length > 0) {
+if (globSync("{signalbox,adapter}/**/*.proto", { cwd: join(projectFolder, "proto") }).length > 0) {
   const plugins = template.slice(template.indexOf("plugins:"));
-  generate("signalbox", `version: v2\ninputs:\n  - directory: proto\n${plugins}`);
+  generate("own", `version: v2\ninputs:\n  - directory: proto\n${plugins}`);
 }
 // The plugin refers to these by @bufbuild/protobuf/wkt and never to what it wrote.
 rmSync(join(fresh, "google", "protobuf"), { recursive: true, force: true });

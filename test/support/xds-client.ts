@@ -27,7 +27,7 @@ export type Received = {
 /** The fields of a request of either variant; those of the other variant are left out. */
 export type RequestFields = {
   readonly typeUrl?: string;
-  /** "test-node" in the first message and absent later, unless given; null leaves it out. */
+  /** The client's own ("test-node") in the first message and absent later, unless given; null leaves it out. */
   readonly nodeId?: string | null;
   readonly nonce?: string;
   readonly error?: string;
@@ -65,7 +65,7 @@ export type XdsClient = {
 };
 
 /** Opens a stream to the xDS server on `port`; `typeUrl` chooses the service when the variant is not the aggregated one. */
-export function connectXds(port: number, variant: XdsVariant, typeUrl?: string): XdsClient {
+export function connectXds(port: number, variant: XdsVariant, typeUrl?: string, nodeId = "test-node"): XdsClient {
   const onlyType = variant.isAggregated ? undefined : typeUrl;
   const service = discoveryServices.find((each) => each.onlyType === onlyType);
   if (!service) throw new Error(`no discovery service for ${typeUrl}`);
@@ -73,10 +73,19 @@ export function connectXds(port: number, variant: XdsVariant, typeUrl?: string):
     "grpc.max_receive_message_length": -1,
     "grpc.use_local_subchannel_pool": 1,
   });
-  return openStream(client, variant, service, typeUrl);
+  return openStream({ client, variant, service, typeUrl, nodeId });
 }
 
-function openStream(client: Client, variant: XdsVariant, service: DiscoveryService, typeUrl?: string): XdsClient {
+type StreamSettings = {
+  readonly client: Client;
+  readonly variant: XdsVariant;
+  readonly service: DiscoveryService;
+  readonly typeUrl: string | undefined;
+  readonly nodeId: string;
+};
+
+function openStream(settings: StreamSettings): XdsClient {
+  const { client, variant, service, typeUrl } = settings;
   const identity = (bytes: Uint8Array) => Buffer.from(bytes);
   const method = variant.isDelta ? service.deltaMethod : service.sotwMethod;
   const call: ClientDuplexStream<Uint8Array, Buffer> = client.makeBidiStreamRequest(
@@ -107,7 +116,7 @@ function openStream(client: Client, variant: XdsVariant, service: DiscoveryServi
     messages,
     requests: () => requests,
     send: (fields) => {
-      const nodeId = fields.nodeId === undefined && requests === 0 ? "test-node" : fields.nodeId;
+      const nodeId = fields.nodeId === undefined && requests === 0 ? settings.nodeId : fields.nodeId;
       const complete = { ...fields, nodeId, typeUrl: fields.typeUrl ?? typeUrl ?? "" };
       sendBytes(variant.isDelta ? encodeDelta(complete) : encodeSotw(complete));
     },
@@ -131,7 +140,7 @@ function openStream(client: Client, variant: XdsVariant, service: DiscoveryServi
     halfClose: () => void call.end(),
     cancel: () => call.cancel(),
     ended,
-    another: () => openStream(client, variant, service, typeUrl),
+    another: () => openStream(settings),
     close: () => {
       call.cancel();
       client.close();

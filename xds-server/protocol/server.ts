@@ -18,6 +18,11 @@ export type XdsServerDeps = {
   readonly store: SnapshotStore;
   /** The group whose snapshot a node gets; undefined refuses the node with PERMISSION_DENIED. */
   readonly groupOf: (node: Node, peer: Peer) => string | undefined;
+  /**
+   * A stream whose group has no content: `refuse` (the default) ends it with UNAVAILABLE, so that the client tries
+   * elsewhere; `wait` keeps it open and answers once there is content.
+   */
+  readonly withoutContent?: "refuse" | "wait";
   readonly logger: XdsLogger;
   readonly hooks?: XdsHooks;
   readonly limits?: Partial<StreamLimits>;
@@ -52,7 +57,7 @@ export const xdsChannelOptions: ChannelOptions = {
 
 /** Serves the snapshots of a store over all variants: delta and state of the world, aggregated and per type. */
 export function createXdsServer(deps: XdsServerDeps): XdsServer {
-  const { store, logger, hooks = {}, now = Date.now } = deps;
+  const { store, logger, hooks = {}, now = Date.now, withoutContent = "refuse" } = deps;
   const limits = { ...defaultLimits, ...deps.limits };
   const timing = { ...defaultTiming, ...deps.timing };
   const queue = createFlushQueue(timing);
@@ -69,13 +74,26 @@ export function createXdsServer(deps: XdsServerDeps): XdsServer {
     const peer = call.getPeer();
     const group = deps.groupOf(node, { address: peer, auth: call.getAuthContext() });
     if (group === undefined) throw new Refusal(status.PERMISSION_DENIED, `node "${node.id}" belongs to no group`);
-    if (!store.view(group)) throw new Refusal(status.UNAVAILABLE, `no configuration for group "${group}" yet`);
+    if (withoutContent === "refuse" && !store.view(group))
+      throw new Refusal(status.UNAVAILABLE, `no configuration for group "${group}" yet`);
     const { onlyType } = service;
     const info = { id: ++lastId, variant: variant.name, onlyType, peer, group, node, openedAt: now() };
     const view = () => store.view(group);
     const write = (bytes: Buffer, done: () => void) => void call.write(bytes, done);
     const ordering = { ...timing, now };
-    const stream = new XdsStream({ variant, info, queue, limits, hooks, logger, ordering, view, write, end });
+    const stream = new XdsStream({
+      variant,
+      info,
+      queue,
+      limits,
+      hooks,
+      logger,
+      ordering,
+      view,
+      withoutContent,
+      write,
+      end,
+    });
     streams.add(stream);
     hooks.onStreamOpen?.(info);
     logger.info({ nodeId: node.id, group, peer, variant: variant.name, onlyType }, "xDS stream opened");

@@ -195,7 +195,8 @@ export class SotwSubscription implements Subscription<SotwRequest> {
 
   /** A state that still holds removed resources is not the state that the version stands for. */
   #version(view: TypeView): string {
-    return this.#isFullState && this.#held.size > 0 ? `${view.version}+${this.#held.size}` : view.version;
+    const isLagging = this.#isFullState && this.#held.size > 0 && !view.isVersionGiven;
+    return isLagging ? `${view.version}+${this.#held.size}` : view.version;
   }
 
   #settleIfIdle(): void {

@@ -29,8 +29,10 @@ export type StreamLimits = {
 export type StreamDeps<Request extends AnyRequest> = {
   readonly variant: Variant<Request>;
   readonly info: StreamInfo;
-  /** The group's current content; undefined when the group is gone. */
+  /** The group's current content; undefined when the group has none. */
   readonly view: () => GroupView | undefined;
+  /** What becomes of the stream while the group has no content: see `XdsServerDeps`. */
+  readonly withoutContent: "refuse" | "wait";
   /** Hands bytes to the network; `done` is called when they have left. */
   readonly write: (bytes: Buffer, done: () => void) => void;
   /** Ends the stream with a gRPC status. */
@@ -53,6 +55,9 @@ export type ServedStream = {
   close(): void;
 };
 
+const maxEarlyRequests = 1000;
+const tooManyEarly = `more than ${maxEarlyRequests} requests before there was anything to answer with`;
+
 /** One open stream: its subscriptions, their order, and what the network still has to take. */
 export class XdsStream<Request extends AnyRequest> implements ServedStream {
   readonly info: StreamInfo;
@@ -60,6 +65,8 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   readonly #subscriptions = new Map<string, Subscription<Request>>();
   readonly #ordering: Ordering;
   #inOrder: Subscription<Request>[] = [];
+  /** Requests that came while the group had no content. */
+  #early: { readonly typeUrl: string; readonly request: Request }[] = [];
   #unsentBytes = 0;
   #nonces = 0;
   #nacks = 0;
@@ -91,7 +98,22 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   request(typeUrl: string, request: Request): void {
     if (this.#isClosed) return;
     const view = this.#requireView();
-    if (!view) return;
+    if (view) {
+      this.#takeEarly(view);
+      this.#take(typeUrl, request, view);
+    } else if (this.#deps.withoutContent === "wait") {
+      this.#early.push({ typeUrl, request });
+      if (this.#early.length > maxEarlyRequests) this.#deps.end(status.RESOURCE_EXHAUSTED, tooManyEarly);
+    }
+  }
+
+  #takeEarly(view: GroupView): void {
+    const early = this.#early;
+    this.#early = [];
+    for (const { typeUrl, request } of early) this.#take(typeUrl, request, view);
+  }
+
+  #take(typeUrl: string, request: Request, view: GroupView): void {
     const subscription = this.#subscription(typeUrl);
     if (!subscription) return;
     const verdict = subscription.request(request, view.type(typeUrl));
@@ -106,6 +128,7 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
     if (this.#isClosed) return;
     const view = this.#requireView();
     if (!view) return;
+    this.#takeEarly(view);
     try {
       while (this.#pass(view));
     } catch (error) {
@@ -128,11 +151,13 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
     this.#deps.queue.remove(this);
     this.#subscriptions.clear();
     this.#inOrder = [];
+    this.#early = [];
   }
 
   #requireView(): GroupView | undefined {
     const view = this.#deps.view();
-    if (!view) this.#deps.end(status.UNAVAILABLE, `group "${this.info.group}" is no longer served`);
+    if (!view && this.#deps.withoutContent === "refuse")
+      this.#deps.end(status.UNAVAILABLE, `group "${this.info.group}" is no longer served`);
     return view;
   }
 

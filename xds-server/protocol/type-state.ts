@@ -8,6 +8,8 @@ export type TypeView = {
   readonly sequence: number;
   /** Stands for the content of the whole type: the version of state-of-the-world responses. */
   readonly version: string;
+  /** True when `version` was given by the store's owner, and is not a hash of the content. */
+  readonly isVersionGiven: boolean;
   get(name: string): StoredResource | undefined;
   all(): Iterable<StoredResource>;
   /** The last content of a removed resource, as long as it is remembered. */
@@ -77,6 +79,7 @@ export function createTypeState(): TypeState {
     view: (sequence) => ({
       sequence,
       version: explicitVersion ?? encode(contentHash),
+      isVersionGiven: explicitVersion !== undefined,
       get: (name) => resources.get(name),
       all: () => resources.values(),
       lastKnown: (name) => removed.get(name),
