@@ -30,7 +30,7 @@ export type TracingSettings = {
 
 /**
  * OpenTelemetry tracing over OTLP (HTTP, protobuf) when `OTEL_EXPORTER_OTLP_ENDPOINT` or
- * `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set; else null, and nothing of OpenTelemetry is loaded. The SDK reads its other
+ * `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set; else null, and nothing of its SDK is loaded. The SDK reads its other
  * standard variables itself (headers, timeout, sampler, limits); `OTEL_SDK_DISABLED=true` turns it off.
  */
 export async function startTracing({ name, version, environment }: TracingSettings): Promise<Tracing | null> {

@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { parse } from "yaml";
 import { projectFolder } from "../setup/paths.js";
-import { blocksOf } from "./support/operations-doc.ts";
+import { blocksOf, operationsText } from "./support/operations-doc.ts";
 import { eventually, makeTemporaryFolder } from "./support/processes.ts";
 import { startUp, type Up, type UpEnvironment, upEnvironment } from "./support/up.ts";
 
@@ -134,4 +135,28 @@ test("what the document says about the values of a placement's key is true", asy
   // digits@8 has one shard.
   await fetch(`${admin}/runtime_modify?signalbox.placement.default.digits@8.default/digits-b=0`, { method: "POST" });
   expect(await shardOf("default/quickstart/digits@8")).toBe("default/digits-b");
+});
+
+test("the command for an Envoy image without curl sets an override", async () => {
+  const [, command = ""] = /docker-compose exec envoy-1 bash -c '([^']+)'/.exec(operationsText) ?? [];
+  const here = (value: string) =>
+    command
+      .replace("127.0.0.1/9901", `127.0.0.1/${environment.ENVOY_ADMIN_PORT}`)
+      .replace("KEY=VALUE", `signalbox.access_log=${value}`);
+  expect(await run(here("50"))).toContain("OK");
+  expect(await run("npx signalbox status")).toMatch(/signalbox\.access_log +50/);
+  await run(here(""));
+  expect(await run("npx signalbox status")).not.toContain("signalbox.access_log");
+});
+
+test("the health check of docker-compose.yml for Envoy passes on an Envoy that is ready, and fails without one", async () => {
+  const compose = readFileSync(join(projectFolder, "docker-compose.yml"), "utf8");
+  const { services } = parse(compose, { merge: true }) as {
+    services: Record<string, { healthcheck?: { test: readonly string[] } }>;
+  };
+  const [kind, command = ""] = services["envoy-1"]?.healthcheck?.test ?? [];
+  expect(kind).toBe("CMD-SHELL");
+  expect(command).toContain("127.0.0.1/9901");
+  await run(command.replace("127.0.0.1/9901", `127.0.0.1/${environment.ENVOY_ADMIN_PORT}`));
+  await expect(run(command.replace("127.0.0.1/9901", "127.0.0.1/1"))).rejects.toThrow();
 });
