@@ -28,6 +28,9 @@ export function cluster(shard: ShardCluster): Cluster {
     loadBalancingPolicy: { policies: [{ typedExtensionConfig: leastRequest(spec) }] },
     circuitBreakers: { thresholds: [{ ...spec.limits, trackRemaining: true }] },
     healthChecks: healthChecks(shard),
+    // By default Envoy uses a host that is healthy again only a second later: when the other host of a shard goes down in
+    // between, as in a rolling restart, every request fails although one host could answer.
+    commonLbConfig: { updateMergeWindow: duration(100) },
     // A host that a document took away gets no more requests, even if it is still healthy.
     ignoreHealthOnHostRemoval: true,
     outlierDetection: spec.outlierDetection && outlierDetection(spec.outlierDetection),
