@@ -1,4 +1,6 @@
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { Kvm } from "@nats-io/kv";
+import { connect } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { StdoutAccessLogSchema } from "../proto/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { accessLog } from "../xds-server/resources/access-log.ts";
@@ -128,6 +130,65 @@ describe("the health in docs/operations.md", () => {
       for (const name of Object.keys(checks)) expect(operationsText).toContain(`\`${name}: `);
       for (const field of Object.keys(checks.documents?.detail ?? {})) expect(operationsText).toContain(`\`${field}\``);
     }
+  });
+});
+
+/** The value of a metric without labels, on the resolver and on the xds-server. */
+async function valuesOf(name: string): Promise<number[]> {
+  const texts = await Promise.all(
+    [system.resolverUrl, system.xdsUrl].map(async (url) => (await fetch(`${url}/metrics`)).text()),
+  );
+  return texts.map((text) => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1]));
+}
+
+describe("what docs/operations.md alerts on", () => {
+  test("shows a document that somebody published straight to NATS and nobody can use", async () => {
+    const connection = await connect({ servers: system.natsUrl });
+    const bucket = await new Kvm(connection).open("signalbox");
+    expect(await valuesOf("signalbox_documents_rejected")).toEqual([0, 0]);
+    await bucket.put("objective.default.broken", "garbage");
+    await eventually("both reject it", async () =>
+      (await valuesOf("signalbox_documents_rejected")).every((value) => value === 1),
+    );
+    await bucket.delete("objective.default.broken");
+    await eventually("both forget it", async () =>
+      (await valuesOf("signalbox_documents_rejected")).every((value) => value === 0),
+    );
+    await connection.close();
+  });
+
+  test("shows a lost NATS, while both processes stay ready, and that it is back", async () => {
+    await system.parts.nats.kill();
+    await eventually("both are disconnected", async () =>
+      (await valuesOf("signalbox_documents_store_connected")).every((value) => value === 0),
+    );
+    expect((await valuesOf("signalbox_documents_stale_seconds")).every((seconds) => seconds > 0)).toBe(true);
+    await eventually("both heartbeats fail", async () =>
+      (await valuesOf("signalbox_heartbeat_failing")).every((value) => value === 1),
+    );
+    for (const url of [system.resolverUrl, system.xdsUrl]) {
+      const response = await fetch(`${url}/readyz`);
+      expect([response.status, await response.text()]).toEqual([200, expect.stringContaining('"staleSince"')]);
+    }
+    await system.parts.nats.start();
+    await eventually("both are connected", async () =>
+      (await valuesOf("signalbox_documents_store_connected")).every((value) => value === 1),
+    );
+    await eventually("both heartbeats are published", async () =>
+      (await valuesOf("signalbox_heartbeat_failing")).every((value) => value === 0),
+    );
+    expect(await valuesOf("signalbox_documents_stale_seconds")).toEqual([0, 0]);
+  });
+
+  test("shows an Envoy that is gone", async () => {
+    const envoys = async () => (await valuesOf("signalbox_xds_envoys"))[1];
+    expect(await envoys()).toBe(1);
+    await system.parts.envoy.kill();
+    await eventually("it is gone", async () => (await envoys()) === 0);
+    expect((await valuesOf("signalbox_xds_acknowledged_revision"))[1]).toBeNaN();
+    await system.parts.envoy.start();
+    await eventually("it is back", async () => (await envoys()) === 1);
+    await eventually("it serves", async () => (await infer()).status === 200);
   });
 });
 

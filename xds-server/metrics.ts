@@ -87,7 +87,8 @@ function addGauges(metrics: Metrics, observed: Observed): void {
         .server()
         .nodes()
         .map(({ acknowledgedRevision }) => acknowledgedRevision ?? 0);
-      this.reset();
+      // A reset gauge without labels is 0, not absent.
+      this.remove();
       if (revisions.length > 0) this.set(Math.min(...revisions));
     },
   });
