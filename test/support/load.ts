@@ -12,8 +12,10 @@ export type Failure = {
 export type Load = {
   /** Requests that were answered with 200 so far, by the model version that was asked for. */
   succeeded(): number;
-  /** Requests that were answered by each shard. */
+  /** How many requests each shard answered. */
   readonly byShard: ReadonlyMap<string, number>;
+  /** How many requests each echo server answered, by its name. */
+  readonly byServer: ReadonlyMap<string, number>;
   readonly failures: readonly Failure[];
   /** Resolves when so many more requests have succeeded. */
   untilSucceeded(more: number): Promise<void>;
@@ -36,6 +38,7 @@ export function startLoad({ url, headers, body = "{}", concurrency = 4, pauseMs 
   const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
   const failures: Failure[] = [];
   const byShard = new Map<string, number>();
+  const byServer = new Map<string, number>();
   let succeeded = 0;
   let stopped = false;
   const sendOne = () =>
@@ -52,8 +55,8 @@ export function startLoad({ url, headers, body = "{}", concurrency = 4, pauseMs 
         response.on("end", () => {
           if (response.statusCode !== 200) return fail(`${response.statusCode}: ${Buffer.concat(chunks)}`);
           if (response.headers["x-signalbox-fallback"]) return fail("the default answered, not the version asked for");
-          const shard = String(response.headers["x-signalbox-shard"]);
-          byShard.set(shard, (byShard.get(shard) ?? 0) + 1);
+          count(byShard, String(response.headers["x-signalbox-shard"]));
+          count(byServer, String(response.headers["x-echo-server"]));
           succeeded++;
           resolve();
         });
@@ -72,6 +75,7 @@ export function startLoad({ url, headers, body = "{}", concurrency = 4, pauseMs 
   return {
     succeeded: () => succeeded,
     byShard,
+    byServer,
     failures,
     untilSucceeded: async (more) => {
       const wanted = succeeded + more;
@@ -88,4 +92,8 @@ export function startLoad({ url, headers, body = "{}", concurrency = 4, pauseMs 
       agent.destroy();
     },
   };
+}
+
+function count(counts: Map<string, number>, what: string): void {
+  counts.set(what, (counts.get(what) ?? 0) + 1);
 }
