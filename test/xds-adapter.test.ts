@@ -39,7 +39,7 @@ beforeEach(() => call("ClearState", { node: nodeId }));
 function call(name: string, fields: object): Promise<object> {
   const method = Adapter.methods.find((each) => each.name === name);
   if (!method) throw new Error(`no method ${name}`);
-  return callUnary(control, methods as never, name, create(method.input, fields), {});
+  return callUnary(control, methods as never, name, create(method.input, { ...fields }), {});
 }
 
 /** Names by type, at one version, as the whole state of the node. */

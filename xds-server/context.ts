@@ -16,12 +16,10 @@ import { createXdsMetrics, type XdsMetrics } from "./metrics.ts";
 import { createXdsServer, type XdsServer } from "./protocol/server.ts";
 import { createSnapshotStore, type SnapshotStore } from "./protocol/snapshot.ts";
 import { typeUrls } from "./protocol/type-urls.ts";
+import { envoyGroup, groupOf } from "./publishing/audiences.ts";
 import { createResourceChanges, type ResourceChanges } from "./publishing/resource-changes.ts";
 import { processStatus } from "./status.ts";
 import { createValidator } from "./validation/validator.ts";
-
-/** Every Envoy gets the same resources. */
-export const envoyGroup = "envoys";
 
 /** Everything that the process is made of. */
 export type Context = {
@@ -83,7 +81,7 @@ export function createContext(config: XdsServerConfig, signal: AbortSignal): Con
   });
   const soon = () => heartbeat.changed();
   const hooks = { ...xdsMetrics.hooks, onAcknowledged: soon, onStreamOpen: soon, onStreamClose: soon };
-  const xds = createXdsServer({ store, groupOf: () => envoyGroup, logger, hooks });
+  const xds = createXdsServer({ store, groupOf, logger, hooks });
   const status = () => {
     const rejections = [...follower.current().rejections.values(), ...changes.refusals()];
     return processStatus({ identity, follower: follower.status(), rejections, nodes: xds.nodes() });

@@ -4,8 +4,9 @@ import { createHttpApp } from "../service/http-app.ts";
 import { startHttpServer } from "../service/http-server.ts";
 import type { Started } from "../service/lifecycle.ts";
 import type { XdsServerConfig } from "./config.ts";
-import { type Context, createContext, envoyGroup } from "./context.ts";
+import { type Context, createContext } from "./context.ts";
 import { xdsChannelOptions } from "./protocol/server.ts";
+import { audiences, envoyGroup } from "./publishing/audiences.ts";
 import { publishDocuments } from "./publishing/publisher.ts";
 import { commonResources } from "./resources/build.ts";
 
@@ -47,13 +48,14 @@ async function start(context: Context, stopping: AbortController): Promise<Start
   const publishing = publishDocuments({
     documents: follower,
     changes: context.changes,
-    common: commonResources({
-      address: config.ENVOY_KEYED_ADDRESS,
-      port: config.ENVOY_KEYED_PORT,
-      accessLog: config.ENVOY_ACCESS_LOG,
-    }),
+    groups: audiences(
+      commonResources({
+        address: config.ENVOY_KEYED_ADDRESS,
+        port: config.ENVOY_KEYED_PORT,
+        accessLog: config.ENVOY_ACCESS_LOG,
+      }),
+    ),
     store,
-    group: envoyGroup,
     onPublished: (published) => {
       context.xdsMetrics.published(published);
       const { revision, changed, durationMs } = published;

@@ -6,6 +6,7 @@ import { renderBootstrap } from "../../envoy/bootstrap.ts";
 import { registry } from "../../proto/registry.ts";
 import { createXdsServer, xdsChannelOptions } from "../../xds-server/protocol/server.ts";
 import { createSnapshotStore } from "../../xds-server/protocol/snapshot.ts";
+import { audiences } from "../../xds-server/publishing/audiences.ts";
 import { createResourceChanges } from "../../xds-server/publishing/resource-changes.ts";
 import { commonResources } from "../../xds-server/resources/build.ts";
 import { createValidator } from "../../xds-server/validation/validator.ts";
@@ -53,6 +54,8 @@ export async function startRoutedEnvoy(options: RoutedEnvoyOptions = {}): Promis
     server.bindAsync(`127.0.0.1:${xdsPort}`, ServerCredentials.createInsecure(), done);
   });
   const common = commonResources({ address: "127.0.0.1", port, accessLog: "stdout" });
+  const [envoys] = audiences(common);
+  if (!envoys) throw new Error("there is no group of Envoys");
   let live = emptyLiveDocuments;
   store.apply(
     group,
@@ -70,7 +73,8 @@ export async function startRoutedEnvoy(options: RoutedEnvoyOptions = {}): Promis
       const problems = [...next.rejections.values()].flatMap((rejection) => rejection.problems);
       if (problems.length > 0) throw new Error(JSON.stringify(problems, null, 2));
       live = next;
-      store.apply(group, await changes.update(live), { revision: live.revision });
+      const ours = (await changes.update(live)).filter(({ typeUrl }) => envoys.gets(typeUrl));
+      store.apply(group, ours, { revision: live.revision });
       if (!wait) return live.revision;
       await eventually(`Envoy acknowledges revision ${live.revision}`, () =>
         xds.nodes().some(({ acknowledgedRevision }) => (acknowledgedRevision ?? 0) >= live.revision),

@@ -18,6 +18,7 @@ const typeUrl = "type.googleapis.com/example.Type";
 const node = {
   id: "node-ü",
   cluster: "edge",
+  userAgentName: "envoy",
   metadata: { "signalbox.dev/namespaces": ["a", "b"], nested: { on: true, count: 3 } },
   locality: { region: "eu", zone: "1", subZone: "x" },
 };
@@ -49,7 +50,7 @@ describe("the wire format, against the generated code", () => {
         resourceNames: ["a", ""],
         error: { code: 0, message: "bad" },
       },
-      node: { id: "n", cluster: "", metadata: {}, locality: { region: "", zone: "", subZone: "" } },
+      node: { id: "n", cluster: "", userAgentName: "", metadata: {}, locality: { region: "", zone: "", subZone: "" } },
     });
   });
 

@@ -6,6 +6,8 @@ import { StructSchema } from "@bufbuild/protobuf/wkt";
 export type Node = {
   readonly id: string;
   readonly cluster: string;
+  /** What kind of client it is: `envoy`, `gRPC C-core` ... */
+  readonly userAgentName: string;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly locality: { readonly region: string; readonly zone: string; readonly subZone: string };
 };
@@ -111,13 +113,15 @@ function decodeStatus(bytes: Uint8Array): ErrorDetail {
 
 function decodeNode(bytes: Uint8Array): Node {
   const reader = new BinaryReader(bytes);
-  const node = { id: "", cluster: "", metadata: {} as Record<string, unknown>, locality: noLocality };
+  const metadata: Record<string, unknown> = {};
+  const node = { id: "", cluster: "", userAgentName: "", metadata, locality: noLocality };
   readFields(reader, reader.len, {
     1: () => (node.id = reader.string()),
     2: () => (node.cluster = reader.string()),
     3: () =>
       (node.metadata = toJson(StructSchema, fromBinary(StructSchema, reader.bytes())) as Record<string, unknown>),
     4: () => (node.locality = decodeLocality(reader.bytes())),
+    6: () => (node.userAgentName = reader.string()),
   });
   return node;
 }

@@ -1,10 +1,11 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { LiveDocuments } from "../../config/live-documents.ts";
 import { emptyLiveDocuments } from "../../config/settle.ts";
 import { createSnapshotStore } from "../protocol/snapshot.ts";
 import { typeUrls } from "../protocol/type-urls.ts";
 import { commonResources } from "../resources/build.ts";
 import { model, objective, publish, shard } from "../testing/live-documents.ts";
+import { audiences } from "./audiences.ts";
 import { type Published, publishDocuments } from "./publisher.ts";
 import { createResourceChanges } from "./resource-changes.ts";
 
@@ -26,9 +27,8 @@ function setUp() {
       started: started.promise,
     },
     changes: createResourceChanges({ validate: () => [], now: () => new Date(0) }),
-    common: commonResources({ address: "127.0.0.1", port: 10_000, accessLog: "off" }),
+    groups: audiences(commonResources({ address: "127.0.0.1", port: 10_000, accessLog: "off" })),
     store,
-    group: "envoys",
     onPublished: (commit) => published.push(commit),
     signal: stopping.signal,
   });
@@ -47,6 +47,23 @@ function setUp() {
 const documents = publish([shard("gpu-a"), model("ranker", { "7": ["gpu-a"] }), objective("ranking", "ranker", "7")]);
 
 describe("the publisher", () => {
+  test("gives listeners of objectives to gRPC clients only, and Envoy's to Envoys only", async () => {
+    const { store, published, started, set, stop } = setUp();
+    const grpc = { protocol: "grpc", endpoints: [{ address: "10.0.0.9", port: 1 }] };
+    set(publish([["Shard", "pool", grpc], model("ranker", { "7": ["pool"] }), objective("ranking", "ranker", "7")]));
+    started.resolve();
+    await vi.waitFor(() => expect(published).toHaveLength(1), 5000);
+    const names = (group: string, typeUrl: string) =>
+      [...(store.view(group)?.type(typeUrl).all() ?? [])].map(({ name }) => name);
+    expect(names("grpc-clients", typeUrls.listener)).toEqual(["ranking.default"]);
+    expect(names("envoys", typeUrls.listener)).not.toContain("ranking.default");
+    expect(names("grpc-clients", typeUrls.cluster)).toEqual(["default/pool"]);
+    expect(names("grpc-clients", typeUrls.route)).toEqual([]);
+    const bytesIn = (group: string) => store.view(group)?.type(typeUrls.cluster).get("default/pool")?.delta;
+    expect(bytesIn("grpc-clients")).toBe(bytesIn("envoys"));
+    await stop();
+  });
+
   test("serves nothing before the documents are there, so that no Envoy is told to forget everything", async () => {
     const { store, started, set, idle, stop } = setUp();
     await idle();

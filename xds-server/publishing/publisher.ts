@@ -12,19 +12,27 @@ export type PublisherDeps = {
     readonly started: Promise<void>;
   };
   readonly changes: ResourceChanges;
-  /** What every Envoy has whatever the documents say; part of the first commit. */
-  readonly common: readonly Resource[];
   readonly store: SnapshotStore;
-  readonly group: string;
+  /** Who is served; every group gets its part of each commit, all in one turn of the event loop. */
+  readonly groups: readonly AudienceGroup[];
   readonly onPublished: (published: Published) => void;
   readonly signal: AbortSignal;
+};
+
+/** A node group of the xDS server, and what of the resources it gets. */
+export type AudienceGroup = {
+  readonly name: string;
+  /** What it has whatever the documents say; part of the first commit. */
+  readonly common: readonly Resource[];
+  /** Whether it gets resources of this type that come from documents. */
+  gets(typeUrl: string): boolean;
 };
 
 /** One commit to the Envoys. */
 export type Published = {
   /** The store revision that it brings the Envoys to. */
   readonly revision: number;
-  /** Resources set or removed. */
+  /** Resources set or removed, all groups together. */
   readonly changed: number;
   readonly durationMs: number;
 };
@@ -34,7 +42,7 @@ export type Published = {
  * while one is being worked on are skipped in favour of the latest. Resolves when `signal` aborts; rejects on a defect.
  */
 export async function publishDocuments(deps: PublisherDeps): Promise<void> {
-  const { documents, changes, store, group, signal } = deps;
+  const { documents, changes, store, groups, signal } = deps;
   const aborted = whenAborted(signal);
   let wake = Promise.withResolvers<void>();
   const unsubscribe = documents.subscribe(() => wake.resolve());
@@ -46,9 +54,13 @@ export async function publishDocuments(deps: PublisherDeps): Promise<void> {
       const live = documents.current();
       if (live !== published) {
         const startedAt = performance.now();
-        const own: ResourceChange[] = published ? [] : deps.common.map(asChange);
-        const all = [...own, ...(await changes.update(live))];
-        const { changed } = store.apply(group, all, { revision: live.revision });
+        const all = await changes.update(live);
+        let changed = 0;
+        for (const { name, common, gets } of groups) {
+          const own: ResourceChange[] = published ? [] : common.map(asChange);
+          const its = [...own, ...all.filter(({ typeUrl }) => gets(typeUrl))];
+          changed += store.apply(name, its, { revision: live.revision }).changed;
+        }
         published = live;
         deps.onPublished({ revision: live.revision, changed, durationMs: performance.now() - startedAt });
       }

@@ -5,6 +5,7 @@ import { RouteConfigurationSchema } from "../../proto/gen/envoy/config/route/v3/
 import { ScopedRouteConfigurationSchema } from "../../proto/gen/envoy/config/route/v3/scoped_route_pb.js";
 import { RuntimeSchema } from "../../proto/gen/envoy/service/runtime/v3/rtds_pb.js";
 import type { ObjectiveRoutes, ShardCluster } from "../routing/routing-table.ts";
+import { apiListener, apiListenerName } from "./api-listener.ts";
 import { cluster } from "./clusters.ts";
 import { clusterLoadAssignment, endpointsName } from "./endpoints.ts";
 import { type KeyedListenerSettings, keyedListener, keyedListenerName } from "./keyed-listener.ts";
@@ -34,10 +35,16 @@ export function shardResources(shard: ShardCluster): Resource[] {
   ];
 }
 
-/** The routes of an objective, and the scope that leads to them. */
+/**
+ * The routes of an objective, and the scope that leads to them; for gRPC clients without an Envoy a listener as well, where
+ * a version is open to them.
+ */
 export function objectiveResources(objective: ObjectiveRoutes): Resource[] {
   return [
     resource(RouteConfigurationSchema, objective.name, routeConfiguration(objective)),
     resource(ScopedRouteConfigurationSchema, objective.name, scopedRoute(objective)),
+    ...(objective.versions.some((version) => version.isOpenToGrpcClients)
+      ? [resource(ListenerSchema, apiListenerName(objective), apiListener(objective))]
+      : []),
   ];
 }

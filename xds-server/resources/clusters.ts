@@ -8,6 +8,7 @@ import {
 import { DnsLookupFamily } from "../../proto/gen/envoy/extensions/clusters/common/dns/v3/dns_pb.js";
 import { DnsClusterSchema } from "../../proto/gen/envoy/extensions/clusters/dns/v3/dns_cluster_pb.js";
 import { LeastRequestSchema } from "../../proto/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js";
+import { RoundRobinSchema } from "../../proto/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js";
 import type { ShardCluster } from "../routing/routing-table.ts";
 import { clusterLoadAssignment, endpointsName } from "./endpoints.ts";
 import { healthChecks } from "./health-checks.ts";
@@ -25,7 +26,10 @@ export function cluster(shard: ShardCluster): Cluster {
     ...discovery(shard),
     connectTimeout: duration(spec.connectTimeoutMs),
     perConnectionBufferLimitBytes: connectionBufferBytes,
-    loadBalancingPolicy: { policies: [{ typedExtensionConfig: leastRequest(spec) }] },
+    // A client takes the first that it knows: gRPC clients know no least-request.
+    loadBalancingPolicy: {
+      policies: [{ typedExtensionConfig: leastRequest(spec) }, { typedExtensionConfig: roundRobin }],
+    },
     circuitBreakers: { thresholds: [{ ...spec.limits, trackRemaining: true }] },
     healthChecks: healthChecks(shard),
     // By default Envoy uses a host that is healthy again only a second later: when the other host of a shard goes down in
@@ -57,6 +61,8 @@ function discovery(shard: ShardCluster) {
     edsClusterConfig: { edsConfig: fromAds(5000), serviceName: endpointsName(shard) },
   };
 }
+
+const roundRobin = extension("envoy.load_balancing_policies.round_robin", RoundRobinSchema, {});
 
 function leastRequest(spec: Shard["spec"]) {
   const slowStart = spec.slowStartMs > 0 ? { slowStartWindow: duration(spec.slowStartMs) } : undefined;

@@ -35,6 +35,7 @@ export function clusterLoadAssignment(shard: ShardCluster): ClusterLoadAssignmen
   }));
   return create(ClusterLoadAssignmentSchema, {
     clusterName: spec.dns ? name : endpointsName(shard),
-    endpoints: [{ lbEndpoints }],
+    // gRPC clients skip endpoints without a locality and its weight.
+    endpoints: [{ locality: {}, loadBalancingWeight: 1, lbEndpoints }],
   });
 }

@@ -39,15 +39,16 @@ type Candidate = Omit<VersionRoute, "shadows"> & { readonly isGrpc: boolean };
 function candidateOf(live: LiveDocuments, objective: Objective, model: Model, version: ModelVersion): Candidate {
   const { namespace } = model.metadata;
   const shards = version.placement.map(({ shard, weight }) => ({ cluster: `${namespace}/${shard}`, weight }));
-  const protocols = shards.map(({ cluster }) => live.shards.get(cluster)?.document.spec.protocol);
+  const specs = shards.map(({ cluster }) => live.shards.get(cluster)?.document.spec);
   // A placement is all gRPC or not at all, so that its first shard tells.
-  const isGrpc = required(protocols[0], `the shards of ${qualifiedName(model)}@${version.version}`) === "grpc";
+  const isGrpc = required(specs[0]?.protocol, `the shards of ${qualifiedName(model)}@${version.version}`) === "grpc";
   const names = { namespace, model: model.metadata.name, version: version.version };
   return {
     routingKey: formatRoutingKey({ ...names, objective: objective.metadata.name }),
     model: `${names.model}@${names.version}`,
     isGrpc,
     paths: pathRules(isGrpc ? "grpc" : model.spec.protocol, names.model, names.version),
+    isOpenToGrpcClients: specs.every((spec) => spec?.protocol === "grpc" && !spec.tls && !spec.dns),
     shards,
     placementRuntimeKey: placementRuntimeKey(names),
   };

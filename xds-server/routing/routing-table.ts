@@ -40,6 +40,8 @@ export type VersionRoute = {
   readonly model: string;
   /** In order; the first that matches counts. The last one matches every path. */
   readonly paths: readonly PathRule[];
+  /** A gRPC client can go to its shards by itself, without an Envoy: all are gRPC, without TLS, at fixed addresses. */
+  readonly isOpenToGrpcClients: boolean;
   /** At least one, in the order of the document. */
   readonly shards: readonly WeightedShard[];
   /** An operator moves the weight of a shard by the runtime key `<placementRuntimeKey>.<cluster>`. */
