@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { commonVariables, port, readEnvironment } from "../service/environment.ts";
+import { commonVariables, port, readEnvironment, wholeNumber } from "../service/environment.ts";
 
 const schema = z.object({
   ...commonVariables,
@@ -7,6 +7,8 @@ const schema = z.object({
   XDS_GRPC_PORT: port(18_000),
   /** Health, readiness, metrics. */
   XDS_HTTP_PORT: port(18_001),
+  /** After how long about a client has to connect again, perhaps to another xds-server; 0 is never. */
+  XDS_MAX_CONNECTION_AGE_MS: wholeNumber(3_600_000, 0),
   /** Where the Envoys listen for requests that carry a routing key. */
   ENVOY_KEYED_ADDRESS: z
     .union([z.ipv4(), z.ipv6()], { error: "must be an IP address such as 127.0.0.1, or 0.0.0.0 for all" })

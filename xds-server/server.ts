@@ -5,7 +5,7 @@ import { startHttpServer } from "../service/http-server.ts";
 import type { Started } from "../service/lifecycle.ts";
 import type { XdsServerConfig } from "./config.ts";
 import { type Context, createContext } from "./context.ts";
-import { xdsChannelOptions } from "./protocol/server.ts";
+import { maxConnectionAge, xdsChannelOptions } from "./protocol/server.ts";
 import { audiences, envoyGroup } from "./publishing/audiences.ts";
 import { publishDocuments } from "./publishing/publisher.ts";
 import { commonResources } from "./resources/build.ts";
@@ -43,7 +43,7 @@ async function start(context: Context, stopping: AbortController): Promise<Start
     portVariable: "XDS_GRPC_PORT",
     services: [AggregatedDiscoveryService],
     addTo: xds.addTo,
-    options: xdsChannelOptions,
+    options: { ...xdsChannelOptions, ...maxConnectionAge(config.XDS_MAX_CONNECTION_AGE_MS) },
   });
   const publishing = publishDocuments({
     documents: follower,

@@ -1,4 +1,4 @@
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { type ChannelOptions, Server, ServerCredentials } from "@grpc/grpc-js";
 import type { StreamInfo, XdsHooks } from "../../xds-server/protocol/hooks.ts";
 import {
   createXdsServer,
@@ -24,6 +24,8 @@ export type TestXdsServer = {
 export type TestXdsServerOptions = Partial<XdsServerDeps> & {
   /** A free one by default. */
   readonly port?: number;
+  /** gRPC server options on top of those for xDS. */
+  readonly channelOptions?: ChannelOptions;
 };
 
 /** Starts the protocol layer on a free port; every node is in the group "test", which begins without a commit. */
@@ -33,7 +35,7 @@ export async function startXdsServer(options: TestXdsServerOptions = {}): Promis
   const log = (level: string) => (fields: object, message: string) => void logs.push({ level, message, fields });
   const logger = { debug: log("debug"), info: log("info"), warn: log("warn") };
   const server = createXdsServer({ store, groupOf: () => "test", logger, ...options });
-  const grpc = new Server(xdsChannelOptions);
+  const grpc = new Server({ ...xdsChannelOptions, ...options.channelOptions });
   server.addTo(grpc);
   const port = await new Promise<number>((resolve, reject) => {
     grpc.bindAsync(`127.0.0.1:${options.port ?? 0}`, ServerCredentials.createInsecure(), (error, bound) =>

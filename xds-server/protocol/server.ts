@@ -55,6 +55,14 @@ export const xdsChannelOptions: ChannelOptions = {
   "grpc.max_concurrent_streams": 1000,
 };
 
+/**
+ * The gRPC server options for connections that end after about `ageMs` (10 % more or less, at random) with a GOAWAY, so that
+ * clients spread anew over all servers; streams that are still open 5 s later are cut off. 0 is no limit.
+ */
+export function maxConnectionAge(ageMs: number): ChannelOptions {
+  return ageMs === 0 ? {} : { "grpc.max_connection_age_ms": ageMs, "grpc.max_connection_age_grace_ms": 5000 };
+}
+
 /** Serves the snapshots of a store over all variants: delta and state of the world, aggregated and per type. */
 export function createXdsServer(deps: XdsServerDeps): XdsServer {
   const { store, logger, hooks = {}, now = Date.now, withoutContent = "refuse" } = deps;
