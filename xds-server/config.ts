@@ -1,12 +1,14 @@
 import { z } from "zod";
 import { commonVariables, port, readEnvironment, wholeNumber } from "../service/environment.ts";
 
-const schema = z.object({
+const variables = z.object({
   ...commonVariables,
   /** xDS for Envoys. */
   XDS_GRPC_PORT: port(18_000),
   /** Health, readiness, metrics. */
   XDS_HTTP_PORT: port(18_001),
+  /** Serve xDS without TLS beyond this machine: it tells every address and route to whoever can connect. */
+  XDS_ALLOW_PLAINTEXT: z.enum(["true", "false"], { error: "must be true or false" }).default("false"),
   /** After how long about a client has to connect again, perhaps to another xds-server; 0 is never. */
   XDS_MAX_CONNECTION_AGE_MS: wholeNumber(3_600_000, 0),
   /** Where the Envoys listen for requests that carry a routing key. */
@@ -22,6 +24,17 @@ const schema = z.object({
     })
     .default("stdout"),
 });
+
+const schema = variables.refine(({ HOST, XDS_ALLOW_PLAINTEXT }) => isLoopback(HOST) || XDS_ALLOW_PLAINTEXT === "true", {
+  path: ["HOST"],
+  error:
+    "is not this machine's own, and xDS is served without TLS: listen on 127.0.0.1, or set XDS_ALLOW_PLAINTEXT=true where " +
+    "the network keeps strangers from the xDS port",
+});
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
+}
 
 export type XdsServerConfig = z.output<typeof schema>;
 
