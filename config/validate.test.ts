@@ -250,6 +250,20 @@ describe("models and shards", () => {
     ]);
   });
 
+  test("TLS needs to know whom to trust: a name, or an authority of one's own", () => {
+    const message =
+      "spec.tls: needs serverName or caFile; with neither, any certificate of a public authority would do";
+    expect(problemsOf(writtenShard("s", { tls: {} }))).toEqual([message]);
+    expect(problemsOf(writtenShard("s", { tls: { serverName: "models.example.com" } }))).toEqual([]);
+    expect(problemsOf(writtenShard("s", { tls: { caFile: "/ca.pem" } }))).toEqual([]);
+    const dns = { hostname: "models.example.com", port: 443 };
+    expect(problemsOf(writtenShard("s", { tls: {}, dns, endpoints: undefined }))).toEqual([]);
+    expect(problemsOf(writtenShard("s", { tls: "yes" }))).toEqual([
+      'spec.tls: must be an object, found the string "yes"',
+    ]);
+    expect(problemsOf(writtenShard("s", { tls: null }))).toEqual(["spec.tls: must be an object, found null"]);
+  });
+
   test("an endpoint that comes twice is refused", () => {
     const endpoint = { address: "10.0.0.1", port: 80 };
     expect(problemsOf(writtenShard("s", { endpoints: [endpoint, endpoint] }))).toEqual([

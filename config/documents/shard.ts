@@ -71,7 +71,9 @@ const tls = z.strictObject({
     .startsWith("/")
     .max(4096)
     .optional()
-    .describe("A PEM file on the Envoy's machine; the system's own when absent."),
+    .describe(
+      "A PEM file on the Envoy's machine; the system's own when absent, /etc/ssl/certs/ca-certificates.crt, which needs a name to verify.",
+    ),
 });
 
 /** A serving cluster that hosts model versions: one Envoy cluster. */
@@ -104,6 +106,12 @@ export const shardSchema = z.strictObject({
     .superRefine((spec, ctx) => {
       if ((spec.endpoints === undefined) === (spec.dns === undefined))
         report(ctx, [], "must have exactly one of endpoints and dns");
+      if (spec.tls instanceof Object && !spec.tls.caFile && !spec.tls.serverName && !spec.dns)
+        report(
+          ctx,
+          ["tls"],
+          "needs serverName or caFile; with neither, any certificate of a public authority would do",
+        );
       if (spec.healthCheck?.grpcService !== undefined && spec.protocol !== "grpc")
         report(ctx, ["healthCheck", "grpcService"], `needs protocol: grpc, found protocol: ${spec.protocol}; use path`);
     }, evenIfPartsAreBad)

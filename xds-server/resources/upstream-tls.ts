@@ -10,12 +10,17 @@ export function hostNameOf(spec: Shard["spec"]): string | undefined {
   return spec.tls?.serverName ?? spec.dns?.hostname;
 }
 
+/**
+ * The system's certificate authorities where Envoy's own image has them, as Debian does. Envoy does not implement
+ * `system_root_certs`, and without `trusted_ca` it verifies nothing.
+ * https://www.envoyproxy.io/docs/envoy/v1.40.0/intro/arch_overview/security/ssl#certificate-verification
+ */
+const systemCaFile = "/etc/ssl/certs/ca-certificates.crt";
+
 /** TLS to the shard: its certificate must be of a trusted authority and, where the shard has a host name, carry it. */
 export function transportSocket(spec: Shard["spec"]): TransportSocket {
   const serverName = hostNameOf(spec);
-  const authority = spec.tls?.caFile
-    ? { trustedCa: { specifier: { case: "filename" as const, value: spec.tls.caFile } } }
-    : { systemRootCerts: {} };
+  const caFile = spec.tls?.caFile ?? systemCaFile;
   const names = serverName
     ? [
         {
@@ -32,7 +37,10 @@ export function transportSocket(spec: Shard["spec"]): TransportSocket {
         alpnProtocols: spec.protocol === "http1" ? ["http/1.1"] : ["h2"],
         validationContextType: {
           case: "validationContext",
-          value: { ...authority, matchTypedSubjectAltNames: names },
+          value: {
+            trustedCa: { specifier: { case: "filename", value: caFile } },
+            matchTypedSubjectAltNames: names,
+          },
         },
       },
     }),
