@@ -11,6 +11,7 @@ import { median, type Row, report } from "../report.ts";
 import { requireWrk, runWrk, type WrkResult } from "../wrk.ts";
 import { bareEnvoyConfiguration } from "./bare-envoy.ts";
 import { documents } from "./documents.ts";
+import { staticEnvoyConfiguration } from "./static-envoy.ts";
 
 const script = fileURLToPath(new URL("./load.lua", import.meta.url));
 const sizes = [
@@ -19,26 +20,31 @@ const sizes = [
   { label: "1 MB", bytes: 1024 * 1024 },
   { label: "10 MB", bytes: 10 * 1024 * 1024 },
 ] as const;
-const rounds = 5;
-const secondsPerRun = 3;
+const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
+const secondsPerRun = 2;
 
 type Target = { readonly name: string; readonly url: string; readonly keys: number };
 type Measured = { readonly p50Ms: number; readonly p99Ms: number; readonly requestsPerSecond: number };
 
 /**
- * What the data plane costs: direct to the model server, through an Envoy with one static route, through Signalbox's
+ * What the data plane costs: direct to the model server, through an Envoy with one static route and nothing else,
+ * through an Envoy with one static route and all the features that Signalbox's has, through Signalbox's
  * Envoy with 1 and with 10,000 routing keys, and through a Node proxy that parses and re-serialises JSON. Every Envoy
  * has one worker; the bare one writes no access log, so Signalbox's does not either, and once more with it. Targets take turns within each round, so a drift of the machine meets all of them; medians of rounds.
  */
 export async function run(): Promise<void> {
   requireWrk();
   const folder = makeTemporaryFolder();
-  const [backendPort, barePort, bareAdminPort, proxyPort] = (await freePorts(4)) as [number, number, number, number];
+  const [backendPort = 0, barePort = 0, bareAdminPort = 0, staticPort = 0, staticAdminPort = 0, proxyPort = 0] =
+    await freePorts(6);
   const running: Running[] = [];
   const systems: System[] = [];
   try {
     running.push(await startBackend(folder, backendPort));
-    running.push(await startBareEnvoy({ folder, port: barePort, adminPort: bareAdminPort, backendPort }));
+    const bare = { folder, port: barePort, adminPort: bareAdminPort, backendPort };
+    running.push(await startStatically(bareEnvoyConfiguration(bare), bareAdminPort));
+    const sameFeatures = { folder, port: staticPort, adminPort: staticAdminPort, backendPort };
+    running.push(await startStatically(staticEnvoyConfiguration(sameFeatures), staticAdminPort));
     running.push(await startProxy(proxyPort, backendPort));
     systems.push(await startWithKeys(1, backendPort, "off"));
     systems.push(await startWithKeys(10_000, backendPort, "off"));
@@ -47,6 +53,7 @@ export async function run(): Promise<void> {
     const targets: Target[] = [
       { name: "direct", url: `http://127.0.0.1:${backendPort}`, keys: 1 },
       { name: "bare Envoy", url: `http://127.0.0.1:${barePort}`, keys: 1 },
+      { name: "static Envoy", url: `http://127.0.0.1:${staticPort}`, keys: 1 },
       { name: "Signalbox, 1 key", url: oneKey.envoyUrl, keys: 1 },
       { name: "Signalbox, 10,000 keys", url: manyKeys.envoyUrl, keys: 10_000 },
       { name: "Signalbox, 1 key, access log", url: logging.envoyUrl, keys: 1 },
@@ -77,6 +84,7 @@ async function measureAll(targets: readonly Target[]): Promise<void> {
     (latency.get(label)?.get(target)?.p50Ms ?? Number.NaN) - (latency.get(label)?.get("direct")?.p50Ms ?? Number.NaN);
   report("data-plane", rows, {
     throughputVsBareEnvoyRatio: perSecond("Signalbox, 1 key") / perSecond("bare Envoy"),
+    throughputVsStaticEnvoyRatio: perSecond("Signalbox, 1 key") / perSecond("static Envoy"),
     throughputAt10kKeysRatio: perSecond("Signalbox, 10,000 keys") / perSecond("Signalbox, 1 key"),
     throughputWithAccessLogRatio: perSecond("Signalbox, 1 key, access log") / perSecond("Signalbox, 1 key"),
     addedLatencyVsReserialisingRatio: added("1 MB", "Signalbox, 10,000 keys") / added("1 MB", "re-serialising proxy"),
@@ -138,17 +146,11 @@ async function startProxy(port: number, backendPort: number): Promise<Running> {
   });
 }
 
-async function startBareEnvoy(settings: {
-  folder: string;
-  port: number;
-  adminPort: number;
-  backendPort: number;
-}): Promise<Running> {
-  const file = bareEnvoyConfiguration(settings);
+async function startStatically(file: string, adminPort: number): Promise<Running> {
   return await startProcess(
     envoyBinary() ?? "envoy",
     ["--config-path", file, "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"],
-    { ready: () => answers(`http://127.0.0.1:${settings.adminPort}/ready`) },
+    { ready: () => answers(`http://127.0.0.1:${adminPort}/ready`) },
   );
 }
 
