@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { projectFolder } from "../setup/paths.js";
+import { envoyBinary, envoyVersion, natsServerBinary, projectFolder } from "../setup/paths.js";
 
 type Service = {
   readonly image?: string;
@@ -47,6 +47,53 @@ describe.skipIf(!compose)("docker-compose.yml", () => {
     }
   });
 
+  test("starts programs that import only what is in the image, which has no development dependencies", () => {
+    const { dependencies } = JSON.parse(readFileSync(join(projectFolder, "package.json"), "utf8"));
+    const copied = copiedFolders();
+    const seen = new Set<string>();
+    const packages = new Set<string>();
+    const follow = (file: string) => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      for (const specifier of importsOf(join(projectFolder, file))) {
+        if (specifier.startsWith(".")) follow(join(dirname(file), specifier));
+        else if (!specifier.startsWith("node:")) packages.add(packageOf(specifier));
+      }
+    };
+    for (const [, service] of ours) follow(service.command?.[1] ?? "");
+    expect(seen.size).toBeGreaterThan(100);
+    const isCopied = (file: string) => copied.some((each) => file === each || file.startsWith(`${each}/`));
+    expect([...seen].filter((file) => !isCopied(file))).toEqual([]);
+    expect([...packages].filter((name) => !(name in dependencies))).toEqual([]);
+  });
+
+  test("gives NATS and the Envoy in front configurations that they accept", () => {
+    const { envoy, nats } = { envoy: envoyBinary(), nats: natsServerBinary() };
+    if (!envoy || !nats) throw new Error("Envoy or nats-server is missing: run `npm run setup`");
+    const front = spawnSync(
+      envoy,
+      ["--mode", "validate", "--log-level", "warning", "--config-path", "envoy/front.yaml"],
+      {
+        cwd: projectFolder,
+        encoding: "utf8",
+      },
+    );
+    expect([front.status, front.stderr]).toEqual([0, ""]);
+    const cluster = spawnSync(nats, ["-t", "--name", "nats-1", "--config", "config/nats/cluster.conf"], {
+      cwd: projectFolder,
+      encoding: "utf8",
+    });
+    expect([cluster.status, cluster.stderr]).toEqual([0, expect.stringContaining("is valid")]);
+  });
+
+  test("runs the Envoy that is tested, and a nats-server that has atomic batches", () => {
+    const images = Object.values(services).flatMap(({ image }) => image ?? []);
+    const ofEnvoy = images.filter((image) => image.startsWith("envoyproxy/"));
+    expect(new Set(ofEnvoy)).toEqual(new Set([`envoyproxy/envoy:v${envoyVersion}`]));
+    const [, minor] = /^nats:2\.(\d+)/.exec(services["nats-1"]?.image ?? "") ?? [];
+    expect(Number(minor)).toBeGreaterThanOrEqual(12);
+  });
+
   test("publishes documents that are valid together", () => {
     const [, main = "", ...args] = services.publish?.command ?? [];
     const files = args.slice(1);
@@ -69,12 +116,19 @@ describe.skipIf(!compose)("docker-compose.yml", () => {
   });
 
   test("gives every server a health check that asks a port the server has", () => {
+    const defaults = { resolver: 7070, "xds-server": 18_001, digits: 0 };
     for (const [name, service] of Object.entries(services)) {
-      if (/^(nats|envoy)-\d$/.test(name)) expect(service.healthcheck?.test.length, name).toBeGreaterThan(0);
-      if (/^(resolver|xds-server)-\d$|^digits-/.test(name)) {
-        expect(service.environment?.HEALTH_URL, name).toMatch(/^http:\/\/127\.0\.0\.1:\d+\//);
+      const [, program] = /^(resolver|xds-server|digits)-\w+$/.exec(name) ?? [];
+      if (program) {
+        const port = service.environment?.MODEL_SERVER_HTTP_PORT ?? defaults[program as keyof typeof defaults];
+        expect(service.environment?.HEALTH_URL, name).toMatch(new RegExp(`^http://127\\.0\\.0\\.1:${port}/`));
+      } else if (name !== "publish") {
+        expect(service.healthcheck?.test.length, name).toBeGreaterThan(0);
       }
     }
+    const checkOfFront = services.front?.healthcheck?.test.join(" ") ?? "";
+    expect(checkOfFront).toContain("/127.0.0.1/9900 ");
+    expect(readFileSync(join(projectFolder, "envoy/front.yaml"), "utf8")).toContain("port_value: 9900");
   });
 
   test("sets only environment variables that the program it starts reads", () => {
@@ -106,6 +160,19 @@ function readServices(command: readonly string[]): Readonly<Record<string, Servi
 function copiedFolders(): string[] {
   const dockerfile = readFileSync(join(projectFolder, "Dockerfile"), "utf8");
   return [...dockerfile.matchAll(/^COPY (.+) \S+$/gm)].flatMap((match) => (match[1] ?? "").split(" "));
+}
+
+/** What a file imports when it runs; types are stripped. */
+function importsOf(path: string): string[] {
+  const source = readFileSync(path, "utf8");
+  const imports = source.matchAll(/(?:^|\n)(?:import|export)\s+(?!type\b)(?:[^;"']*?\sfrom\s+)?["']([^"']+)["']/g);
+  const lazy = source.matchAll(/\bimport\(\s*["']([^"']+)["']\s*\)/g);
+  return [...imports, ...lazy].map((match) => match[1] ?? "");
+}
+
+/** `@scope/name/file.js` is of the package `@scope/name`. */
+function packageOf(specifier: string): string {
+  return specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
 }
 
 function sourceOf(folder: string): string {
