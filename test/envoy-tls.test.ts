@@ -31,7 +31,7 @@ beforeAll(async () => {
     request.resume().once("end", () => response.end("from the model"));
   });
   await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
-  routed = await startRoutedEnvoy();
+  routed = await startRoutedEnvoy({ folders: [folder] });
 });
 
 afterAll(async () => {

@@ -21,6 +21,8 @@ export type EnvoyOptions = {
   readonly concurrency?: number;
   /** `warning` by default; the log is in `output()`. */
   readonly logLevel?: "trace" | "debug" | "info" | "warning" | "error";
+  /** Folders of this machine with files that it reads, besides its bootstrap. */
+  readonly folders?: readonly string[];
   /** More command-line arguments, such as `--service-node`. */
   readonly args?: readonly string[];
   /** What ready means: `live` = the admin interface answers (the default), `ready` = initialised as well (LDS, CDS). */
@@ -44,10 +46,12 @@ export async function startEnvoy(bootstrap: string, adminPort: number, options: 
   const readyPath = options.until === "ready" ? "/ready" : "/server_info";
   const ready = () => answers(`${adminUrl}${readyPath}`);
   const startOptions = { ready, readyTimeoutMs: options.readyTimeoutMs, folder };
-  const running = await start(options.version ?? envoyVersion, args, folder, startOptions).catch((error: unknown) => {
-    rmSync(folder, { recursive: true, force: true });
-    throw error;
-  });
+  const running = await start(options, args, [folder, ...(options.folders ?? [])], startOptions).catch(
+    (error: unknown) => {
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    },
+  );
   void running.ended.then(() => rmSync(folder, { recursive: true, force: true }));
   const admin = (path: string, method: "GET" | "POST" = "GET") => readAdmin(`${adminUrl}${path}`, method);
   return {
@@ -59,13 +63,13 @@ export async function startEnvoy(bootstrap: string, adminPort: number, options: 
 }
 
 async function start(
-  version: string,
+  { version = envoyVersion }: EnvoyOptions,
   args: readonly string[],
-  folder: string,
+  folders: readonly string[],
   options: Parameters<typeof startProcess>[2],
 ): Promise<Running> {
   if (hasContainerEngine) {
-    return startContainer(`envoyproxy/envoy:v${version}`, ["envoy", ...args], { ...options, folders: [folder] });
+    return startContainer(`envoyproxy/envoy:v${version}`, ["envoy", ...args], { ...options, folders });
   }
   const binary = envoyBinary(version);
   if (!binary) throw new Error(`Envoy ${version} is not installed: run \`npm run setup\``);
