@@ -1,23 +1,14 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { signalbox } from "./support/command-line.ts";
-import { startNats, type TestNats } from "./support/nats.ts";
+import { natsForFile } from "./support/nats.ts";
 import { freePort } from "./support/ports.ts";
-import { makeTemporaryFolder, temporaryFolder } from "./support/processes.ts";
+import { temporaryFolder } from "./support/processes.ts";
 import { createTenant, putBytes } from "./support/tenant.ts";
 
-let nats: TestNats;
-
-beforeAll(async () => {
-  nats = await startNats(makeTemporaryFolder());
-});
-
-afterAll(async () => {
-  await nats?.stop();
-  if (nats) rmSync(nats.folder, { recursive: true, force: true });
-});
+const nats = natsForFile();
 
 describe("apply", () => {
   test("publishes what it reads from standard input, and says what became of each document", async () => {

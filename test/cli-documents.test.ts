@@ -1,20 +1,9 @@
-import { rmSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { startNats, type TestNats } from "./support/nats.ts";
-import { makeTemporaryFolder } from "./support/processes.ts";
+import { natsForFile } from "./support/nats.ts";
 import { createTenant, putBytes } from "./support/tenant.ts";
 
-let nats: TestNats;
-
-beforeAll(async () => {
-  nats = await startNats(makeTemporaryFolder());
-});
-
-afterAll(async () => {
-  await nats?.stop();
-  if (nats) rmSync(nats.folder, { recursive: true, force: true });
-});
+const nats = natsForFile();
 
 describe("get", () => {
   test("prints a table of a kind, in any spelling of it, or of all kinds", async () => {

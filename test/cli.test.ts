@@ -1,27 +1,18 @@
 import { spawn } from "node:child_process";
-import { rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
 import { connectStore } from "../config/store/document-store.ts";
 import { projectFolder } from "../setup/paths.js";
 import { runProgram, signalbox } from "./support/command-line.ts";
-import { startNats, type TestNats } from "./support/nats.ts";
+import { natsForFile } from "./support/nats.ts";
 import { freePort } from "./support/ports.ts";
-import { makeTemporaryFolder, temporaryFolder } from "./support/processes.ts";
+import { temporaryFolder } from "./support/processes.ts";
 import { createTenant } from "./support/tenant.ts";
 
-let nats: TestNats;
-
-beforeAll(async () => {
-  nats = await startNats(makeTemporaryFolder());
-});
-
-afterAll(async () => {
-  await nats?.stop();
-  if (nats) rmSync(nats.folder, { recursive: true, force: true });
-});
+const nats = natsForFile();
 
 describe("the command line", () => {
   test("ends with 2 before it connects, when a name, a kind, a time or a revision cannot be one", async () => {

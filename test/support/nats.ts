@@ -1,9 +1,10 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { afterAll, beforeAll } from "vitest";
 import { natsServerBinary } from "../../setup/paths.js";
 import { hasContainerEngine, startContainer } from "./containers.ts";
 import { freePort } from "./ports.ts";
-import { answers, type Running, startProcess } from "./processes.ts";
+import { answers, makeTemporaryFolder, type Running, startProcess } from "./processes.ts";
 
 /** A real nats-server with JetStream, on a port of its own. */
 export type TestNats = Running & { readonly url: string; readonly port: number; readonly folder: string };
@@ -27,6 +28,24 @@ export async function startNats(folder: string, port?: number): Promise<TestNats
     ? await startContainer("nats:2.12-alpine", ["--config", configuration], { ready, folders: [folder] })
     : await startProcess(requireBinary(natsServerBinary()), ["--config", configuration], { ready });
   return { ...running, url: `nats://127.0.0.1:${chosen}`, port: chosen, folder };
+}
+
+/** A nats-server that runs while the tests of the calling file do. */
+export function natsForFile(): { readonly url: string } {
+  let nats: TestNats | undefined;
+  beforeAll(async () => {
+    nats = await startNats(makeTemporaryFolder());
+  });
+  afterAll(async () => {
+    await nats?.stop();
+    if (nats) rmSync(nats.folder, { recursive: true, force: true });
+  });
+  return {
+    get url() {
+      if (!nats) throw new Error("nats-server runs in tests and hooks only");
+      return nats.url;
+    },
+  };
 }
 
 function requireBinary(binary: string | null): string {
