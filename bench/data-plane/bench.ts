@@ -11,7 +11,7 @@ import { median, type Row, report } from "../report.ts";
 import { requireWrk, runWrk, type WrkResult } from "../wrk.ts";
 import { bareEnvoyConfiguration } from "./bare-envoy.ts";
 import { documents } from "./documents.ts";
-import { staticEnvoyConfiguration } from "./static-envoy.ts";
+import { minimalEnvoyConfiguration } from "./minimal-envoy.ts";
 
 const script = fileURLToPath(new URL("./load.lua", import.meta.url));
 const sizes = [
@@ -21,30 +21,36 @@ const sizes = [
   { label: "10 MB", bytes: 10 * 1024 * 1024 },
 ] as const;
 const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
+/** Of throughput, whose ratios are close to 1, there are three times as many. */
+const throughputRounds = 3 * rounds;
 const secondsPerRun = 2;
 
 type Target = { readonly name: string; readonly url: string; readonly keys: number };
-type Measured = { readonly p50Ms: number; readonly p99Ms: number; readonly requestsPerSecond: number };
+/** Medians of the rounds, and each round. */
+type Measured = { readonly p50Ms: number; readonly p99Ms: number; readonly results: readonly WrkResult[] };
 
 /**
- * What the data plane costs: direct to the model server, through an Envoy with one static route and nothing else,
- * through an Envoy with one static route and all the features that Signalbox's has, through Signalbox's
- * Envoy with 1 and with 10,000 routing keys, and through a Node proxy that parses and re-serialises JSON. Every Envoy
- * has one worker; the bare one writes no access log, so Signalbox's does not either, and once more with it. Targets take turns within each round, so a drift of the machine meets all of them; medians of rounds.
+ * What the data plane costs. Bodies go direct to the model server; through a minimal Envoy (one static route, not one
+ * feature more); through a bare Envoy (one static route, and the same headers, retries, timeouts and limits as
+ * Signalbox's); through Signalbox's Envoy with 1 and with 10,000 routing keys; and through a Node proxy that parses and
+ * re-serialises JSON. Every Envoy has one worker and writes no access log, but for the one that shows its price.
+ *
+ * Targets take turns within each round, and ratios are medians of the rounds' own ratios, so that a drift of the machine
+ * meets both sides.
  */
 export async function run(): Promise<void> {
   requireWrk();
   const folder = makeTemporaryFolder();
-  const [backendPort = 0, barePort = 0, bareAdminPort = 0, staticPort = 0, staticAdminPort = 0, proxyPort = 0] =
+  const [backendPort = 0, minimalPort = 0, minimalAdminPort = 0, barePort = 0, bareAdminPort = 0, proxyPort = 0] =
     await freePorts(6);
   const running: Running[] = [];
   const systems: System[] = [];
   try {
     running.push(await startBackend(folder, backendPort));
+    const minimal = { folder, port: minimalPort, adminPort: minimalAdminPort, backendPort };
+    running.push(await startStatically(minimalEnvoyConfiguration(minimal), minimalAdminPort));
     const bare = { folder, port: barePort, adminPort: bareAdminPort, backendPort };
     running.push(await startStatically(bareEnvoyConfiguration(bare), bareAdminPort));
-    const sameFeatures = { folder, port: staticPort, adminPort: staticAdminPort, backendPort };
-    running.push(await startStatically(staticEnvoyConfiguration(sameFeatures), staticAdminPort));
     running.push(await startProxy(proxyPort, backendPort));
     systems.push(await startWithKeys(1, backendPort, "off"));
     systems.push(await startWithKeys(10_000, backendPort, "off"));
@@ -52,8 +58,8 @@ export async function run(): Promise<void> {
     const [oneKey, manyKeys, logging] = systems as [System, System, System];
     const targets: Target[] = [
       { name: "direct", url: `http://127.0.0.1:${backendPort}`, keys: 1 },
+      { name: "minimal Envoy", url: `http://127.0.0.1:${minimalPort}`, keys: 1 },
       { name: "bare Envoy", url: `http://127.0.0.1:${barePort}`, keys: 1 },
-      { name: "static Envoy", url: `http://127.0.0.1:${staticPort}`, keys: 1 },
       { name: "Signalbox, 1 key", url: oneKey.envoyUrl, keys: 1 },
       { name: "Signalbox, 10,000 keys", url: manyKeys.envoyUrl, keys: 10_000 },
       { name: "Signalbox, 1 key, access log", url: logging.envoyUrl, keys: 1 },
@@ -71,22 +77,26 @@ async function measureAll(targets: readonly Target[]): Promise<void> {
   const rows: Row[] = [];
   const latency = new Map<string, Map<string, Measured>>();
   for (const { label, bytes } of sizes) {
-    const measured = await takeTurns(targets, bytes, 1);
+    const measured = await takeTurns(targets, bytes, 1, rounds);
     latency.set(label, measured);
     for (const [target, { p50Ms, p99Ms }] of measured) rows.push({ body: label, connections: 1, target, p50Ms, p99Ms });
   }
-  const throughput = await takeTurns(targets, 1024, 16);
-  for (const [target, { requestsPerSecond, p99Ms }] of throughput) {
-    rows.push({ body: "1 KB", connections: 16, target, requestsPerSecond: Math.round(requestsPerSecond), p99Ms });
+  const throughput = await takeTurns(targets, 1024, 16, throughputRounds);
+  for (const [target, { results, p99Ms }] of throughput) {
+    const requestsPerSecond = Math.round(median(results.map((result) => result.requestsPerSecond)));
+    rows.push({ body: "1 KB", connections: 16, target, requestsPerSecond, p99Ms });
   }
-  const perSecond = (target: string) => throughput.get(target)?.requestsPerSecond ?? Number.NaN;
+  const throughputRatio = (ours: string, theirs: string) => {
+    const [a = [], b = []] = [throughput.get(ours)?.results, throughput.get(theirs)?.results];
+    return median(a.map((result, round) => result.requestsPerSecond / (b[round]?.requestsPerSecond ?? Number.NaN)));
+  };
   const added = (label: string, target: string) =>
     (latency.get(label)?.get(target)?.p50Ms ?? Number.NaN) - (latency.get(label)?.get("direct")?.p50Ms ?? Number.NaN);
   report("data-plane", rows, {
-    throughputVsBareEnvoyRatio: perSecond("Signalbox, 1 key") / perSecond("bare Envoy"),
-    throughputVsStaticEnvoyRatio: perSecond("Signalbox, 1 key") / perSecond("static Envoy"),
-    throughputAt10kKeysRatio: perSecond("Signalbox, 10,000 keys") / perSecond("Signalbox, 1 key"),
-    throughputWithAccessLogRatio: perSecond("Signalbox, 1 key, access log") / perSecond("Signalbox, 1 key"),
+    throughputVsBareEnvoyRatio: throughputRatio("Signalbox, 1 key", "bare Envoy"),
+    throughputVsMinimalEnvoyRatio: throughputRatio("Signalbox, 1 key", "minimal Envoy"),
+    throughputAt10kKeysRatio: throughputRatio("Signalbox, 10,000 keys", "Signalbox, 1 key"),
+    throughputWithAccessLogRatio: throughputRatio("Signalbox, 1 key, access log", "Signalbox, 1 key"),
     addedLatencyVsReserialisingRatio: added("1 MB", "Signalbox, 10,000 keys") / added("1 MB", "re-serialising proxy"),
     addedP50Ms1KB: added("1 KB", "Signalbox, 10,000 keys"),
     addedP50Ms64KB: added("64 KB", "Signalbox, 10,000 keys"),
@@ -100,9 +110,10 @@ async function takeTurns(
   targets: readonly Target[],
   bytes: number,
   connections: number,
+  times: number,
 ): Promise<Map<string, Measured>> {
   const results = new Map<string, WrkResult[]>(targets.map(({ name }) => [name, []]));
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < times; round++) {
     for (const { name, url, keys } of targets) {
       const result = await runWrk({
         url,
@@ -122,7 +133,7 @@ async function takeTurns(
       {
         p50Ms: median(all.map((result) => result.p50Ms)),
         p99Ms: median(all.map((result) => result.p99Ms)),
-        requestsPerSecond: median(all.map((result) => result.requestsPerSecond)),
+        results: all,
       },
     ]),
   );

@@ -23,13 +23,13 @@ end
 function init(args)
   local bytes, keys = tonumber(args[1]), tonumber(args[2])
   local payload = body(bytes)
-  -- Large bodies are few: the number of prepared requests is bounded by memory, spread over the whole table.
-  local prepared = math.min(keys, math.max(1, math.floor(64 * 1024 * 1024 / bytes)))
-  for i = 0, prepared - 1 do
-    local headers = { ["content-type"] = "application/json", ["x-routing-key"] = key(math.floor(i * keys / prepared)) }
+  -- As many prepared requests whatever the number of keys, so that reading them costs the load generator the same for
+  -- every target; fewer when bodies are large, to bound its memory.
+  count = math.max(1, math.min(10000, math.floor(64 * 1024 * 1024 / bytes)))
+  for i = 0, count - 1 do
+    local headers = { ["content-type"] = "application/json", ["x-routing-key"] = key(math.floor(i * keys / count)) }
     requests[i] = wrk.format("POST", "/infer", headers, payload)
   end
-  count = prepared
 end
 
 function request()
