@@ -7,7 +7,7 @@ import { documentId, documentKey } from "../../config/documents/document.ts";
 import { loadText } from "../../config/load-text.ts";
 import { emptyLiveDocuments, settle } from "../../config/settle.ts";
 import { registry } from "../../proto/registry.ts";
-import { routingTable } from "../routing/routing-table.ts";
+import { routeDocuments } from "../routing/route-documents.ts";
 import { createValidator } from "../validation/validator.ts";
 import { commonResources, objectiveResources, shardResources } from "./build.ts";
 import type { Resource } from "./resource.ts";
@@ -37,7 +37,7 @@ function liveDocuments(yaml: string) {
 }
 
 function resourcesOf(yaml: string): Resource[] {
-  const table = routingTable(liveDocuments(yaml));
+  const table = routeDocuments(liveDocuments(yaml));
   return [
     ...[...table.shards.values()].flatMap(shardResources),
     ...[...table.objectives.values()].flatMap(objectiveResources),

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { model, objective, publish, shard } from "../testing/live-documents.ts";
 import { clustersOf } from "./clusters-of.ts";
+import { routeDocuments } from "./route-documents.ts";
 import { routeObjective } from "./route-objective.ts";
-import { routingTable } from "./routing-table.ts";
 
 const shards = [
   shard("gpu-a"),
@@ -91,7 +91,7 @@ describe("the routes of an objective", () => {
 
 test("the routing table has every shard and every objective", () => {
   const live = publish([...shards, model("ranker", { "7": ["gpu-a"] }), objective("ranking", "ranker", "7")]);
-  const table = routingTable(live);
+  const table = routeDocuments(live);
   expect([...table.shards.keys()]).toEqual(["default/gpu-a", "default/gpu-b", "default/grpc"]);
   expect([...table.objectives.keys()]).toEqual(["default/ranking"]);
 });

@@ -1,6 +1,4 @@
 import type { Shard } from "../../config/documents/shard.ts";
-import type { LiveDocuments } from "../../config/live-documents.ts";
-import { routeObjective } from "./route-objective.ts";
 
 /**
  * What is to be routed where, as plain data: the step between documents and Envoy resources, and the only one with
@@ -66,10 +64,3 @@ export type PathRule = {
   readonly path: string;
   readonly replacement: string | null;
 };
-
-/** The whole table of some documents. Those are consistent: everything that is named is there. */
-export function routingTable(live: LiveDocuments): RoutingTable {
-  const shards = new Map([...live.shards].map(([name, { document }]) => [name, { name, spec: document.spec }]));
-  const objectives = new Map([...live.objectives.keys()].map((name) => [name, routeObjective(live, name)]));
-  return { shards, objectives };
-}
