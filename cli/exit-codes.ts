@@ -8,7 +8,7 @@ export const exitCode = {
   usage: 2,
   /** NATS, a resolver or Envoy could not be reached, or is not ready. */
   unreachable: 3,
-  /** Ctrl-C or SIGTERM came before it was done. */
+  /** Ctrl-C, SIGTERM or the end of its terminal came before it was done. */
   interrupted: 130,
 } as const;
 

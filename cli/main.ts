@@ -5,11 +5,13 @@ import { commands } from "./commands.ts";
 import { CommandError, exitCode } from "./exit-codes.ts";
 
 const interrupted = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => interrupted.abort());
-// A reader such as `head` may close the pipe early; that is no failure of the command.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupted.abort());
+// A reader such as `head` may close the pipe early (EPIPE), and a terminal may be closed (EIO): no failure of the command.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
+  });
+}
 const terminal = process.stdout.isTTY === true;
 
 try {

@@ -17,7 +17,8 @@ if (!existsSync(ownNode)) {
     stdio: "inherit",
     env: { NODE_COMPILE_CACHE: compileCache, ...process.env },
   });
-  for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) process.on(signal, () => child.kill(signal));
+  for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]))
+    process.on(signal, () => child.kill(signal));
   child.on("exit", (code, signal) => {
     process.exitCode = code ?? (signal ? 1 : 0);
   });

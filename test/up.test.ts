@@ -52,6 +52,16 @@ describe("signalbox up", () => {
     expect(processes.map(processIdentity)).toEqual(processes.map(() => null));
   });
 
+  test("leaves nothing when its terminal is closed", async () => {
+    const environment = await freshEnvironment();
+    const up = runUp(environment);
+    await up.ready();
+    const processes = await startedProcesses(environment);
+    up.send("SIGHUP");
+    expect(await up.exitCode).toBe(0);
+    expect(processes.map(processIdentity)).toEqual(processes.map(() => null));
+  });
+
   test("starts again after it was killed, ends what was left over, and keeps what was published", async () => {
     const environment = await freshEnvironment();
     const killed = runUp(environment);
