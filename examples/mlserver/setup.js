@@ -38,7 +38,7 @@ function installMlserver() {
   run(found, ["-m", "venv", virtualEnvironment], "the virtual environment could not be made: install python3-venv.");
   run(
     python,
-    ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", join(here, "requirements.txt")],
+    ["-m", "pip", "install", "--disable-pip-version-check", "-r", join(here, "requirements.txt")],
     "pip failed (its message is above): check the network or pip's index setting, then run the command again.",
   );
 }
