@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { CommandError } from "../exit-codes.ts";
 import type { RunRecords } from "./run-records.ts";
 
@@ -37,7 +38,7 @@ export type SupervisorDeps = {
  */
 export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const stops: (() => Promise<void>)[] = [];
-  let stopping = false;
+  const stopping = new AbortController();
   mkdirSync(deps.logFolder, { recursive: true });
 
   const launch = (program: Program): ChildProcess => {
@@ -59,16 +60,16 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     let child = launch(program);
     const watch = () => {
       child.once("exit", (code, signal) => {
-        if (stopping) return;
+        if (stopping.signal.aborted) return;
         const delayMs = deps.restartDelayMs * 2 ** Math.min(restarts++, 4);
         deps.warn(
           `${program.name} ended (${signal ?? `exit code ${code}`}), starting it again; its log: ${logFile(program)}`,
         );
-        setTimeout(() => {
-          if (stopping) return;
+        const restart = () => {
           child = launch(program);
           watch();
-        }, delayMs);
+        };
+        sleep(delayMs, undefined, { signal: stopping.signal }).then(restart, () => undefined);
       });
     };
     watch();
@@ -96,7 +97,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       }
     },
     stop: async () => {
-      stopping = true;
+      stopping.abort();
       for (const stop of stops) await stop();
     },
   };
