@@ -1,12 +1,14 @@
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { affectedObjectives } from "../../config/dependencies.ts";
+import type { Objective } from "../../config/documents/objective.ts";
+import type { Shard } from "../../config/documents/shard.ts";
 import type { LiveDocuments, Rejection } from "../../config/live-documents.ts";
-import type { ResourceChange } from "../protocol/snapshot.ts";
 import { objectiveResources, shardResources } from "../resources/build.ts";
 import type { Resource } from "../resources/resource.ts";
 import { clustersOf } from "../routing/clusters-of.ts";
 import { routeObjective } from "../routing/route-objective.ts";
 import type { Validate } from "../validation/validator.ts";
+import type { OwnedChange, Owner } from "./owned-change.ts";
 import { problemsOf, type ResourceProblem, rejectionOf } from "./refusal.ts";
 
 export type ResourceChangesDeps = {
@@ -24,20 +26,23 @@ export type ResourceChanges = {
    * Costs what changed. A document whose resources Envoy would refuse changes nothing: its last good ones stay, and
    * `refusals` says why. Not to be called again before it has resolved.
    */
-  update(live: LiveDocuments): Promise<ResourceChange[]>;
+  update(live: LiveDocuments): Promise<OwnedChange[]>;
   /** The documents refused at present. */
   refusals(): Rejection[];
 };
 
 type ResourceName = Pick<Resource, "typeUrl" | "name">;
 
+/** What is published of one document. */
+type Held = { readonly owner: Owner; readonly names: readonly ResourceName[] };
+
 /** Follows the documents and tells what it means for Envoy. Holds what is published at present. */
 export function createResourceChanges(deps: ResourceChangesDeps): ResourceChanges {
   const { validate, now, onRefused, sliceMs = 10 } = deps;
   /** Shards with resources in Envoy; also those that are gone but still routed to by an objective held back. */
-  const clusters = new Map<string, readonly ResourceName[]>();
-  /** Objectives with resources in Envoy, and the clusters that those use. */
-  const routed = new Map<string, { readonly used: ReadonlySet<string>; readonly names: readonly ResourceName[] }>();
+  const clusters = new Map<string, Held>();
+  /** Objectives with resources in Envoy. */
+  const routed = new Map<string, Held>();
   const refusals = new Map<string, Rejection>();
   let before: LiveDocuments | null = null;
 
@@ -45,32 +50,33 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
     what: string,
     live: Parameters<typeof rejectionOf>[0],
     problems: readonly ResourceProblem[],
-  ): ResourceChange[] => {
+  ): OwnedChange[] => {
     const rejection = rejectionOf(live, problems, now());
     refusals.set(what, rejection);
     onRefused?.(rejection);
     return [];
   };
 
-  const updateShard = (live: LiveDocuments, name: string): ResourceChange[] => {
+  const updateShard = (live: LiveDocuments, name: string): OwnedChange[] => {
     const shard = live.shards.get(name);
     refusals.delete(`shard ${name}`);
     if (!shard) return [];
     const resources = shardResources({ name, spec: shard.document.spec });
     const problems = problemsOf(resources, validate);
     if (problems.length > 0) return noteRefusal(`shard ${name}`, shard, problems);
-    const changes = replace(clusters.get(name) ?? [], resources);
-    clusters.set(name, namesOf(resources));
+    const owner = ownerOf("shard", name, shard.document, noShards);
+    const changes = replace(owner, clusters.get(name)?.names ?? [], resources);
+    clusters.set(name, { owner, names: namesOf(resources) });
     return changes;
   };
 
-  const updateObjective = (live: LiveDocuments, name: string): ResourceChange[] => {
+  const updateObjective = (live: LiveDocuments, name: string): OwnedChange[] => {
     const objective = live.objectives.get(name);
     refusals.delete(`objective ${name}`);
     const old = routed.get(name);
     if (!objective) {
       routed.delete(name);
-      return replace(old?.names ?? [], []);
+      return old ? replace(old.owner, old.names, []) : [];
     }
     const refuse = (problems: readonly ResourceProblem[]) => noteRefusal(`objective ${name}`, objective, problems);
     try {
@@ -81,28 +87,29 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
       const resources = objectiveResources(routes);
       const problems = problemsOf(resources, validate);
       if (problems.length > 0) return refuse(problems);
-      routed.set(name, { used, names: namesOf(resources) });
-      return replace(old?.names ?? [], resources);
+      const owner = ownerOf("objective", name, objective.document, used);
+      routed.set(name, { owner, names: namesOf(resources) });
+      return replace(owner, old?.names ?? [], resources);
     } catch (error) {
       return refuse([{ path: "", message: `cannot be routed: ${error instanceof Error ? error.message : error}` }]);
     }
   };
 
   /** Shards that are gone go from Envoy, unless an objective that is held back still routes to them. */
-  const removeClusters = (live: LiveDocuments): ResourceChange[] => {
+  const removeClusters = (live: LiveDocuments): OwnedChange[] => {
     const gone = [...clusters].filter(([name]) => !live.shards.has(name));
     if (gone.length === 0) return [];
-    const used = new Set([...routed.values()].flatMap((routes) => [...routes.used]));
-    return gone.flatMap(([name, names]) => {
+    const used = new Set([...routed.values()].flatMap((routes) => [...routes.owner.uses]));
+    return gone.flatMap(([name, { owner, names }]) => {
       if (used.has(name)) return [];
       clusters.delete(name);
-      return replace(names, []);
+      return replace(owner, names, []);
     });
   };
 
   return {
     update: async (live) => {
-      const changes: ResourceChange[] = [];
+      const changes: OwnedChange[] = [];
       const slice = createSlice(sliceMs);
       for (const name of changedShards(before, live)) {
         changes.push(...updateShard(live, name));
@@ -121,17 +128,24 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
   };
 }
 
+const noShards: ReadonlySet<string> = new Set();
+
+function ownerOf(kind: Owner["kind"], name: string, document: Shard | Objective, uses: ReadonlySet<string>): Owner {
+  const { namespace, labels = {} } = document.metadata;
+  return { kind, name, namespace, labels, uses };
+}
+
 function waitsFor(cluster: string): ResourceProblem {
   return { path: "", message: `waits for shard ${cluster}, which was refused and has no earlier good revision` };
 }
 
 /** Sets the resources, and removes those that were there before and are not among them. */
-function replace(before: readonly ResourceName[], resources: readonly Resource[]): ResourceChange[] {
+function replace(owner: Owner, before: readonly ResourceName[], resources: readonly Resource[]): OwnedChange[] {
   const isKept = (old: ResourceName) =>
     resources.some(({ typeUrl, name }) => typeUrl === old.typeUrl && name === old.name);
   return [
-    ...resources.map((each) => ({ typeUrl: each.typeUrl, name: each.name, resource: each.encode() })),
-    ...before.flatMap((old) => (isKept(old) ? [] : [{ ...old, resource: null }])),
+    ...resources.map((each) => ({ typeUrl: each.typeUrl, name: each.name, resource: each.encode(), owner })),
+    ...before.flatMap((old) => (isKept(old) ? [] : [{ ...old, resource: null, owner }])),
   ];
 }
 
