@@ -1,0 +1,52 @@
+import { modelSchema } from "../../config/documents/model.ts";
+import { objectiveSchema } from "../../config/documents/objective.ts";
+
+/** The rules that every engine gets: rule `i` wants `country = c<i>` and `device = tv`, and splits its units in halves. */
+export const ruleCount = 100;
+export const countryOf = (rule: number) => `c${rule}`;
+export const device = "tv";
+
+const apiVersion = "signalbox.dev/v1";
+
+export const ranker = modelSchema.parse({
+  apiVersion,
+  kind: "Model",
+  metadata: { name: "ranker" },
+  spec: {
+    versions: ["7", "8"].map((version) => ({
+      version,
+      placement: [{ shard: "gpu-a" }],
+      parameters: { threshold: 0.4 },
+    })),
+  },
+});
+
+/** An objective `default/<name>` with the first so many of the rules. */
+export function objectiveOf(name: string, rules: number, parameters: Readonly<Record<string, number>> = {}) {
+  return objectiveSchema.parse({
+    apiVersion,
+    kind: "Objective",
+    metadata: { name },
+    spec: {
+      default: { model: "ranker", version: "7", parameters },
+      rules: Array.from({ length: rules }, (_, index) => ({
+        name: `rule-${index}`,
+        when: { country: countryOf(index), device },
+        split: {
+          variants: [
+            { name: "a", weight: 50, model: "ranker", version: "7" },
+            { name: "b", weight: 50, model: "ranker", version: "8" },
+          ],
+        },
+      })),
+    },
+  });
+}
+
+export type BenchContext = { readonly userId: string; readonly country: string; readonly device: string };
+
+/** Contexts of 1,000 units that the rule at this position matches; null is none. */
+export function contextsFor(rule: number | null): readonly BenchContext[] {
+  const country = rule === null ? "elsewhere" : countryOf(rule);
+  return Array.from({ length: 1000 }, (_, unit) => ({ userId: `user-${unit}-0f3c9a52`, country, device }));
+}
