@@ -306,3 +306,74 @@ export declare type AuthorizationResponse = Message<"envoy.extensions.filters.ht
  */
 export declare const AuthorizationResponseSchema: GenMessage<AuthorizationResponse>;
 
+/**
+ * @generated from message envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute
+ */
+export declare type ExtAuthzPerRoute = Message<"envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute"> & {
+  /**
+   * @generated from oneof envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute.override
+   */
+  override: {
+    /**
+     * @generated from field: bool disabled = 1 [json_name = ""];
+     */
+    value: boolean;
+    case: "disabled";
+  } | {
+    /**
+     * @generated from field: envoy.extensions.filters.http.ext_authz.v3.CheckSettings check_settings = 2 [json_name = ""];
+     */
+    value: CheckSettings;
+    case: "checkSettings";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute.
+ * Use `create(ExtAuthzPerRouteSchema)` to create a new message.
+ */
+export declare const ExtAuthzPerRouteSchema: GenMessage<ExtAuthzPerRoute>;
+
+/**
+ * @generated from message envoy.extensions.filters.http.ext_authz.v3.CheckSettings
+ */
+export declare type CheckSettings = Message<"envoy.extensions.filters.http.ext_authz.v3.CheckSettings"> & {
+  /**
+   * @generated from field: map<string, string> context_extensions = 1 [json_name = ""];
+   */
+  contextExtensions: { [key: string]: string };
+
+  /**
+   * @generated from field: bool disable_request_body_buffering = 2 [json_name = ""];
+   */
+  disableRequestBodyBuffering: boolean;
+
+  /**
+   * @generated from field: envoy.extensions.filters.http.ext_authz.v3.BufferSettings with_request_body = 3 [json_name = ""];
+   */
+  withRequestBody?: BufferSettings | undefined;
+
+  /**
+   * @generated from oneof envoy.extensions.filters.http.ext_authz.v3.CheckSettings.service_override
+   */
+  serviceOverride: {
+    /**
+     * @generated from field: envoy.config.core.v3.GrpcService grpc_service = 4 [json_name = ""];
+     */
+    value: GrpcService;
+    case: "grpcService";
+  } | {
+    /**
+     * @generated from field: envoy.extensions.filters.http.ext_authz.v3.HttpService http_service = 5 [json_name = ""];
+     */
+    value: HttpService;
+    case: "httpService";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message envoy.extensions.filters.http.ext_authz.v3.CheckSettings.
+ * Use `create(CheckSettingsSchema)` to create a new message.
+ */
+export declare const CheckSettingsSchema: GenMessage<CheckSettings>;
+
