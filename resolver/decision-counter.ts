@@ -1,6 +1,6 @@
 import type { Decision } from "../selection/decision.ts";
+import type { TrafficClass } from "../selection/labels.ts";
 import type { Metrics } from "../service/metrics.ts";
-import type { TrafficClass } from "./request.ts";
 
 type Labels = Readonly<Record<"namespace" | "objective" | "model" | "version" | "reason" | "traffic_class", string>>;
 type Tally = { readonly labels: Labels; count: number };

@@ -12,10 +12,11 @@ import {
 } from "../proto/gen/signalbox/resolver/v1/resolver_pb.js";
 import type { Decision } from "../selection/decision.ts";
 import type { Explanation } from "../selection/explain.ts";
+import type { Labels, TrafficClass } from "../selection/labels.ts";
+import { resolutionOf } from "../selection/resolution.ts";
 import { objectiveErrorOf } from "./answer.ts";
 import type { Outcome } from "./decide.ts";
-import type { ResolveRequest, TrafficClass } from "./request.ts";
-import { type Labels, resolutionOf } from "./resolution.ts";
+import type { ResolveRequest } from "./request.ts";
 
 const trafficClasses: Readonly<Record<number, TrafficClass | undefined>> = {
   [TrafficClassNumber.REAL]: "real",
@@ -67,9 +68,10 @@ export function toExplainResponse(outcomes: readonly Outcome<Explanation>[], req
 }
 
 function toResolution(decision: Decision, labels: Labels): MessageInitShape<typeof ResolutionSchema> {
-  const { config, revision, ...rest } = resolutionOf(decision, labels);
+  const { config, revision, fallbackKeys, ...rest } = resolutionOf(decision, labels);
   return {
     ...rest,
+    fallbackKeys: [...fallbackKeys],
     config: { ...config, variant: config.variant ?? "", parameters: config.parameters as JsonObject },
     revision: BigInt(revision),
   };

@@ -1,10 +1,10 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import { explain } from "../selection/explain.ts";
+import { resolutionOf } from "../selection/resolution.ts";
 import { compileSelection } from "../selection/selector.ts";
 import { SignalboxError } from "../service/errors.ts";
 import { createOpenApi } from "./openapi.ts";
-import { resolutionOf } from "./resolution.ts";
 import { decision, liveDocuments } from "./testing.ts";
 
 const document = createOpenApi("1.2.3") as {

@@ -1,8 +1,9 @@
 import type { Decision } from "../selection/decision.ts";
+import type { Labels } from "../selection/labels.ts";
 import { type AnswerDeps, objectiveErrorOf, resolveAll } from "./answer.ts";
 import type { Outcome } from "./decide.ts";
 import { type Endpoint, type EndpointDeps, postEndpoint } from "./endpoint.ts";
-import { type Labels, resolutionJson } from "./resolution.ts";
+import { resolutionJson } from "./resolution.ts";
 
 /**
  * `POST /v1/resolve`. With `objective`, the answer is a Resolution; with `objectives`, it is `{"results": […]}` in the

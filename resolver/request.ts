@@ -3,13 +3,11 @@ import { attributeName, modelVersion, name } from "../config/documents/common.ts
 import { explainIssue, problemsOfIssues } from "../config/explain-issue.ts";
 import { formatPath } from "../config/field-path.ts";
 import { type Context, contextLimits, type ParsedContext, parseContext } from "../selection/context.ts";
+import { clientName, type TrafficClass, trafficClasses } from "../selection/labels.ts";
 import { type RequestProblem, SignalboxError } from "../service/errors.ts";
 
 /** The limits of a request; that of its bytes is RESOLVER_MAX_REQUEST_BYTES. */
 export const requestLimits = { objectives: 100, problems: 100, problemsInMessage: 10 } as const;
-
-export const trafficClasses = ["real", "shadow", "test", "synthetic"] as const;
-export type TrafficClass = (typeof trafficClasses)[number];
 
 const attribute = { type: ["string", "number", "boolean"] as const };
 
@@ -57,7 +55,7 @@ export const requestSchema = z
       .describe("What kind of traffic the request is; becomes the header x-signalbox-traffic-class."),
     client: z
       .string()
-      .regex(/^[A-Za-z0-9._-]{1,63}$/, "must be 1 to 63 letters, digits, dots, hyphens or underscores")
+      .regex(clientName, "must be 1 to 63 letters, digits, dots, hyphens or underscores")
       .optional()
       .describe("The calling service; becomes the header x-signalbox-client."),
   })

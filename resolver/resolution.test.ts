@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { resolutionJson, resolutionOf, resolutionSchema } from "./resolution.ts";
+import { resolutionOf } from "../selection/resolution.ts";
+import { resolutionJson, resolutionSchema } from "./resolution.ts";
 import { decision } from "./testing.ts";
 
 test("an answer holds the routing key, the headers to add and the configuration for the model", () => {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Decision } from "../selection/decision.ts";
-import { formatDecisionHeader } from "./decision-header.ts";
-import type { ResolveRequest } from "./request.ts";
+import type { Labels } from "../selection/labels.ts";
+import { hasLabels, resolutionOf } from "../selection/resolution.ts";
 
 /** What a client needs to send its request. */
 export const resolutionSchema = z.object({
@@ -25,57 +25,15 @@ export const resolutionSchema = z.object({
     .describe("`unit_missing`: a rule that splits was passed over, because the context has no unit."),
 });
 
-export type Resolution = z.output<typeof resolutionSchema>;
-
-/** The part of a request that travels in headers and does not change the decision. */
-export type Labels = Pick<ResolveRequest, "trafficClass" | "client">;
-
-type Prepared = { readonly resolution: Resolution; readonly json: string };
-
-// Decisions are shared by all contexts with the same answer and live as long as the compiled objective.
-const prepared = new WeakMap<Decision, Prepared>();
-
-/** The answer for a decision, as an object. */
-export function resolutionOf(decision: Decision, labels: Labels = {}): Resolution {
-  const { resolution } = prepare(decision);
-  return hasLabels(labels) ? withLabels(resolution, labels) : resolution;
-}
+// Written once for each decision, and kept as long as the decision.
+const written = new WeakMap<Decision, string>();
 
 /** The answer for a decision, as JSON. */
 export function resolutionJson(decision: Decision, labels: Labels = {}): string {
-  const { resolution, json } = prepare(decision);
-  return hasLabels(labels) ? JSON.stringify(withLabels(resolution, labels)) : json;
-}
-
-function prepare(decision: Decision): Prepared {
-  const known = prepared.get(decision);
-  if (known) return known;
-  const { objective, routingKey, model, version, variant, rule, parameters } = decision;
-  const { revision, ttlMs, fallbackKeys, reason } = decision;
-  const resolution: Resolution = {
-    objective,
-    routingKey,
-    headers: { "x-routing-key": routingKey, "x-signalbox-decision": formatDecisionHeader(decision) },
-    config: { model, version, variant, rule, parameters },
-    revision,
-    ttlMs,
-    fallbackKeys: [...fallbackKeys],
-    reason,
-  };
-  const value = { resolution, json: JSON.stringify(resolution) };
-  prepared.set(decision, value);
-  return value;
-}
-
-function hasLabels({ trafficClass, client }: Labels): boolean {
-  return trafficClass !== undefined || client !== undefined;
-}
-
-function withLabels(resolution: Resolution, { trafficClass, client }: Labels): Resolution {
-  const headers = {
-    ...resolution.headers,
-    ...(trafficClass === undefined ? {} : { "x-signalbox-traffic-class": trafficClass }),
-    ...(client === undefined ? {} : { "x-signalbox-client": client }),
-  };
-  return { ...resolution, headers };
+  if (hasLabels(labels)) return JSON.stringify(resolutionOf(decision, labels));
+  const known = written.get(decision);
+  if (known !== undefined) return known;
+  const json = JSON.stringify(resolutionOf(decision));
+  written.set(decision, json);
+  return json;
 }

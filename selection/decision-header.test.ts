@@ -1,7 +1,22 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { Decision } from "./decision.ts";
 import { formatDecisionHeader } from "./decision-header.ts";
-import { decision } from "./testing.ts";
+
+const decision: Decision = {
+  objective: "default/ranking",
+  rule: "canary",
+  variant: "stable",
+  model: "ranker",
+  version: "7",
+  parameters: {},
+  routingKey: "default/ranking/ranker@7",
+  revision: 42,
+  shadows: [],
+  ttlMs: 10_000,
+  fallbackKeys: [],
+  reason: "rule",
+};
 
 test("a decision reads as fields in a fixed order", () => {
   expect(formatDecisionHeader(decision)).toBe(

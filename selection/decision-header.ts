@@ -1,4 +1,4 @@
-import type { Decision } from "../selection/decision.ts";
+import type { Decision } from "./decision.ts";
 
 /**
  * The value of `x-signalbox-decision`: `;` between fields, `=` between a name and its value, in this order:
