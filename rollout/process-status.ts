@@ -24,8 +24,30 @@ const envoyStatus = z.object({
   connectedSince: z.string(),
   /** The highest store revision whose resources this Envoy has acknowledged; 0 before the first. */
   acknowledgedRevision: z.int(),
+  /** False while the watermark does not wait for it: it has not caught up yet, or does not answer any more. */
+  counts: z.boolean().optional(),
   /** What it refuses now. */
   nacks: z.array(nack).readonly(),
+});
+
+const heldObjective = z.object({
+  /** `<namespace>/<name>` */
+  objective: z.string(),
+  /** The store revision that brought the newest form of the objective, which is held back. */
+  revision: z.int(),
+  /** The objective is in use as it was at this store revision; 0 when it was never in use. */
+  activeRevision: z.int(),
+  reason: z.string(),
+  since: z.string(),
+});
+
+const rollout = z.object({
+  /**
+   * xds-servers: up to this store revision, all their Envoys hold and can serve every objective but those held back.
+   * Resolvers: every objective but those held back is answered as it was at this store revision.
+   */
+  watermark: z.int(),
+  held: z.array(heldObjective).readonly(),
 });
 
 /** What a process reports of itself every two seconds; all times are ISO 8601. Unknown fields are dropped. */
@@ -44,8 +66,14 @@ export const processStatusSchema = z.object({
   rejections: z.array(rejection).readonly(),
   /** xds-servers only: the Envoys that are connected to this one. */
   envoys: z.array(envoyStatus).readonly().optional(),
+  /** What is in use, and what is held back; absent from a process that has no documents yet. */
+  rollout: rollout.optional(),
+  /** It ends; it still counts until its Envoys are seen elsewhere. */
+  leaving: z.boolean().optional(),
 });
 
 export type ProcessStatus = z.output<typeof processStatusSchema>;
 export type EnvoyStatus = z.output<typeof envoyStatus>;
+export type RolloutReport = z.output<typeof rollout>;
+export type HeldObjective = z.output<typeof heldObjective>;
 export type EnvoyNack = z.output<typeof nack>;

@@ -1,4 +1,4 @@
-import type { ProcessStatus } from "./process-status.ts";
+import type { ProcessStatus, RolloutReport } from "./process-status.ts";
 
 /** What a heartbeat may carry, so that it stays far below the 1 MiB that NATS takes by default. */
 const limits = {
@@ -7,6 +7,8 @@ const limits = {
   nacksPerEnvoy: 20,
   resourceNames: 20,
   envoys: 200,
+  held: 1000,
+  heldReason: 150,
   characters: 500,
 } as const;
 
@@ -25,6 +27,7 @@ export function withinLimits(status: ProcessStatus): ProcessStatus {
           message: cut(problem.message),
         })),
       })),
+    ...(status.rollout ? { rollout: boundedRollout(status.rollout) } : {}),
     envoys: status.envoys?.slice(0, limits.envoys).map((envoy) => ({
       ...envoy,
       nacks: envoy.nacks.slice(0, limits.nacksPerEnvoy).map((nack) => ({
@@ -36,6 +39,22 @@ export function withinLimits(status: ProcessStatus): ProcessStatus {
   };
 }
 
-function cut(text: string): string {
-  return text.length <= limits.characters ? text : `${text.slice(0, limits.characters - 1)}…`;
+/** Objectives that find no room are told by a lower watermark: whoever reads it waits for more than it has to. */
+function boundedRollout({ watermark, held }: RolloutReport): RolloutReport {
+  const sorted = held.toSorted((a, b) => a.revision - b.revision);
+  const omitted = sorted.slice(limits.held);
+  const lowest = omitted.reduce((low, each) => Math.min(low, each.revision - 1, each.activeRevision), watermark);
+  const kept = sorted.slice(0, limits.held);
+  return {
+    watermark: lowest,
+    held: kept.map((each) => ({
+      ...each,
+      objective: cut(each.objective),
+      reason: cut(each.reason, limits.heldReason),
+    })),
+  };
+}
+
+function cut(text: string, characters: number = limits.characters): string {
+  return text.length <= characters ? text : `${text.slice(0, characters - 1)}…`;
 }

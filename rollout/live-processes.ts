@@ -1,0 +1,19 @@
+import type { ProcessStatus } from "./process-status.ts";
+
+/** The xds-servers that count: those alive, and those that end until all their Envoys are seen on another one. */
+export function countedServers(statuses: readonly ProcessStatus[]): ProcessStatus[] {
+  const servers = statuses.filter(({ process }) => process === "xds-server");
+  const staying = servers.filter(({ leaving }) => !leaving);
+  const seen = new Set(staying.flatMap(({ envoys }) => (envoys ?? []).filter(isCounted).map(({ nodeId }) => nodeId)));
+  const moved = ({ envoys }: ProcessStatus) => (envoys ?? []).every(({ nodeId }) => seen.has(nodeId));
+  return servers.filter((server) => !server.leaving || !moved(server));
+}
+
+/** The processes that answer with routing keys. */
+export function countedResolvers(statuses: readonly ProcessStatus[]): ProcessStatus[] {
+  return statuses.filter(({ process, leaving }) => process === "resolver" && !leaving);
+}
+
+function isCounted({ counts }: { readonly counts?: boolean }): boolean {
+  return counts !== false;
+}
