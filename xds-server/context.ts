@@ -13,11 +13,16 @@ import { createMetrics, type Metrics } from "../service/metrics.ts";
 import { processIdentity } from "../service/process-identity.ts";
 import type { XdsServerConfig } from "./config.ts";
 import { createXdsMetrics, type XdsMetrics } from "./metrics.ts";
+import type { StreamInfo } from "./protocol/hooks.ts";
 import { createXdsServer, type XdsServer } from "./protocol/server.ts";
 import { createSnapshotStore, type SnapshotStore } from "./protocol/snapshot.ts";
 import { typeUrls } from "./protocol/type-urls.ts";
-import { envoyGroup, groupOf } from "./publishing/audiences.ts";
+import { audiences, envoyGroup } from "./publishing/audiences.ts";
+import { createGroupOf } from "./publishing/group-of.ts";
 import { createResourceChanges, type ResourceChanges } from "./publishing/resource-changes.ts";
+import { createViews, type Views } from "./publishing/views.ts";
+import { commonResources } from "./resources/build.ts";
+import type { Resource } from "./resources/resource.ts";
 import { processStatus } from "./status.ts";
 import { createValidator } from "./validation/validator.ts";
 
@@ -30,6 +35,7 @@ export type Context = {
   readonly follower: LiveFollower;
   readonly changes: ResourceChanges;
   readonly store: SnapshotStore;
+  readonly views: Views;
   readonly xds: XdsServer;
   readonly xdsMetrics: XdsMetrics;
   /** What the heartbeat says. */
@@ -66,8 +72,10 @@ export function createContext(config: XdsServerConfig, signal: AbortSignal): Con
     },
   });
   const store = createSnapshotStore();
+  const views = createViews({ store, audiences: audiences(listenersOf(config)) });
   const xdsMetrics = createXdsMetrics(metrics, {
     server: () => xds,
+    groups: () => views.status().length,
     resources: () => resourceCounts(store),
   });
   const health = createHealth();
@@ -79,8 +87,20 @@ export function createContext(config: XdsServerConfig, signal: AbortSignal): Con
     metrics,
     now: Date.now,
   });
+  const groupOf = createGroupOf({ views, onRefused: xdsMetrics.refused });
   const soon = () => heartbeat.changed();
-  const hooks = { ...xdsMetrics.hooks, onAcknowledged: soon, onStreamOpen: soon, onStreamClose: soon };
+  const hooks = {
+    ...xdsMetrics.hooks,
+    onAcknowledged: soon,
+    onStreamOpen: ({ group }: StreamInfo) => {
+      views.opened(group);
+      soon();
+    },
+    onStreamClose: ({ group }: StreamInfo) => {
+      views.closed(group);
+      soon();
+    },
+  };
   const xds = createXdsServer({ store, groupOf, logger, hooks });
   const status = () => {
     const rejections = [...follower.current().rejections.values(), ...changes.refusals()];
@@ -94,8 +114,17 @@ export function createContext(config: XdsServerConfig, signal: AbortSignal): Con
   });
   return {
     ...{ config, logger, metrics, health },
-    ...{ follower, changes, store, xds, xdsMetrics, status, heartbeat },
+    ...{ follower, changes, store, views, xds, xdsMetrics, status, heartbeat },
   };
+}
+
+/** What every Envoy has, whatever the documents say. */
+function listenersOf(config: XdsServerConfig): Resource[] {
+  return commonResources({
+    address: config.ENVOY_KEYED_ADDRESS,
+    port: config.ENVOY_KEYED_PORT,
+    accessLog: config.ENVOY_ACCESS_LOG,
+  });
 }
 
 function documentCounts({ shards, models, objectives }: LiveDocuments): Record<string, number> {

@@ -1,16 +1,20 @@
 import type { Metrics } from "../service/metrics.ts";
 import type { XdsHooks } from "./protocol/hooks.ts";
 import type { XdsServer } from "./protocol/server.ts";
+import type { RefusalReason } from "./publishing/group-of.ts";
 import type { Published } from "./publishing/publisher.ts";
 
 export type XdsMetrics = {
   readonly hooks: XdsHooks;
   published(published: Published): void;
+  refused(reason: RefusalReason): void;
 };
 
 /** What the gauges look at when they are read. */
 export type Observed = {
   readonly server: () => Pick<XdsServer, "nodes" | "streamCount">;
+  /** Node groups, those without a node included. */
+  readonly groups: () => number;
   /** Resources served, by type URL. */
   readonly resources: () => ReadonlyMap<string, number>;
 };
@@ -43,6 +47,11 @@ export function createXdsMetrics(metrics: Metrics, observed: Observed): XdsMetri
     name: "signalbox_xds_streams_rejected_total",
     help: "Streams refused before they were open.",
   });
+  const refused = metrics.counter({
+    name: "signalbox_xds_nodes_refused_total",
+    help: "Nodes that were not served, by reason.",
+    labelNames: ["reason"],
+  });
   const publishDuration = metrics.histogram({
     name: "signalbox_xds_publish_duration_seconds",
     help: "From a change of the documents to its resources being served.",
@@ -61,6 +70,7 @@ export function createXdsMetrics(metrics: Metrics, observed: Observed): XdsMetri
       onReject: () => rejected.inc(),
     },
     published: ({ durationMs }) => publishDuration.observe(durationMs / 1000),
+    refused: (reason) => refused.inc({ reason }),
   };
 }
 
@@ -70,6 +80,22 @@ function addGauges(metrics: Metrics, observed: Observed): void {
     help: "Envoys connected.",
     collect() {
       this.set(observed.server().nodes().length);
+    },
+  });
+  metrics.gauge({
+    name: "signalbox_xds_node_groups",
+    help: "Node groups: selections of the documents that nodes are served.",
+    collect() {
+      this.set(observed.groups());
+    },
+  });
+  metrics.gauge({
+    name: "signalbox_xds_group_nodes",
+    help: "Nodes connected, by node group.",
+    labelNames: ["group"],
+    collect() {
+      this.reset();
+      for (const { group } of observed.server().nodes()) this.inc({ group });
     },
   });
   metrics.gauge({

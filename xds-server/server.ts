@@ -6,9 +6,8 @@ import type { Started } from "../service/lifecycle.ts";
 import type { XdsServerConfig } from "./config.ts";
 import { type Context, createContext } from "./context.ts";
 import { maxConnectionAge, xdsChannelOptions } from "./protocol/server.ts";
-import { audiences, envoyGroup } from "./publishing/audiences.ts";
+import { envoyGroup } from "./publishing/audiences.ts";
 import { publishDocuments } from "./publishing/publisher.ts";
-import { commonResources } from "./resources/build.ts";
 
 /** Starts everything; Envoys are served as soon as there are documents. */
 export async function startServer(config: XdsServerConfig): Promise<Started> {
@@ -24,7 +23,7 @@ export async function startServer(config: XdsServerConfig): Promise<Started> {
 }
 
 async function start(context: Context, stopping: AbortController): Promise<Started> {
-  const { config, logger, follower, store, xds, heartbeat } = context;
+  const { config, logger, follower, xds, heartbeat } = context;
   const { HOST: host } = config;
   addCheck(context);
   const http = await startHttpServer({
@@ -48,14 +47,7 @@ async function start(context: Context, stopping: AbortController): Promise<Start
   const publishing = publishDocuments({
     documents: follower,
     changes: context.changes,
-    groups: audiences(
-      commonResources({
-        address: config.ENVOY_KEYED_ADDRESS,
-        port: config.ENVOY_KEYED_PORT,
-        accessLog: config.ENVOY_ACCESS_LOG,
-      }),
-    ),
-    store,
+    views: context.views,
     onPublished: (published) => {
       context.xdsMetrics.published(published);
       const { revision, changed, durationMs } = published;
@@ -72,6 +64,7 @@ async function start(context: Context, stopping: AbortController): Promise<Start
       xds.close();
       await Promise.all([grpc.drain(timeoutMs), heartbeat.stop()]);
       stopping.abort();
+      context.views.close();
       await Promise.all([follower.stopped, publishing, http.drain(timeoutMs)]);
     },
   };

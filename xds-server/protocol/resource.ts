@@ -26,7 +26,8 @@ export function contentVersion(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("base64url").slice(0, versionCharacters);
 }
 
-export type ResourceEncoder = (typeUrl: string, name: string, input: ResourceInput) => StoredResource;
+/** `input` may be what another group of the same store has: it is shared as it is. */
+export type ResourceEncoder = (typeUrl: string, name: string, input: ResourceInput | StoredResource) => StoredResource;
 
 type Encoded = {
   readonly typeUrl: string;
@@ -41,6 +42,7 @@ type Encoded = {
 export function createResourceEncoder(): ResourceEncoder {
   const encoded = new WeakMap<Uint8Array, Encoded>();
   return (typeUrl, name, input) => {
+    if ("delta" in input) return input;
     const endpointsName = input.endpointsName ?? name;
     const known = encoded.get(input.bytes);
     if (

@@ -1,4 +1,4 @@
-import { createResourceEncoder, type ResourceEncoder, type ResourceInput } from "./resource.ts";
+import { createResourceEncoder, type ResourceEncoder, type ResourceInput, type StoredResource } from "./resource.ts";
 import { createTypeState, type TypeState, type TypeView } from "./type-state.ts";
 
 /** The whole state of a group: type URL -> resource name -> resource. A type that is absent has no resources. */
@@ -8,7 +8,8 @@ export type Snapshot = ReadonlyMap<string, ReadonlyMap<string, ResourceInput>>;
 export type ResourceChange = {
   readonly typeUrl: string;
   readonly name: string;
-  readonly resource: ResourceInput | null;
+  /** The content, or what another group of the same store has. */
+  readonly resource: ResourceInput | StoredResource | null;
 };
 
 export type CommitOptions = {

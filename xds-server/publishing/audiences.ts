@@ -1,18 +1,18 @@
 import { typeUrls } from "../protocol/type-urls.ts";
-import type { Node } from "../protocol/wire.ts";
 import type { Resource } from "../resources/resource.ts";
-import type { AudienceGroup } from "./publisher.ts";
+import { type Audience, everything, groupName } from "./view-selector.ts";
 
-/** The node group of the Envoys. */
-export const envoyGroup = "envoys";
+/** A kind of client of the xDS server, and what of the resources it gets. */
+export type AudienceGroup = {
+  readonly name: Audience;
+  /** What it has whatever the documents say; part of the first commit. */
+  readonly common: readonly Resource[];
+  /** Whether it gets resources of this type that come from documents. */
+  gets(typeUrl: string): boolean;
+};
 
-/** The node group of gRPC clients that are xDS clients themselves. */
-export const grpcGroup = "grpc-clients";
-
-/** The group of a node, by what it says it is: every gRPC library calls itself `gRPC ...`. */
-export function groupOf({ userAgentName }: Node): string {
-  return userAgentName.startsWith("gRPC") ? grpcGroup : envoyGroup;
-}
+/** The node group of the Envoys that are served everything. */
+export const envoyGroup = groupName(everything("envoys"));
 
 const { cluster, endpoint, listener } = typeUrls;
 
@@ -22,7 +22,11 @@ const { cluster, endpoint, listener } = typeUrls;
  */
 export function audiences(envoyResources: readonly Resource[]): AudienceGroup[] {
   return [
-    { name: envoyGroup, common: envoyResources, gets: (typeUrl) => typeUrl !== listener },
-    { name: grpcGroup, common: [], gets: (typeUrl) => [cluster, endpoint, listener].some((each) => each === typeUrl) },
+    { name: "envoys", common: envoyResources, gets: (typeUrl) => typeUrl !== listener },
+    {
+      name: "grpc-clients",
+      common: [],
+      gets: (typeUrl) => [cluster, endpoint, listener].some((each) => each === typeUrl),
+    },
   ];
 }

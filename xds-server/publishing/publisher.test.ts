@@ -8,6 +8,9 @@ import { model, objective, publish, shard } from "../testing/live-documents.ts";
 import { audiences } from "./audiences.ts";
 import { type Published, publishDocuments } from "./publisher.ts";
 import { createResourceChanges } from "./resource-changes.ts";
+import { createViews } from "./views.ts";
+
+const common = commonResources({ address: "127.0.0.1", port: 10_000, accessLog: "off" });
 
 /** Documents that a test sets, and a publisher over them. */
 function setUp() {
@@ -27,8 +30,7 @@ function setUp() {
       started: started.promise,
     },
     changes: createResourceChanges({ validate: () => [], now: () => new Date(0) }),
-    groups: audiences(commonResources({ address: "127.0.0.1", port: 10_000, accessLog: "off" })),
-    store,
+    views: createViews({ store, audiences: audiences(common) }),
     onPublished: (commit) => published.push(commit),
     signal: stopping.signal,
   });

@@ -1,0 +1,234 @@
+import type { CommitOptions, ResourceChange, SnapshotStore } from "../protocol/snapshot.ts";
+import type { AudienceGroup } from "./audiences.ts";
+import type { OwnedChange, Owner } from "./owned-change.ts";
+import { everything, groupName, isSelected, type ViewSelector } from "./view-selector.ts";
+
+export type ViewsDeps = {
+  readonly store: SnapshotStore;
+  readonly audiences: readonly AudienceGroup[];
+  /** How long a group without a node is kept for one that comes back; 60,000 by default. */
+  readonly lingerMs?: number;
+};
+
+/** One group of nodes that are served the same. */
+export type ViewStatus = { readonly group: string; readonly selector: ViewSelector; readonly streams: number };
+
+/**
+ * The node groups: each is served its own selection of what the documents make. All of them are views of one set of resources,
+ * so a resource is encoded once, and a change costs the views that have it.
+ */
+export type Views = {
+  /** Makes changes, and their revision, in all groups in one turn of the event loop; gives the resources set or removed. */
+  apply(changes: readonly OwnedChange[], options: CommitOptions): number;
+  /**
+   * The group of a selection, made when it is first asked for; undefined when there are too many. To be followed by
+   * `opened`, or it goes as one that was left.
+   */
+  groupFor(selector: ViewSelector): string | undefined;
+  /** A stream of this group has been opened, or has ended. */
+  opened(group: string): void;
+  closed(group: string): void;
+  status(): ViewStatus[];
+  /** Ends the waiting of groups that were left. */
+  close(): void;
+};
+
+/** More than a deployment has, and few enough for their bookkeeping not to matter. */
+export const maxGroups = 1000;
+
+type ResourceName = Pick<ResourceChange, "typeUrl" | "name">;
+
+/** What is published of one document; the content is what the group of everything has in the store. */
+type Entity = { readonly owner: Owner; readonly names: ReadonlyMap<string, ResourceName> };
+
+/** What a batch did to one document. */
+type Step = {
+  readonly before: Entity | undefined;
+  readonly after: Entity | undefined;
+  readonly changes: OwnedChange[];
+};
+
+type View = {
+  readonly selector: ViewSelector;
+  readonly audience: AudienceGroup;
+  readonly objectives: Set<string>;
+  readonly shards: Set<string>;
+  /** How many of the objectives route to a shard. */
+  readonly users: Map<string, number>;
+  streams: number;
+  leaving: NodeJS.Timeout | undefined;
+};
+
+/** Creates the views; those of clients without metadata are there from the start, and stay. */
+export function createViews({ store, audiences, lingerMs = 60_000 }: ViewsDeps): Views {
+  const entities = new Map<string, Entity>();
+  const views = new Map<string, View>();
+  const permanent = new Set<string>();
+  let latest: CommitOptions | undefined;
+
+  const add = (selector: ViewSelector): string => {
+    const audience = audiences.find(({ name }) => name === selector.audience);
+    if (!audience) throw new Error(`there is no audience ${selector.audience}`);
+    const group = groupName(selector);
+    const view = {
+      ...{ selector, audience, objectives: new Set<string>(), shards: new Set<string>(), users: new Map() },
+      ...{ streams: 0, leaving: undefined },
+    };
+    views.set(group, view);
+    // A group without a commit is not served: before the first documents there is nothing to say.
+    if (latest) store.apply(group, [...commonOf(audience), ...changesIn(view, allAdded(entities))], latest);
+    return group;
+  };
+
+  const changesIn = (view: View, steps: ReadonlyMap<string, Step>): ResourceChange[] =>
+    changesOf(view, steps, entities).flatMap((change) => {
+      if (!view.audience.gets(change.typeUrl)) return [];
+      if (change.resource !== "shared") return [{ ...change, resource: change.resource }];
+      const resource = store.view(view.audience.name)?.type(change.typeUrl).get(change.name);
+      return resource ? [{ ...change, resource }] : [];
+    });
+
+  const drop = (group: string) => {
+    views.delete(group);
+    store.remove(group);
+  };
+
+  const leave = (group: string, view: View) => {
+    if (permanent.has(group)) return;
+    clearTimeout(view.leaving);
+    view.leaving = setTimeout(() => drop(group), lingerMs);
+    view.leaving.unref();
+  };
+
+  for (const { name } of audiences) permanent.add(add(everything(name)));
+
+  return {
+    apply: (changes, options) => {
+      const steps = takeIn(entities, changes);
+      let changed = 0;
+      for (const [group, view] of views) {
+        const common = latest ? [] : commonOf(view.audience);
+        // The groups of everything come first and get the changes as they are; the others take from them what is new to them.
+        const own = permanent.has(group)
+          ? changes.filter(({ typeUrl }) => view.audience.gets(typeUrl))
+          : changesIn(view, steps);
+        changed += store.apply(group, [...common, ...own], options).changed;
+      }
+      latest = options;
+      return changed;
+    },
+    groupFor: (selector) => {
+      const group = groupName(selector);
+      const existing = views.get(group);
+      if (existing) return group;
+      if (views.size >= maxGroups) return undefined;
+      add(selector);
+      leave(group, views.get(group) as View);
+      return group;
+    },
+    opened: (group) => {
+      const view = views.get(group);
+      if (!view) return;
+      view.streams++;
+      clearTimeout(view.leaving);
+    },
+    closed: (group) => {
+      const view = views.get(group);
+      if (!view) return;
+      view.streams--;
+      if (view.streams === 0) leave(group, view);
+    },
+    status: () => [...views].map(([group, { selector, streams }]) => ({ group, selector, streams })),
+    close: () => {
+      for (const { leaving } of views.values()) clearTimeout(leaving);
+    },
+  };
+}
+
+function commonOf({ common }: AudienceGroup): ResourceChange[] {
+  return common.map(({ typeUrl, name, encode }) => ({ typeUrl, name, resource: encode() }));
+}
+
+const keyOf = ({ kind, name }: Pick<Owner, "kind" | "name">) => `${kind} ${name}`;
+
+/** Brings the documents' resources up to date, and tells what became of each document that the changes are about. */
+function takeIn(entities: Map<string, Entity>, changes: readonly OwnedChange[]): Map<string, Step> {
+  const byOwner = Map.groupBy(changes, ({ owner }) => keyOf(owner));
+  return new Map(
+    [...byOwner].map(([key, own]) => {
+      const before = entities.get(key);
+      const names = new Map(before?.names);
+      for (const { typeUrl, name, resource } of own) {
+        const id = `${typeUrl} ${name}`;
+        if (resource) names.set(id, { typeUrl, name });
+        else names.delete(id);
+      }
+      const owner = own[0]?.owner ?? before?.owner;
+      const after = owner && names.size > 0 ? { owner, names } : undefined;
+      if (after) entities.set(key, after);
+      else entities.delete(key);
+      return [key, { before, after, changes: own }];
+    }),
+  );
+}
+
+/** Every document as if it were new. */
+function allAdded(entities: ReadonlyMap<string, Entity>): Map<string, Step> {
+  return new Map([...entities].map(([key, after]) => [key, { before: undefined, after, changes: [] }]));
+}
+
+/** A change in one view; "shared" is what the group of everything has. */
+type ViewChange = ResourceName & { readonly resource: ResourceChange["resource"] | "shared" };
+
+/** What the steps mean for one view. */
+function changesOf(view: View, steps: ReadonlyMap<string, Step>, entities: ReadonlyMap<string, Entity>): ViewChange[] {
+  const changes: ViewChange[] = [];
+  const shards = new Set<string>();
+  for (const step of steps.values()) {
+    const owner = (step.after ?? step.before)?.owner;
+    if (owner?.kind === "objective") changes.push(...stepObjective(view, owner.name, step, shards));
+    else if (owner) shards.add(owner.name);
+  }
+  for (const name of shards) {
+    const key = keyOf({ kind: "shard", name });
+    const entity = entities.get(key);
+    changes.push(...stepShard(view, name, steps.get(key) ?? { before: entity, after: entity, changes: [] }));
+  }
+  return changes;
+}
+
+/** `shards` takes those whose users changed. */
+function stepObjective(view: View, name: string, step: Step, shards: Set<string>): readonly ViewChange[] {
+  const { before, after } = step;
+  const wasIn = view.objectives.has(name);
+  const isIn = after !== undefined && isSelected(view.selector, after.owner);
+  if (wasIn) count(view, before, -1, shards);
+  if (isIn) count(view, after, 1, shards);
+  if (isIn) view.objectives.add(name);
+  else view.objectives.delete(name);
+  return difference(wasIn, isIn, step);
+}
+
+function stepShard(view: View, name: string, step: Step): readonly ViewChange[] {
+  const { after } = step;
+  const wasIn = view.shards.has(name);
+  const isIn = after !== undefined && (view.users.has(name) || isSelected(view.selector, after.owner));
+  if (isIn) view.shards.add(name);
+  else view.shards.delete(name);
+  return difference(wasIn, isIn, step);
+}
+
+function count({ users }: View, entity: Entity | undefined, by: 1 | -1, shards: Set<string>): void {
+  for (const shard of entity?.owner.uses ?? []) {
+    const uses = (users.get(shard) ?? 0) + by;
+    if (uses > 0) users.set(shard, uses);
+    else users.delete(shard);
+    shards.add(shard);
+  }
+}
+
+function difference(wasIn: boolean, isIn: boolean, { before, after, changes }: Step): readonly ViewChange[] {
+  if (wasIn && isIn) return changes;
+  if (isIn) return [...(after?.names.values() ?? [])].map((each) => ({ ...each, resource: "shared" }));
+  return wasIn ? [...(before?.names.values() ?? [])].map((each) => ({ ...each, resource: null })) : [];
+}
