@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { kinds } from "../config/documents/document.ts";
 import { commands } from "./commands.ts";
 import { complete } from "./complete.ts";
 
@@ -6,13 +7,14 @@ const completed = (...words: string[]) => complete(commands, words);
 
 test("completes commands", () => {
   expect(completed("")).toContain("apply");
-  expect(completed("ro")).toEqual(["rollback"]);
+  expect(completed("rollb")).toEqual(["rollback"]);
   expect(completed("nonsense", "")).toEqual([]);
 });
 
 test("completes kinds where a kind stands, wherever the flags are", () => {
-  expect(completed("history", "")).toEqual(["shard", "model", "objective"]);
-  expect(completed("get", "-n", "team", "")).toEqual(["shard", "model", "objective", "all"]);
+  const words = kinds.map((kind) => kind.toLowerCase());
+  expect(completed("history", "")).toEqual(words);
+  expect(completed("get", "-n", "team", "")).toEqual([...words, "all"]);
   expect(completed("get", "-A", "ob")).toEqual(["objective"]);
   expect(completed("get", "objective", "")).toEqual([]);
 });

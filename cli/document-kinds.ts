@@ -7,7 +7,7 @@ import { CommandError, exitCode } from "./exit-codes.ts";
 const kindWords = kinds.map((kind) => kind.toLowerCase());
 
 /** The positional argument that {@link kindOf} reads. */
-export const kindPositional: Positional = { describe: "shard, model or objective", suggestions: kindWords };
+export const kindPositional: Positional = { describe: `one of ${kindWords.join(", ")}`, suggestions: kindWords };
 
 /** The kind that a word of the command line names: `objective`, `objectives` or `Objective`. */
 export function kindOf(word: unknown, others: readonly string[] = []): Kind {

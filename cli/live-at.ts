@@ -1,5 +1,5 @@
 import { type DocumentId, documentId, documentKey, type SignalboxDocument } from "../config/documents/document.ts";
-import type { Live, LiveDocuments } from "../config/live-documents.ts";
+import { type Live, type LiveDocuments, liveMapsOf } from "../config/live-documents.ts";
 import type { DocumentStore } from "../config/store/document-store.ts";
 import type { ListFilter, Moment } from "../config/store/read.ts";
 import type { CommandContext } from "./command.ts";
@@ -48,8 +48,8 @@ export async function documentLiveAt(
   throw await missingDocument(store, id, ` at ${when}`);
 }
 
-function liveOf({ shards, models, objectives }: LiveDocuments): Live<SignalboxDocument>[] {
-  return [...shards.values(), ...models.values(), ...objectives.values()];
+function liveOf(live: LiveDocuments): Live<SignalboxDocument>[] {
+  return liveMapsOf(live).flatMap((map) => [...map.values()]);
 }
 
 function warnOfRefusal({ rejections }: LiveDocuments, key: string, context: CommandContext): void {

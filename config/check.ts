@@ -1,8 +1,6 @@
-import { dependentsOf, documentTitle } from "./dependencies.ts";
-import { documentId, documentKey, parseDocumentKey, type SignalboxDocument } from "./documents/document.ts";
-import type { Model } from "./documents/model.ts";
-import type { Shard } from "./documents/shard.ts";
-import type { LiveDocuments } from "./live-documents.ts";
+import { dependentsOf, documentTitle, namersIn } from "./dependencies.ts";
+import { documentId, documentKey, type Kind, parseDocumentKey, type SignalboxDocument } from "./documents/document.ts";
+import { type LiveDocuments, liveMapNames } from "./live-documents.ts";
 import type { Problem } from "./problem.ts";
 import { type Lookup, referenceProblems } from "./references.ts";
 
@@ -99,40 +97,32 @@ export function liveDocument(live: LiveDocuments, key: string): SignalboxDocumen
   const id = parseDocumentKey(key);
   if (!id) return undefined;
   const name = `${id.namespace}/${id.name}`;
-  switch (id.kind) {
-    case "Shard":
-      return live.shards.get(name)?.document;
-    case "Model":
-      return live.models.get(name)?.document;
-    case "Objective":
-      return live.objectives.get(name)?.document;
-    default:
-      return id.kind satisfies never;
-  }
+  return live[liveMapNames[id.kind]].get(name)?.document;
 }
 
 function lookupOver(changed: ReadonlyMap<string, CheckedDocument | null>, live: LiveDocuments | undefined): Lookup {
-  const find = (kind: "Shard" | "Model", name: string) => {
-    const key = `${kind.toLowerCase()}.${name.replace("/", ".")}`;
+  const find = (key: string) => {
     const change = changed.get(key);
     if (change !== undefined) return change?.document;
     return live && liveDocument(live, key);
   };
+  const own = () => [...changed.values()].flatMap((each) => (each ? [each.document] : []));
+  const naming = namersIn([...changed].map(([key, change]) => [key, change?.document ?? null]));
   return {
-    shard: (name) => find("Shard", name) as Shard | undefined,
-    model: (name) => find("Model", name) as Model | undefined,
+    find,
     names: (kind, namespace) => {
-      const own = [...changed.values()].flatMap((each) => (each ? [each.document] : []));
-      const documents = [...(live ? liveOf(live, kind) : []), ...own];
+      const documents = [...(live ? liveOf(live, kind) : []), ...own()];
       const inNamespace = documents.filter((each) => each.kind === kind && each.metadata.namespace === namespace);
       const names = new Set(inNamespace.map(({ metadata }) => metadata.name));
-      return [...names].filter((name) => find(kind, `${namespace}/${name}`) !== undefined);
+      return [...names].filter((name) => find(documentKey({ kind, namespace, name })) !== undefined);
     },
+    dependents: (key) =>
+      [...new Set([...(live ? dependentsOf(live, key) : []), ...naming(key)])].flatMap((each) => find(each) ?? []),
   };
 }
 
-function liveOf(live: LiveDocuments, kind: "Model" | "Shard"): SignalboxDocument[] {
-  return [...(kind === "Model" ? live.models : live.shards).values()].map(({ document }) => document);
+function liveOf(live: LiveDocuments, kind: Kind): SignalboxDocument[] {
+  return [...live[liveMapNames[kind]].values()].map(({ document }) => document);
 }
 
 function problemOf({ document, file, lineOf }: CheckedDocument, path: string, message: string): Problem {

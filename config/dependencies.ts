@@ -1,11 +1,15 @@
-import { documentKey, qualifiedName, type SignalboxDocument } from "./documents/document.ts";
+import type { Condition, Operators } from "./documents/condition.ts";
+import { documentKey, type Kind, qualifiedName, type SignalboxDocument } from "./documents/document.ts";
+import type { Experiment } from "./documents/experiment.ts";
+import type { Holdout } from "./documents/holdout.ts";
 import type { Model } from "./documents/model.ts";
 import type { Objective, Rule } from "./documents/objective.ts";
-import type { LiveDocuments } from "./live-documents.ts";
+import { formatPath } from "./field-path.ts";
+import { type Live, type LiveDocuments, type LiveMaps, liveMapsOf } from "./live-documents.ts";
 
 /** One document naming another one of its namespace, and where it does so. */
 export type Reference = {
-  readonly kind: "Model" | "Shard";
+  readonly kind: "Model" | "Shard" | "Audience" | "Objective";
   readonly namespace: string;
   readonly name: string;
   /** The model version; absent for shards. */
@@ -18,11 +22,16 @@ export type Reference = {
 export function referencesOf(document: SignalboxDocument): Reference[] {
   switch (document.kind) {
     case "Shard":
+    case "Holdout":
       return [];
     case "Model":
       return shardReferences(document);
+    case "Audience":
+      return (document.spec.parts ?? []).map((part, p) => audience(document, part, `spec.parts[${p}]`));
     case "Objective":
-      return modelReferences(document);
+      return [...modelReferences(document), ...rulesAudiences(document)];
+    case "Experiment":
+      return experimentReferences(document);
     default:
       return document satisfies never;
   }
@@ -62,25 +71,113 @@ function modelReferences(objective: Objective): Reference[] {
   return references;
 }
 
-/** Whether an objective names one of these versions of a model of its namespace, anywhere. */
-export function namesVersion({ spec }: Objective, model: string, versions: ReadonlySet<string>): boolean {
+function rulesAudiences(objective: Objective): Reference[] {
+  return objective.spec.rules.flatMap(({ when }, r) => audiencesIn(objective, when, `spec.rules[${r}].when`));
+}
+
+function experimentReferences(experiment: Experiment): Reference[] {
+  const { namespace } = experiment.metadata;
+  const { when, targets } = experiment.spec;
+  return [
+    ...targets.flatMap(({ objective, arms }, t): Reference[] => [
+      { kind: "Objective", namespace, name: objective, path: `spec.targets[${t}]` },
+      ...Object.entries(arms).map(([arm, { model, version }]): Reference => {
+        const path = formatPath(["spec", "targets", t, "arms", arm]);
+        return { kind: "Model", namespace, name: model, version, path };
+      }),
+    ]),
+    ...audiencesIn(experiment, when, "spec.when"),
+  ];
+}
+
+type Named = { readonly metadata: { readonly namespace: string } };
+
+function audience({ metadata: { namespace } }: Named, name: string, path: string): Reference {
+  return { kind: "Audience", namespace, name, path };
+}
+
+/** The audiences that a condition asks for, however deep. */
+function audiencesIn(owner: Named, condition: Condition | undefined, path: string): Reference[] {
+  return Object.entries(condition ?? {}).flatMap(([key, value]): Reference[] => {
+    const own = `${path}${formatPath([key]).replace(/^(?!\[)/, ".")}`;
+    if (key === "and" || key === "or")
+      return (value as Condition[]).flatMap((part, p) => audiencesIn(owner, part, `${own}[${p}]`));
+    if (key === "not") return audiencesIn(owner, value as Condition, own);
+    const name = typeof value === "object" ? (value as Operators).inAudience : undefined;
+    return name === undefined ? [] : [audience(owner, name, `${own}.inAudience`)];
+  });
+}
+
+/** The audiences that a document's conditions ask for and their parts, each once, as `<namespace>/<name>`. */
+export function audiencesOf(live: LiveMaps, document: Objective | Experiment): string[] {
+  const { namespace } = document.metadata;
+  const references =
+    document.kind === "Objective" ? rulesAudiences(document) : audiencesIn(document, document.spec.when, "");
+  const direct = references.map(({ name }) => name);
+  const parts = direct.flatMap((name) => live.audiences.get(`${namespace}/${name}`)?.document.spec.parts ?? []);
+  return [...new Set([...direct, ...parts])].map((name) => `${namespace}/${name}`);
+}
+
+/**
+ * What experiments of one layer name in common. A layer is no document: it is there as soon as an experiment is in it.
+ */
+export function layerKey(namespace: string, layer: string): string {
+  return `layer.${namespace}.${layer}`;
+}
+
+/** Whether an objective or experiment names one of these versions of a model of its namespace, anywhere. */
+export function namesVersion(document: SignalboxDocument, model: string, versions: ReadonlySet<string>): boolean {
+  if (document.kind === "Experiment")
+    return document.spec.targets.some(({ arms }) =>
+      Object.values(arms).some((target) => target.model === model && versions.has(target.version)),
+    );
+  if (document.kind !== "Objective") return false;
+  const { spec } = document;
   const isOne = (target: { readonly model: string; readonly version: string }) =>
     target.model === model && versions.has(target.version);
   const inRule = ({ serve, split }: Rule) => (serve ? isOne(serve) : (split?.variants.some(isOne) ?? false));
   return isOne(spec.default) || spec.rules.some(inRule) || spec.shadow.some(isOne);
 }
 
-/** The document keys that a document names, each once. */
+/** The document keys that a document names, each once; of an experiment in a layer, the layer's too. */
 export function referencedKeys(document: SignalboxDocument): Set<string> {
-  return new Set(referencesOf(document).map(documentKey));
+  const keys = new Set(referencesOf(document).map(documentKey));
+  const layer = document.kind === "Experiment" ? document.spec.layer : undefined;
+  return layer ? keys.add(layerKey(document.metadata.namespace, layer.name)) : keys;
+}
+
+/** The models that an objective itself names (default, rules, shadows), each once, as `<namespace>/<name>`. */
+export function modelsOf(objective: Objective): string[] {
+  return [...new Set(modelReferences(objective).map(({ namespace, name }) => `${namespace}/${name}`))];
+}
+
+/** The live experiments that an objective (`<namespace>/<name>`) is a target of, in the order of their names. */
+export function experimentsOn(live: LiveDocuments, objectiveName: string): Live<Experiment>[] {
+  const names = [...dependentsOf(live, keyOf("objective", objectiveName))].filter((key) =>
+    key.startsWith("experiment."),
+  );
+  return names.sort().flatMap((key) => live.experiments.get(nameOf(key)) ?? []);
+}
+
+/** The live holdouts of a namespace. */
+export function holdoutsIn(live: LiveMaps, namespace: string): Live<Holdout>[] {
+  return [...live.holdouts.values()].filter(({ document }) => document.metadata.namespace === namespace);
+}
+
+/** The models of an experiment's arms in one objective, each once, as `<namespace>/<name>`. */
+function armModels(experiment: Experiment, objective: string): string[] {
+  const arms = experiment.spec.targets.find((target) => target.objective === objective)?.arms ?? {};
+  return Object.values(arms).map(({ model }) => `${experiment.metadata.namespace}/${model}`);
 }
 
 /**
- * The models that an objective names (default, rules, shadows), each once, as `<namespace>/<name>`: every version of
+ * The models that a live objective and the experiments on it name, each once, as `<namespace>/<name>`: every version of
  * each has a routing key in the objective.
  */
-export function modelsOf(objective: Objective): string[] {
-  return [...new Set(modelReferences(objective).map(({ namespace, name }) => `${namespace}/${name}`))];
+export function modelsIn(live: LiveDocuments, objective: Objective): string[] {
+  const experiments = experimentsOn(live, qualifiedName(objective));
+  const inArms = experiments.flatMap(({ document }) => armModels(document, objective.metadata.name));
+  return inArms.length === 0 ? modelsOf(objective) : [...new Set([...modelsOf(objective), ...inArms])];
 }
 
 /** The shards in the placements of all versions of a model, each once, as `<namespace>/<name>`. */
@@ -89,14 +186,23 @@ export function shardsOf(model: Model): string[] {
 }
 
 /**
- * The revision of an objective: the highest among itself, the models that it names and the shards of their placements.
+ * The revision of an objective: the highest among itself, the experiments on it and the holdouts of those, the audiences
+ * they ask for, the models that they name and the shards of their placements.
  * 0 when no such objective (`<namespace>/<name>`) is live.
  */
 export function objectiveRevision(live: LiveDocuments, objectiveName: string): number {
   const objective = live.objectives.get(objectiveName);
   if (!objective) return 0;
+  const experiments = experimentsOn(live, objectiveName);
+  const holdouts = experiments.length === 0 ? [] : holdoutsIn(live, objective.document.metadata.namespace);
   let highest = objective.revision;
-  for (const modelName of modelsOf(objective.document)) {
+  for (const { revision } of [...experiments, ...holdouts]) highest = Math.max(highest, revision);
+  for (const { document } of [objective, ...experiments]) {
+    for (const name of audiencesOf(live, document)) {
+      highest = Math.max(highest, live.audiences.get(name)?.revision ?? 0);
+    }
+  }
+  for (const modelName of modelsIn(live, objective.document)) {
     const model = live.models.get(modelName);
     if (!model) continue;
     highest = Math.max(highest, model.revision);
@@ -131,18 +237,31 @@ export function rememberDependents(live: LiveDocuments, index: Dependents): void
 }
 
 function buildIndex(live: LiveDocuments): Dependents {
+  const documents = liveMapsOf(live).flatMap((map) => [...map.values()].map(({ document }) => document));
+  return indexOf(documents.map((document) => [documentKey({ kind: document.kind, ...document.metadata }), document]));
+}
+
+function indexOf(documents: Iterable<readonly [key: string, document: SignalboxDocument | null]>): Dependents {
   const index = new Map<string, Set<string>>();
-  for (const map of [live.models, live.objectives]) {
-    for (const { document } of map.values()) {
-      const dependent = documentKey({ kind: document.kind, ...document.metadata });
-      for (const target of referencedKeys(document)) {
-        const dependents = index.get(target);
-        if (dependents) dependents.add(dependent);
-        else index.set(target, new Set([dependent]));
-      }
+  for (const [dependent, document] of documents) {
+    for (const target of document ? referencedKeys(document) : []) {
+      const dependents = index.get(target);
+      if (dependents) dependents.add(dependent);
+      else index.set(target, new Set([dependent]));
     }
   }
   return index;
+}
+
+/** Finds, among some documents, the keys of those that name one; the index is built when it is first asked for. */
+export function namersIn(
+  documents: Iterable<readonly [key: string, document: SignalboxDocument | null]>,
+): (key: string) => Iterable<string> {
+  let index: Dependents | undefined;
+  return (key) => {
+    index ??= indexOf(documents);
+    return index.get(key) ?? noDependents;
+  };
 }
 
 /** The keys of the live documents that name the one with this key. */
@@ -155,20 +274,37 @@ export function dependentsOf(live: LiveDocuments, key: string): ReadonlySet<stri
  * one of them has: what a consumer has to look at again when `after` follows `before`.
  */
 export function affectedObjectives(before: LiveDocuments, after: LiveDocuments): Set<string> {
-  const affected = new Set<string>();
-  for (const name of changedNames(before.objectives, after.objectives)) affected.add(name);
-  const changedModels = new Set(changedNames(before.models, after.models));
-  for (const shard of changedNames(before.shards, after.shards)) {
+  const affected = new Set<string>(changedNames(before.objectives, after.objectives));
+  const followed = new Set<string>();
+  const follow = (key: string): void => {
+    if (followed.has(key)) return;
+    followed.add(key);
+    if (key.startsWith("objective.")) affected.add(nameOf(key));
     for (const live of [before, after]) {
-      for (const key of dependentsOf(live, keyOf("shard", shard))) changedModels.add(nameOf(key));
+      if (key.startsWith("experiment.")) for (const name of targetsOf(live, nameOf(key))) affected.add(name);
+      else if (!key.startsWith("objective.")) for (const dependent of dependentsOf(live, key)) follow(dependent);
     }
-  }
-  for (const model of changedModels) {
+  };
+  for (const shard of changedNames(before.shards, after.shards)) follow(keyOf("shard", shard));
+  for (const model of changedNames(before.models, after.models)) follow(keyOf("model", model));
+  for (const audience of changedNames(before.audiences, after.audiences)) follow(keyOf("audience", audience));
+  for (const experiment of changedNames(before.experiments, after.experiments)) follow(keyOf("experiment", experiment));
+  for (const holdout of changedNames(before.holdouts, after.holdouts)) {
+    const [namespace] = holdout.split("/");
     for (const live of [before, after]) {
-      for (const key of dependentsOf(live, keyOf("model", model))) affected.add(nameOf(key));
+      for (const name of live.experiments.keys()) {
+        if (name.startsWith(`${namespace}/`)) follow(keyOf("experiment", name));
+      }
     }
   }
   return affected;
+}
+
+/** The objectives that a live experiment spans, as `<namespace>/<name>`. */
+function targetsOf(live: LiveMaps, experimentName: string): string[] {
+  const experiment = live.experiments.get(experimentName)?.document;
+  const { namespace } = experiment?.metadata ?? {};
+  return experiment?.spec.targets.map(({ objective }) => `${namespace}/${objective}`) ?? [];
 }
 
 function* changedNames<D>(before: ReadonlyMap<string, D>, after: ReadonlyMap<string, D>): Generator<string> {
@@ -177,7 +313,7 @@ function* changedNames<D>(before: ReadonlyMap<string, D>, after: ReadonlyMap<str
   for (const name of before.keys()) if (!after.has(name)) yield name;
 }
 
-function keyOf(kind: "shard" | "model", name: string): string {
+function keyOf(kind: Lowercase<Kind>, name: string): string {
   return `${kind}.${name.replace("/", ".")}`;
 }
 

@@ -1,6 +1,6 @@
-import { type Dependents, dependentsIndex, referencedKeys, rememberDependents } from "./dependencies.ts";
-import { type Kind, parseDocumentKey, type SignalboxDocument } from "./documents/document.ts";
-import type { Live, LiveDocuments } from "./live-documents.ts";
+import { type Dependents, dependentsIndex, namersIn, referencedKeys, rememberDependents } from "./dependencies.ts";
+import { type Kind, kinds, parseDocumentKey, type SignalboxDocument } from "./documents/document.ts";
+import { type Live, type LiveDocuments, liveMapNames, makeLiveMaps } from "./live-documents.ts";
 import type { Lookup } from "./references.ts";
 
 type Entry = Live<SignalboxDocument>;
@@ -32,15 +32,12 @@ export function createDraft(base: LiveDocuments): Draft {
     return change === undefined ? entryOf(base, key) : (change ?? undefined);
   };
 
-  const namesOf = (kind: "Model" | "Shard", namespace: string): readonly string[] => {
+  const namesOf = (kind: Kind, namespace: string): readonly string[] => {
     const prefix = `${kind.toLowerCase()}.${namespace}.`;
     const known = names.get(prefix);
     if (known) return known;
     const found: string[] = [];
-    const keys = [
-      ...changes.keys(),
-      ...[...(kind === "Model" ? base.models : base.shards).keys()].map((name) => keyOf(kind, name)),
-    ];
+    const keys = [...changes.keys(), ...[...base[liveMapNames[kind]].keys()].map((name) => keyOf(kind, name))];
     for (const key of keys) {
       if (found.length < suggestedNames && key.startsWith(prefix) && get(key)) found.push(key.slice(prefix.length));
     }
@@ -61,10 +58,11 @@ export function createDraft(base: LiveDocuments): Draft {
         const change = over.get(key);
         return change === undefined ? get(key)?.document : (change.document ?? undefined);
       };
+      const naming = namersIn([...over].map(([key, { document }]) => [key, document]));
       return {
-        shard: (name) => ofKind("Shard", find(keyOf("Shard", name))),
-        model: (name) => ofKind("Model", find(keyOf("Model", name))),
+        find,
         names: namesOf,
+        dependents: (key) => [...new Set([...index.get(key), ...naming(key)])].flatMap((each) => find(each) ?? []),
       };
     },
     finish: (rest) => {
@@ -75,18 +73,13 @@ export function createDraft(base: LiveDocuments): Draft {
   };
 }
 
-function ofKind<K extends Kind>(kind: K, document: SignalboxDocument | undefined) {
-  return document?.kind === kind ? (document as Extract<SignalboxDocument, { kind: K }>) : undefined;
-}
+const fieldOfWord = new Map(kinds.map((kind) => [kind.toLowerCase(), liveMapNames[kind]]));
 
 // Not parseDocumentKey: ten thousand dependents of one document are looked up here.
 function entryOf(live: LiveDocuments, key: string): Entry | undefined {
   const dot = key.indexOf(".");
-  const kind = key.slice(0, dot);
-  const name = key.slice(dot + 1).replace(".", "/");
-  if (kind === "objective") return live.objectives.get(name);
-  if (kind === "model") return live.models.get(name);
-  return kind === "shard" ? live.shards.get(name) : undefined;
+  const field = fieldOfWord.get(key.slice(0, dot));
+  return field && live[field].get(key.slice(dot + 1).replace(".", "/"));
 }
 
 function keyOf(kind: Kind, name: string): string {
@@ -95,25 +88,21 @@ function keyOf(kind: Kind, name: string): string {
 
 /** The maps of the base with the changes in them; a kind without changes keeps its very map. */
 function changedMaps(base: LiveDocuments, changes: ReadonlyMap<string, Entry | null>) {
-  return {
-    shards: changedMap(base.shards, "Shard", changes),
-    models: changedMap(base.models, "Model", changes),
-    objectives: changedMap(base.objectives, "Objective", changes),
-  };
+  return makeLiveMaps((field, kind) => changedMap(base[field], kind, changes));
 }
 
-function changedMap<K extends Kind, D extends Extract<SignalboxDocument, { kind: K }>>(
-  base: ReadonlyMap<string, Live<D>>,
-  kind: K,
+function changedMap(
+  base: ReadonlyMap<string, Entry>,
+  kind: Kind,
   changes: ReadonlyMap<string, Entry | null>,
-): ReadonlyMap<string, Live<D>> {
-  let copy: Map<string, Live<D>> | undefined;
+): ReadonlyMap<string, Entry> {
+  let copy: Map<string, Entry> | undefined;
   for (const [key, entry] of changes) {
     const id = parseDocumentKey(key);
     if (id?.kind !== kind) continue;
     copy ??= new Map(base);
     if (entry === null) copy.delete(`${id.namespace}/${id.name}`);
-    else copy.set(`${id.namespace}/${id.name}`, entry as Live<D>);
+    else copy.set(`${id.namespace}/${id.name}`, entry);
   }
   return copy ?? base;
 }

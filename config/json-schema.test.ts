@@ -21,7 +21,8 @@ test.each(Object.entries(schemas))("%s in config/schema is current: `npm run gen
 });
 
 test("each kind has a schema, and one takes them all", () => {
-  expect(Object.keys(schemas)).toEqual(["shard.json", "model.json", "objective.json", "signalbox.json"]);
+  const own = ["shard", "model", "audience", "objective", "holdout", "experiment"].map((kind) => `${kind}.json`);
+  expect(Object.keys(schemas)).toEqual([...own, "signalbox.json"]);
 });
 
 test("an independent validator accepts any valid document as it is written", () => {

@@ -1,12 +1,15 @@
 import { z } from "zod";
-import { kinds, schemas } from "./documents/document.ts";
+import { anyDocumentSchema, kinds, schemas } from "./documents/document.ts";
 
 type JsonSchema = Record<string, unknown>;
 
 const titles = {
   Shard: "A serving cluster that hosts model versions",
   Model: "A model, its versions, and the shards that host each",
+  Audience: "A list of units that conditions ask for",
   Objective: "A business use case: which model version answers for which context",
+  Holdout: "Units of a namespace that are in none of its experiments",
+  Experiment: "One allocation of units to arms, over several objectives",
 } as const satisfies Record<(typeof kinds)[number], string>;
 
 /**
@@ -24,7 +27,7 @@ function schemaOf(kind: (typeof kinds)[number]): JsonSchema {
 }
 
 function anyDocument(): JsonSchema {
-  const { oneOf, ...rest } = generate(z.discriminatedUnion("kind", [schemas.Shard, schemas.Model, schemas.Objective]));
+  const { oneOf, ...rest } = generate(anyDocumentSchema);
   const named = (oneOf as JsonSchema[]).map((schema, index) => ({ title: kinds[index], ...schema }));
   return withTitle("Signalbox", "Any Signalbox document", { ...rest, type: "object", oneOf: named });
 }

@@ -10,12 +10,23 @@ export const limits = {
   versionsPerModel: 256,
   shardsPerPlacement: 64,
   endpointsPerShard: 4096,
+  targetsPerExperiment: 256,
+  slicesPerExperiment: 64,
+  /** Unit ids of an audience that are written out. */
+  membersPerAudience: 10_000,
+  /** Characters of one of those. */
+  memberCharacters: 1024,
+  partsPerAudience: 256,
   /** Depth of `and`, `or`, `not` in one condition. */
   conditionDepth: 16,
   /** Attributes and operators in one condition, counted over its whole depth. */
   conditionTerms: 1024,
   /** Values of one `in` or `notIn`. */
   valuesPerList: 10_000,
+  /** What rules that Envoy evaluates itself may cost at worst, in comparisons of about 30 ns; see config/embedding.ts. */
+  embeddedCost: 100_000,
+  /** Attributes of an objective whose header or baggage key is named. */
+  contextSourcesPerObjective: 64,
   /** Characters of a regular expression. */
   patternCharacters: 1024,
   labelsPerDocument: 64,

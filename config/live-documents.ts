@@ -1,4 +1,7 @@
-import type { SignalboxDocument } from "./documents/document.ts";
+import type { Audience } from "./documents/audience.ts";
+import type { Kind, SignalboxDocument } from "./documents/document.ts";
+import type { Experiment } from "./documents/experiment.ts";
+import type { Holdout } from "./documents/holdout.ts";
 import type { Model } from "./documents/model.ts";
 import type { Objective } from "./documents/objective.ts";
 import type { Shard } from "./documents/shard.ts";
@@ -48,16 +51,54 @@ export type PendingBatch = {
   readonly waitsFor: readonly string[];
 };
 
+/** Live documents by kind; each map is keyed by `<namespace>/<name>`. */
+export type LiveMaps = {
+  readonly shards: ReadonlyMap<string, Live<Shard>>;
+  readonly models: ReadonlyMap<string, Live<Model>>;
+  readonly audiences: ReadonlyMap<string, Live<Audience>>;
+  readonly objectives: ReadonlyMap<string, Live<Objective>>;
+  readonly holdouts: ReadonlyMap<string, Live<Holdout>>;
+  readonly experiments: ReadonlyMap<string, Live<Experiment>>;
+};
+
+/** Which of the maps holds a kind. */
+export const liveMapNames = {
+  Shard: "shards",
+  Model: "models",
+  Audience: "audiences",
+  Objective: "objectives",
+  Holdout: "holdouts",
+  Experiment: "experiments",
+} as const satisfies Record<Kind, keyof LiveMaps>;
+
+/** All maps of live documents, in the order of the kinds. */
+export function liveMapsOf(live: LiveMaps): readonly ReadonlyMap<string, Live<SignalboxDocument>>[] {
+  return Object.values(liveMapNames).map((field) => live[field]);
+}
+
+/** Maps made one by one. `make` answers with a map of the kind that belongs in the field. */
+export function makeLiveMaps(
+  make: (field: keyof LiveMaps, kind: Kind) => ReadonlyMap<string, Live<SignalboxDocument>>,
+): LiveMaps {
+  const entries = Object.entries(liveMapNames).map(([kind, field]) => [field, make(field, kind as Kind)]);
+  return Object.fromEntries(entries) as LiveMaps;
+}
+
+/** How many documents of each kind there are, such as `{ Shard: 2, Model: 1 }`; kinds without any are left out. */
+export function countByKind(live: LiveMaps): Readonly<Partial<Record<Kind, number>>> {
+  const counts = Object.entries(liveMapNames).map(([kind, field]) => [kind, live[field].size] as const);
+  return Object.fromEntries(counts.filter(([kind, size]) => size > 0 || alwaysCounted.includes(kind)));
+}
+
+const alwaysCounted: readonly string[] = ["Shard", "Model", "Objective"] satisfies readonly Kind[];
+
 /**
  * The documents in force on one consumer: always valid, each by itself and all together (no dangling names). Maps are
  * keyed by `<namespace>/<name>`. Immutable; a batch makes a new value.
  */
-export type LiveDocuments = {
+export type LiveDocuments = LiveMaps & {
   /** The highest store revision taken into account, refused ones included; 0 before the first. */
   readonly revision: number;
-  readonly shards: ReadonlyMap<string, Live<Shard>>;
-  readonly models: ReadonlyMap<string, Live<Model>>;
-  readonly objectives: ReadonlyMap<string, Live<Objective>>;
   /** By document key; an entry goes when a good revision of that document arrives. */
   readonly rejections: ReadonlyMap<string, Rejection>;
   /** Refused batches that may become good later, ascending by their first revision; at most one entry a document. */

@@ -72,10 +72,12 @@ function whatItTakesAway(
   if (after === null) return () => true;
   if (before.kind === "Shard" && after.kind === "Shard")
     return before.spec.protocol === after.spec.protocol ? null : () => true;
+  if (before.kind === "Audience" && after.kind === "Audience")
+    return before.spec.parts === undefined && after.spec.parts !== undefined ? () => true : null;
   if (before.kind !== "Model" || after.kind !== "Model") return null;
   const kept = new Set(after.spec.versions.map(({ version }) => version));
   const gone = new Set(before.spec.versions.map(({ version }) => version).filter((version) => !kept.has(version)));
   if (gone.size === 0) return null;
   const { name } = after.metadata;
-  return (dependent) => dependent.kind === "Objective" && namesVersion(dependent, name, gone);
+  return (dependent) => namesVersion(dependent, name, gone);
 }

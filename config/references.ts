@@ -1,18 +1,25 @@
 import type { Reference } from "./dependencies.ts";
 import { referencesOf } from "./dependencies.ts";
-import { documentKey, type SignalboxDocument } from "./documents/document.ts";
+import type { Audience } from "./documents/audience.ts";
+import { documentKey, type Kind, type SignalboxDocument } from "./documents/document.ts";
 import type { Model } from "./documents/model.ts";
 import type { Shard } from "./documents/shard.ts";
+import { experimentConflicts } from "./experiment-conflicts.ts";
 import { suggestion } from "./nearest.ts";
 import { transports } from "./protocols.ts";
 
-/** Finds documents by `<namespace>/<name>`, in whatever set is being checked. */
+/** Finds documents by their key, in whatever set is being checked. */
 export type Lookup = {
-  shard(qualifiedName: string): Shard | undefined;
-  model(qualifiedName: string): Model | undefined;
+  find(key: string): SignalboxDocument | undefined;
   /** The names of one kind in a namespace, for suggestions. */
-  names(kind: "Model" | "Shard", namespace: string): readonly string[];
+  names(kind: Kind, namespace: string): readonly string[];
+  /** The documents that name the one with this key; of the key of a layer, the experiments in it. */
+  dependents(key: string): readonly SignalboxDocument[];
 };
+
+function shardOf(lookup: Lookup, namespace: string, name: string): Shard | undefined {
+  return lookup.find(documentKey({ kind: "Shard", namespace, name })) as Shard | undefined;
+}
 
 /** A reference of one document that another document does not meet. */
 export type ReferenceProblem = {
@@ -26,27 +33,31 @@ export type ReferenceProblem = {
 export function referenceProblems(document: SignalboxDocument, lookup: Lookup): ReferenceProblem[] {
   switch (document.kind) {
     case "Shard":
+    case "Holdout":
       return [];
     case "Model":
-      return [
-        ...referencesOf(document).flatMap((reference) => missingShard(reference, lookup)),
-        ...transportProblems(document, lookup),
-      ];
+      return [...unmet(document, lookup), ...transportProblems(document, lookup)];
+    case "Audience":
+      return [...unmet(document, lookup), ...nestedParts(document, lookup)];
     case "Objective":
-      return referencesOf(document).flatMap((reference) => missingVersion(reference, lookup));
+      return unmet(document, lookup);
+    case "Experiment":
+      return [...unmet(document, lookup), ...experimentConflicts(document, lookup)];
     default:
       return document satisfies never;
   }
 }
 
-function missingShard(reference: Reference, lookup: Lookup): ReferenceProblem[] {
-  if (lookup.shard(`${reference.namespace}/${reference.name}`)) return [];
-  return [missing(reference, "shard", lookup.names("Shard", reference.namespace))];
+/** References to documents or versions that are not there. */
+function unmet(document: SignalboxDocument, lookup: Lookup): ReferenceProblem[] {
+  return referencesOf(document).flatMap((reference) => {
+    const found = lookup.find(documentKey(reference));
+    if (!found) return [missing(reference, lookup)];
+    return found.kind === "Model" ? missingVersion(reference, found) : [];
+  });
 }
 
-function missingVersion(reference: Reference, lookup: Lookup): ReferenceProblem[] {
-  const model = lookup.model(`${reference.namespace}/${reference.name}`);
-  if (!model) return [missing(reference, "model", lookup.names("Model", reference.namespace))];
+function missingVersion(reference: Reference, model: Model): ReferenceProblem[] {
   const versions = model.spec.versions.map(({ version }) => version);
   const wanted = reference.version ?? "";
   if (versions.includes(wanted)) return [];
@@ -54,14 +65,26 @@ function missingVersion(reference: Reference, lookup: Lookup): ReferenceProblem[
   return [{ path: `${reference.path}.version`, message, target: documentKey(reference) }];
 }
 
-function missing(reference: Reference, noun: "model" | "shard", names: readonly string[]): ReferenceProblem {
+function missing(reference: Reference, lookup: Lookup): ReferenceProblem {
+  const noun = reference.kind.toLowerCase();
+  const names = lookup.names(reference.kind, reference.namespace);
   const hint =
     names.length === 0 ? `; namespace ${reference.namespace} has none yet` : suggestion(reference.name, names);
   return {
-    path: `${reference.path}.${noun}`,
+    path: reference.kind === "Audience" ? reference.path : `${reference.path}.${noun}`,
     message: `there is no ${noun} "${reference.name}" in namespace ${reference.namespace}${hint}`,
     target: documentKey(reference),
   };
+}
+
+/** Parts of parts would let audiences hold each other. */
+function nestedParts(audience: Audience, lookup: Lookup): ReferenceProblem[] {
+  return referencesOf(audience).flatMap((reference) => {
+    const part = lookup.find(documentKey(reference));
+    if (part?.kind !== "Audience" || part.spec.parts === undefined) return [];
+    const message = `audience "${reference.name}" has parts itself; name those parts here instead`;
+    return [{ path: reference.path, message, target: documentKey(reference) }];
+  });
 }
 
 function transportProblems(model: Model, lookup: Lookup): ReferenceProblem[] {
@@ -69,7 +92,7 @@ function transportProblems(model: Model, lookup: Lookup): ReferenceProblem[] {
   const allowed = transports[model.spec.protocol];
   return model.spec.versions.flatMap(({ placement, version }, v) => {
     const placed = placement.flatMap(({ shard }, p) => {
-      const found = lookup.shard(`${namespace}/${shard}`);
+      const found = shardOf(lookup, namespace, shard);
       const target = documentKey({ kind: "Shard", namespace, name: shard });
       return found
         ? [{ shard, protocol: found.spec.protocol, path: `spec.versions[${v}].placement[${p}].shard`, target }]

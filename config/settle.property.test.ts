@@ -8,7 +8,8 @@ import {
   writtenObjective,
   writtenShard,
 } from "../test/support/written-documents.ts";
-import { dependentsIndex } from "./dependencies.ts";
+import { liveDocument } from "./check.ts";
+import { dependentsIndex, dependentsOf } from "./dependencies.ts";
 import type { LiveDocuments, StoredEntry } from "./live-documents.ts";
 import { referenceProblems } from "./references.ts";
 import { emptyLiveDocuments, settle, settleAll } from "./settle.ts";
@@ -175,9 +176,9 @@ test("the reverse index that is carried along is the one that would be built ane
 
 function danglingIn(live: LiveDocuments): string[] {
   const lookup = {
-    shard: (name: string) => live.shards.get(name)?.document,
-    model: (name: string) => live.models.get(name)?.document,
+    find: (key: string) => liveDocument(live, key),
     names: () => [],
+    dependents: (key: string) => [...dependentsOf(live, key)].flatMap((each) => liveDocument(live, each) ?? []),
   };
   const documents = [...live.models.values(), ...live.objectives.values()].map(({ document }) => document);
   return documents.flatMap((document) => referenceProblems(document, lookup).map(({ message }) => message));

@@ -1,8 +1,14 @@
 import { keyTitle } from "./check.ts";
-import { parseDocumentKey } from "./documents/document.ts";
+import { kinds, parseDocumentKey } from "./documents/document.ts";
 import { createDraft, type Draft } from "./draft.ts";
 import { limits } from "./limits.ts";
-import type { LiveDocuments, PendingEntry, Rejection, StoredEntry } from "./live-documents.ts";
+import {
+  type LiveDocuments,
+  makeLiveMaps,
+  type PendingEntry,
+  type Rejection,
+  type StoredEntry,
+} from "./live-documents.ts";
 import { listed } from "./nearest.ts";
 import { type Obstacle, obstacles } from "./obstacles.ts";
 import { byFirstRevision, createPendingDraft, type PendingDraft, type Unit } from "./pending.ts";
@@ -12,9 +18,7 @@ import { validateBytes } from "./validate.ts";
 /** What is in force before the first revision: nothing. */
 export const emptyLiveDocuments: LiveDocuments = {
   revision: 0,
-  shards: new Map(),
-  models: new Map(),
-  objectives: new Map(),
+  ...makeLiveMaps(() => new Map()),
   rejections: new Map(),
   pending: [],
 };
@@ -90,7 +94,7 @@ function readEntry({ key, revision, value }: StoredEntry): PendingEntry {
 }
 
 function badKey(key: string): Problem {
-  const form = "<kind>.<namespace>.<name> with the kind shard, model or objective";
+  const form = `<kind>.<namespace>.<name> with the kind ${kinds.map((kind) => kind.toLowerCase()).join(", ")}`;
   return { document: keyTitle(key), path: "", message: `is no document key; a document is stored under ${form}` };
 }
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { countByKind } from "../config/live-documents.ts";
 import { followDocuments, type LiveFollower } from "../config/store/follow.ts";
 import { type Heartbeat, startHeartbeat } from "../rollout/heartbeat.ts";
 import { logFeedEvent, observeDocumentFeed } from "../service/document-feed.ts";
@@ -92,10 +93,7 @@ export async function createContext(
 function observeFollower(follower: LiveFollower, health: Health, metrics: Metrics): void {
   observeDocumentFeed({
     status: follower.status,
-    documents: () => {
-      const { shards, models, objectives } = follower.current();
-      return { Shard: shards.size, Model: models.size, Objective: objectives.size };
-    },
+    documents: () => countByKind(follower.current()),
     rejections: () => follower.current().rejections.size,
     health,
     metrics,

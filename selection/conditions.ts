@@ -1,4 +1,5 @@
 import type { Condition, Operators, Scalar } from "../config/documents/condition.ts";
+import type { Audiences } from "./audience.ts";
 import type { Context } from "./context.ts";
 import { compileOperator, type OperatorName, type Test } from "./operators.ts";
 
@@ -17,26 +18,29 @@ export type ConditionNode =
   | { readonly kind: "all" | "any"; readonly nodes: readonly ConditionNode[] }
   | { readonly kind: "not"; readonly node: ConditionNode };
 
-/** Parses a valid condition; one that is absent, or `{}`, is true of every context. */
-export function parseCondition(condition: Condition | undefined): ConditionNode {
+/**
+ * Parses a valid condition; one that is absent, or `{}`, is true of every context. Without `audiences`, nobody is in any.
+ */
+export function parseCondition(condition: Condition | undefined, audiences?: Audiences): ConditionNode {
+  const parse = (part: Condition) => parseCondition(part, audiences);
   const nodes: ConditionNode[] = [];
   for (const [key, value] of Object.entries(condition ?? {})) {
     if (value === undefined) continue;
-    if (key === "and") nodes.push({ kind: "all", nodes: (value as readonly Condition[]).map(parseCondition) });
-    else if (key === "or") nodes.push({ kind: "any", nodes: (value as readonly Condition[]).map(parseCondition) });
-    else if (key === "not") nodes.push({ kind: "not", node: parseCondition(value as Condition) });
-    else nodes.push(...parseTerms(key, value as Scalar | Operators));
+    if (key === "and") nodes.push({ kind: "all", nodes: (value as readonly Condition[]).map(parse) });
+    else if (key === "or") nodes.push({ kind: "any", nodes: (value as readonly Condition[]).map(parse) });
+    else if (key === "not") nodes.push({ kind: "not", node: parse(value as Condition) });
+    else nodes.push(...parseTerms(key, value as Scalar | Operators, audiences));
   }
   return nodes.length === 1 && nodes[0] !== undefined ? nodes[0] : { kind: "all", nodes };
 }
 
-function parseTerms(attribute: string, value: Scalar | Operators): ConditionNode[] {
+function parseTerms(attribute: string, value: Scalar | Operators, audiences?: Audiences): ConditionNode[] {
   const operators = typeof value === "object" ? value : { eq: value };
   const entries = Object.entries(operators) as [OperatorName, Operators[OperatorName]][];
   return entries.flatMap(([operator, operand]) =>
     operand === undefined
       ? []
-      : [{ kind: "term", attribute, operator, operand, test: compileOperator(operator, operand) }],
+      : [{ kind: "term", attribute, operator, operand, test: compileOperator(operator, operand, audiences) }],
   );
 }
 

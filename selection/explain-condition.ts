@@ -76,6 +76,8 @@ function wanted(operator: OperatorName, operand: NonNullable<Operators[OperatorN
       return `a version in ${show(operand)}`;
     case "matches":
       return `to match ${show(operand)}`;
+    case "inAudience":
+      return `to be in audience ${show(operand)}`;
     case "exists":
       return operand ? "to be present" : "to be absent";
     default:

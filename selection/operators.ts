@@ -1,7 +1,9 @@
 import type { Operators, Scalar } from "../config/documents/condition.ts";
 import { compilePattern } from "../config/pattern.ts";
 import { compileVersionRange } from "../config/version-range.ts";
+import { type Audiences, type Membership, noAudiences } from "./audience.ts";
 import { isPresent } from "./context.ts";
+import { unitText } from "./unit.ts";
 
 export type OperatorName = keyof Operators;
 
@@ -13,7 +15,11 @@ export type Test = (value: unknown) => boolean;
  * operand is a string), makes it false: `ne` and `notIn` too. Only `exists: false` is true of an absent value.
  * Throws when a pattern or a version range cannot be parsed, which document validation refuses.
  */
-export function compileOperator(operator: OperatorName, operand: NonNullable<Operators[OperatorName]>): Test {
+export function compileOperator(
+  operator: OperatorName,
+  operand: NonNullable<Operators[OperatorName]>,
+  audiences: Audiences = noAudiences,
+): Test {
   switch (operator) {
     case "eq":
       return (value) => value === operand;
@@ -41,11 +47,20 @@ export function compileOperator(operator: OperatorName, operand: NonNullable<Ope
       return ofText(compileVersionRange(operand as string));
     case "matches":
       return ofText(compilePattern(operand as string));
+    case "inAudience":
+      return isMember(audiences(operand as string));
     case "exists":
       return (value) => isPresent(value) === operand;
     default:
       return operator satisfies never;
   }
+}
+
+function isMember(audience: Membership): Test {
+  return (value) => {
+    const text = unitText(value);
+    return text !== null && audience.has(text);
+  };
 }
 
 function isIn(operands: readonly Scalar[]): Test {

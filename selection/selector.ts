@@ -1,4 +1,4 @@
-import { affectedObjectives, modelsOf, objectiveRevision } from "../config/dependencies.ts";
+import { affectedObjectives, modelsIn, objectiveRevision } from "../config/dependencies.ts";
 import type { LiveDocuments } from "../config/live-documents.ts";
 import { type CompiledObjective, compileObjective } from "./compile.ts";
 
@@ -23,7 +23,7 @@ export function compileSelection(live: LiveDocuments, previous?: Selection): Sel
       objectives.delete(name);
       continue;
     }
-    const models = modelsOf(objective).flatMap((model) => live.models.get(model)?.document ?? []);
+    const models = modelsIn(live, objective).flatMap((model) => live.models.get(model)?.document ?? []);
     try {
       objectives.set(name, compileObjective({ objective, models, revision: objectiveRevision(live, name) }));
     } catch (error) {

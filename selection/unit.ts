@@ -6,7 +6,11 @@ import type { Context } from "./context.ts";
  * unit often send "", and all of them in one arm would be no split.
  */
 export function unitOf(context: Context, attribute: string): string | null {
-  const value: unknown = context[attribute];
+  return unitText(context[attribute]);
+}
+
+/** {@link unitOf} of the attribute's value. */
+export function unitText(value: unknown): string | null {
   if (typeof value === "string") return value === "" ? null : value;
   return typeof value === "number" && Number.isFinite(value) ? String(value) : null;
 }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { LiveDocuments } from "../config/live-documents.ts";
+import { countByKind } from "../config/live-documents.ts";
 import { formatProblem } from "../config/problem.ts";
 import { followDocuments, type LiveFollower } from "../config/store/follow.ts";
 import { registry } from "../proto/registry.ts";
@@ -81,7 +81,7 @@ export function createContext(config: XdsServerConfig, signal: AbortSignal): Con
   const health = createHealth();
   observeDocumentFeed({
     status: follower.status,
-    documents: () => documentCounts(follower.current()),
+    documents: () => countByKind(follower.current()),
     rejections: () => follower.current().rejections.size + changes.refusals().length,
     health,
     metrics,
@@ -125,10 +125,6 @@ function listenersOf(config: XdsServerConfig): Resource[] {
     port: config.ENVOY_KEYED_PORT,
     accessLog: config.ENVOY_ACCESS_LOG,
   });
-}
-
-function documentCounts({ shards, models, objectives }: LiveDocuments): Record<string, number> {
-  return { Shard: shards.size, Model: models.size, Objective: objectives.size };
 }
 
 function resourceCounts(store: SnapshotStore): Map<string, number> {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { limits } from "../limits.ts";
 import { compilePattern } from "../pattern.ts";
 import { compileVersionRange } from "../version-range.ts";
-import { attributeName } from "./common.ts";
+import { attributeName, name } from "./common.ts";
 import { beyond, expected, onlyIfGood, report } from "./refinements.ts";
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
@@ -45,6 +45,7 @@ export const operators = z
     contains: scalar.optional().describe("A part of a string attribute, or a member of a list attribute."),
     semver: versionRange.optional(),
     matches: pattern.optional(),
+    inAudience: name.optional().describe("A unit id that is in this Audience of the namespace."),
     exists: z.boolean().optional().describe("Whether the attribute is there at all."),
   })
   .superRefine((value, ctx) => {

@@ -1,3 +1,7 @@
+import { z } from "zod";
+import { type Audience, audienceSchema } from "./audience.ts";
+import { type Experiment, experimentSchema } from "./experiment.ts";
+import { type Holdout, holdoutSchema } from "./holdout.ts";
 import type { Model } from "./model.ts";
 import { modelSchema } from "./model.ts";
 import type { Objective } from "./objective.ts";
@@ -6,11 +10,31 @@ import type { Shard } from "./shard.ts";
 import { shardSchema } from "./shard.ts";
 
 /** Any document. */
-export type SignalboxDocument = Shard | Model | Objective;
+export type SignalboxDocument = Shard | Model | Audience | Objective | Holdout | Experiment;
 export type Kind = SignalboxDocument["kind"];
 
-/** One schema per kind: the only source of truth for types, validation and the JSON Schemas. */
-export const schemas = { Shard: shardSchema, Model: modelSchema, Objective: objectiveSchema } as const;
+/**
+ * One schema per kind: the only source of truth for types, validation and the JSON Schemas. A kind names only kinds
+ * before it, and its own.
+ */
+export const schemas = {
+  Shard: shardSchema,
+  Model: modelSchema,
+  Audience: audienceSchema,
+  Objective: objectiveSchema,
+  Holdout: holdoutSchema,
+  Experiment: experimentSchema,
+} as const;
+
+/** Any document, as a schema. */
+export const anyDocumentSchema = z.discriminatedUnion("kind", [
+  schemas.Shard,
+  schemas.Model,
+  schemas.Audience,
+  schemas.Objective,
+  schemas.Holdout,
+  schemas.Experiment,
+]) satisfies z.ZodType<SignalboxDocument>;
 
 export const kinds = Object.keys(schemas) as readonly Kind[];
 

@@ -1,4 +1,12 @@
-import type { Live, LiveDocuments, Rejection, StoredEntry } from "../live-documents.ts";
+import type { SignalboxDocument } from "../documents/document.ts";
+import {
+  type Live,
+  type LiveDocuments,
+  liveMapsOf,
+  makeLiveMaps,
+  type Rejection,
+  type StoredEntry,
+} from "../live-documents.ts";
 import { settleAll } from "../settle.ts";
 import { messageOf } from "./store-error.ts";
 
@@ -48,9 +56,7 @@ function lastRevision(batch: readonly StoredEntry[]): number {
 export function carryOver(live: LiveDocuments): LiveDocuments {
   return {
     revision: 0,
-    shards: atRevisionZero(live.shards),
-    models: atRevisionZero(live.models),
-    objectives: atRevisionZero(live.objectives),
+    ...makeLiveMaps((field) => atRevisionZero(live[field] as ReadonlyMap<string, Live<SignalboxDocument>>)),
     rejections: new Map(),
     pending: [],
   };
@@ -63,14 +69,14 @@ function atRevisionZero<D>(map: ReadonlyMap<string, Live<D>>): ReadonlyMap<strin
 /** Documents that only a former stream held. */
 export function countCarriedOver(live: LiveDocuments): number {
   let count = 0;
-  for (const map of [live.shards, live.models, live.objectives]) {
+  for (const map of liveMapsOf(live)) {
     for (const { revision } of map.values()) if (revision === 0) count += 1;
   }
   return count;
 }
 
 export function countDocuments(live: LiveDocuments): number {
-  return live.shards.size + live.models.size + live.objectives.size;
+  return liveMapsOf(live).reduce((sum, map) => sum + map.size, 0);
 }
 
 /** The rejections that `after` has and `before` had not. */

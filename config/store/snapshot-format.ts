@@ -1,15 +1,24 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import {
+  anyDocumentSchema,
   documentId,
   documentKey,
   kinds,
   qualifiedName,
   type SignalboxDocument,
-  schemas,
 } from "../documents/document.ts";
 import { documentBytes } from "../format.ts";
-import type { Live, LiveDocuments, PendingBatch, Rejection } from "../live-documents.ts";
+import {
+  type Live,
+  type LiveDocuments,
+  type LiveMaps,
+  liveMapNames,
+  liveMapsOf,
+  makeLiveMaps,
+  type PendingBatch,
+  type Rejection,
+} from "../live-documents.ts";
 import { emptyLiveDocuments, settleAll } from "../settle.ts";
 
 /** What a consumer writes down to start from when NATS is away. */
@@ -30,9 +39,7 @@ export class UnusableSnapshot extends Error {}
  */
 export function encodeSnapshot({ live, streamCreatedAt }: SnapshotState): Buffer {
   const lines = [JSON.stringify({ revision: live.revision, streamCreatedAt })];
-  for (const map of [live.shards, live.models, live.objectives]) {
-    for (const document of map.values()) lines.push(documentLine(document));
-  }
+  for (const map of liveMapsOf(live)) for (const document of map.values()) lines.push(documentLine(document));
   for (const rejection of live.rejections.values()) lines.push(JSON.stringify({ rejection }));
   for (const pending of live.pending) lines.push(JSON.stringify({ pending }));
   const body = Buffer.from(`${lines.join("\n")}\n`);
@@ -90,11 +97,6 @@ function documentLine(live: Live<SignalboxDocument>): string {
 }
 
 const aboutSchema = z.object({ revision: z.int().min(0), streamCreatedAt: z.string() });
-const anyDocument = z.discriminatedUnion("kind", [
-  schemas.Shard,
-  schemas.Model,
-  schemas.Objective,
-]) satisfies z.ZodType<SignalboxDocument>;
 const problems = z.array(z.object({ document: z.string(), path: z.string(), message: z.string() }));
 const rejection = z.object({
   key: z.string(),
@@ -108,24 +110,27 @@ const pending = z.object({
       key: z.string(),
       revision: z.int(),
       bytes: z.int(),
-      document: anyDocument.nullable(),
+      document: anyDocumentSchema.nullable(),
       problems,
     }),
   ),
   waitsFor: z.array(z.string()),
 }) satisfies z.ZodType<PendingBatch>;
 const lineSchema = z.union([
-  z.object({ revision: z.int(), document: anyDocument }),
+  z.object({ revision: z.int(), document: anyDocumentSchema }),
   z.object({ rejection }),
   z.object({ pending }),
 ]);
 
 type DocumentLine = { readonly revision: number; readonly document: SignalboxDocument };
 
-function mapsOf(lines: readonly DocumentLine[]): Pick<LiveDocuments, "shards" | "models" | "objectives"> {
-  const maps = { Shard: new Map(), Model: new Map(), Objective: new Map() };
-  for (const { revision, document } of lines) maps[document.kind].set(qualifiedName(document), { document, revision });
-  return { shards: maps.Shard, models: maps.Model, objectives: maps.Objective };
+function mapsOf(lines: readonly DocumentLine[]): LiveMaps {
+  const maps = makeLiveMaps(() => new Map());
+  for (const { revision, document } of lines) {
+    const map = maps[liveMapNames[document.kind]] as Map<string, Live<SignalboxDocument>>;
+    map.set(qualifiedName(document), { document, revision });
+  }
+  return maps;
 }
 
 /** What is left when documents had to be dropped: without those that named them. */
@@ -140,6 +145,5 @@ function consistentPart(lines: readonly DocumentLine[]): LiveDocuments {
 }
 
 function isLive(live: LiveDocuments, document: SignalboxDocument): boolean {
-  const maps = { Shard: live.shards, Model: live.models, Objective: live.objectives };
-  return maps[document.kind].has(qualifiedName(document));
+  return live[liveMapNames[document.kind]].has(qualifiedName(document));
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import type { SignalboxDocument } from "../../config/documents/document.ts";
 import { validateDocument } from "../../config/validate.ts";
+import { encodeDigests } from "../../selection/audience.ts";
 
 /** Generators of valid documents: what is written (defaults left out at will), not what is read. */
 const name = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?$/);
@@ -154,9 +155,71 @@ const shard = fc.record({
   }),
 });
 
+const unitId = fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 });
+const audience = fc.record({
+  kind: fc.constant("Audience"),
+  metadata,
+  spec: fc.oneof(
+    fc.record({ members: fc.uniqueArray(unitId, { minLength: 1, maxLength: 4 }) }),
+    fc.record({ digests: fc.uniqueArray(fc.nat(2 ** 40), { minLength: 1, maxLength: 4 }).map(encodeDigests) }),
+    fc.record({ parts: fc.uniqueArray(name, { minLength: 1, maxLength: 3 }) }),
+  ),
+});
+
+const holdout = fc.record({
+  kind: fc.constant("Holdout"),
+  metadata,
+  spec: fc.record(
+    {
+      unit: attribute,
+      percent: fc.double({ min: 0, max: 100, noNaN: true }).map(Math.abs),
+      iteration: fc.integer({ min: 1, max: 9 }),
+    },
+    { requiredKeys: ["percent"], noNullPrototype: true },
+  ),
+});
+
+const slices = fc
+  .uniqueArray(fc.integer({ min: 0, max: 19 }), { minLength: 1, maxLength: 3 })
+  .map((fifths) => fifths.map((fifth) => ({ from: fifth * 5, to: fifth * 5 + 5 })));
+const experiment = fc
+  .tuple(
+    fc.uniqueArray(name, { minLength: 1, maxLength: 3 }),
+    fc.uniqueArray(fc.tuple(name, fc.array(reference, { minLength: 3, maxLength: 3 })), {
+      minLength: 1,
+      maxLength: 3,
+      selector: ([objectiveName]) => objectiveName,
+    }),
+    fc.record(
+      {
+        unit: attribute,
+        iteration: fc.integer({ min: 1, max: 9 }),
+        salt: text.filter(Boolean),
+        when: arbitraryCondition,
+        start: fc.constant("2026-11-21T09:00:00Z"),
+        end: fc.constant("2026-12-24T18:00:00+01:00"),
+        layer: fc.record({ name, slices }),
+        allocation: fc.constantFrom({ by: "hash" }, { by: "cells" }, { by: "cells", attribute: "labs", key: "x=y" }),
+      },
+      some,
+    ),
+  )
+  .map(([arms, targets, rest]) => ({
+    kind: "Experiment",
+    metadata: { name: arms[0] as string },
+    spec: {
+      ...rest,
+      arms: arms.map((each, index) => ({ name: each, weight: index + 1 })),
+      targets: targets.map(([objectiveName, references]) => ({
+        objective: objectiveName,
+        arms: Object.fromEntries(arms.map((each, index) => [each, references[index]])),
+      })),
+    },
+  }));
+
 /** A document as someone may write it, together with what it validates to. Rules that shadow each other are left out. */
 export const arbitraryDocument: fc.Arbitrary<{ written: unknown; document: SignalboxDocument }> = fc
-  .oneof(objective, model, shard)
+  .oneof(objective, model, shard, audience, holdout, experiment)
   .map((value) => ({ apiVersion: "signalbox.dev/v1", ...value }))
   .filter((written) => !neverMatches(written))
   .map((written) => {

@@ -1,4 +1,4 @@
-import { modelsOf, objectiveRevision } from "../../config/dependencies.ts";
+import { modelsIn, objectiveRevision } from "../../config/dependencies.ts";
 import { qualifiedName } from "../../config/documents/document.ts";
 import type { Model, ModelVersion } from "../../config/documents/model.ts";
 import type { Objective } from "../../config/documents/objective.ts";
@@ -14,7 +14,7 @@ import { placementRuntimeKey, shadowRuntimeKey } from "./runtime-keys.ts";
  */
 export function routeObjective(live: LiveDocuments, name: string): ObjectiveRoutes {
   const objective = required(live.objectives.get(name)?.document, `objective ${name}`);
-  const candidates = modelsOf(objective)
+  const candidates = modelsIn(live, objective)
     .map((modelName) => required(live.models.get(modelName)?.document, `model ${modelName}`))
     .flatMap((model) => model.spec.versions.map((version) => candidateOf(live, objective, model, version)))
     .sort((a, b) => (a.routingKey < b.routingKey ? -1 : 1));
