@@ -7,9 +7,11 @@ import { explain } from "./commands/explain.ts";
 import { get } from "./commands/get.ts";
 import { history } from "./commands/history.ts";
 import { infer } from "./commands/infer.ts";
+import { plan } from "./commands/plan.ts";
 import { resolve } from "./commands/resolve.ts";
 import { rollback } from "./commands/rollback.ts";
 import { shift } from "./commands/shift.ts";
+import { simulate } from "./commands/simulate.ts";
 import { status } from "./commands/status.ts";
 import { up } from "./commands/up.ts";
 import { validate } from "./commands/validate.ts";
@@ -21,6 +23,8 @@ export const commands: readonly Command[] = [
   get,
   deleteCommand,
   diff,
+  plan,
+  simulate,
   history,
   rollback,
   validate,

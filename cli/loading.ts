@@ -42,7 +42,8 @@ export function asLoaded(document: SignalboxDocument, source: string): Loaded {
   return { documents: [{ document, file: source }], problems: [], skipped: [], unreadable: new Set() };
 }
 
-function refused(problems: Loaded["problems"]): CommandError {
+/** That documents are refused, with every problem. */
+export function refused(problems: Loaded["problems"]): CommandError {
   return new CommandError(`${formatProblems(problems)}\nNothing was changed.`);
 }
 

@@ -34,10 +34,13 @@ export async function loadFiles(paths: readonly string[], options: LoadOptions =
   return joinLoaded(loaded);
 }
 
-/** Everything that is wrong with what was loaded: in each document, between them, and with what is live already. */
-export function problemsOfLoaded(loaded: Loaded, live?: LiveDocuments): Problem[] {
+/**
+ * Everything that is wrong with what was loaded: in each document, between them, and with what is live already.
+ * `deleted` are the keys of documents that are deleted together with it.
+ */
+export function problemsOfLoaded(loaded: Loaded, live?: LiveDocuments, deleted: readonly string[] = []): Problem[] {
   const { documents, problems, unreadable } = loaded;
-  return [...problems, ...checkDocuments(documents, { unreadable, ...(live ? { live } : {}) })];
+  return [...problems, ...checkDocuments(documents, { unreadable, deleted, ...(live ? { live } : {}) })];
 }
 
 async function loadPath(path: string, options: LoadOptions): Promise<Loaded> {

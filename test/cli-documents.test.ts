@@ -86,7 +86,9 @@ describe("delete", () => {
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain(`Objective ${namespace}/ranking needs it`);
     expect(refused.stderr).toContain("Nothing was deleted.");
-    expect((await run("delete objective ranking")).stdout).toMatch(/^Objective .* deleted, revision \d+\n$/);
+    expect((await run("delete objective ranking --yes-delete 1")).stdout).toMatch(
+      /^Objective .* deleted, revision \d+\n$/,
+    );
     expect(JSON.parse((await run("delete model ranker -o json")).stdout).results[0]).toMatchObject({
       change: "deleted",
     });
@@ -120,7 +122,7 @@ describe("history and rollback", () => {
     const { namespace, run, apply, shard } = createTenant(nats.url);
     await apply(shard("pool", 8080));
     await putBytes(nats.url, `shard.${namespace}.pool`, "garbage");
-    expect(await run("delete shard pool")).toMatchObject({ code: 0 });
+    expect(await run("delete shard pool --yes-delete 1")).toMatchObject({ code: 0 });
     expect((await run("history shard pool")).stdout).toMatch(/deleted[\s\S]*unreadable[\s\S]*created/);
     expect(await run("rollback shard pool")).toMatchObject({ code: 0 });
     expect((await run("get shard pool")).stdout).toContain("8080");

@@ -1,30 +1,48 @@
 import { checkDocuments } from "../../config/check.ts";
-import { documentKey } from "../../config/documents/document.ts";
+import { type DocumentId, documentKey } from "../../config/documents/document.ts";
+import type { StoredEntry } from "../../config/live-documents.ts";
+import type { DocumentStore } from "../../config/store/document-store.ts";
 import type { Command } from "../command.ts";
 import { documentNamed, kindPositional, titleOf } from "../document-kinds.ts";
 import { CommandError, exitCode } from "../exit-codes.ts";
 import { formatProblems } from "../output/problems.ts";
 import { outputOption, render } from "../output/render.ts";
+import { deletionsOf, requireSeatBelt, yesDeleteOption } from "../seat-belt.ts";
 import { liveDocuments, namespaceOption, withStore } from "../store-access.ts";
 import { missingDocument } from "../stored-document.ts";
 
-/** `signalbox delete`: takes a document away, unless another one still needs it. */
+/** `signalbox delete`: takes documents away, unless another one still needs them. */
 export const deleteCommand: Command = {
-  usage: "delete <kind> <name>",
-  summary: "Delete a document; refused while another one names it",
-  positionals: { kind: kindPositional, name: { describe: "Its name" } },
-  options: { ...namespaceOption, ...outputOption },
-  examples: [["signalbox delete objective quickstart", "its routes go away; requests for it are answered with 404"]],
+  usage: "delete <kind> <names..>",
+  summary: "Delete documents; refused while another one names them",
+  positionals: { kind: kindPositional, names: { describe: "Their names" } },
+  options: { ...namespaceOption, ...yesDeleteOption, ...outputOption },
+  examples: [
+    ["signalbox delete objective quickstart", "its routes go away; requests for it are answered with 404"],
+    ["signalbox delete shard a b c --yes-delete 3", "much of a namespace at once needs the number"],
+  ],
   run: async (args, context) => {
-    const id = documentNamed(args);
+    const ids = (args.names as readonly string[]).map((name) => documentNamed({ ...args, name }));
     const result = await withStore(context, async (store) => {
-      const entry = await store.get(id);
-      if (!entry?.value) throw await missingDocument(store, id, "; nothing was deleted");
-      const problems = checkDocuments([], { live: await liveDocuments(store), deleted: [documentKey(id)] });
+      const entries = await Promise.all(ids.map((id) => existing(store, id)));
+      const live = await liveDocuments(store);
+      const problems = checkDocuments([], { live, deleted: ids.map(documentKey) });
       if (problems.length > 0) throw new CommandError(`${formatProblems(problems)}\nNothing was deleted.`);
-      return await store.apply([{ delete: id, expectedRevision: entry.revision }], { signal: context.signal });
+      requireSeatBelt(deletionsOf(live, ids, context), args);
+      return await store.apply(
+        ids.map((id, index) => ({ delete: id, expectedRevision: entries[index]?.revision })),
+        { signal: context.signal },
+      );
     });
-    render(args, context, result, () => `${titleOf(id)} deleted, revision ${result.revision}`);
+    render(args, context, result, () =>
+      result.results.map(({ id, revision }) => `${titleOf(id)} deleted, revision ${revision}`).join("\n"),
+    );
     return exitCode.ok;
   },
 };
+
+async function existing(store: DocumentStore, id: DocumentId): Promise<StoredEntry> {
+  const entry = await store.get(id);
+  if (entry?.value) return entry;
+  throw await missingDocument(store, id, "; nothing was deleted");
+}

@@ -1,20 +1,11 @@
-import { diffDocuments, type FieldChange } from "../../config/diff.ts";
-import { documentId, documentKey, type SignalboxDocument } from "../../config/documents/document.ts";
-import type { StoredEntry } from "../../config/live-documents.ts";
+import { documentId, documentKey } from "../../config/documents/document.ts";
 import type { Command } from "../command.ts";
-import { titleOf } from "../document-kinds.ts";
+import { type DocumentDiff, diffOf } from "../document-diff.ts";
 import { exitCode } from "../exit-codes.ts";
 import { fileOption, fitting, loadValid } from "../loading.ts";
 import { formatChanges } from "../output/changes.ts";
 import { outputOption, render } from "../output/render.ts";
 import { withStore } from "../store-access.ts";
-import { storedDocument } from "../stored-document.ts";
-
-type DocumentDiff = {
-  readonly document: string;
-  readonly change: "created" | "updated" | "mended" | "unchanged";
-  readonly fields: readonly FieldChange[];
-};
 
 const sentences: Readonly<Record<DocumentDiff["change"], string>> = {
   created: "would be created",
@@ -48,15 +39,6 @@ export const diff: Command = {
     return args["exit-code"] && isChange ? exitCode.failed : exitCode.ok;
   },
 };
-
-function diffOf(entry: StoredEntry | undefined, document: SignalboxDocument): DocumentDiff {
-  const title = titleOf(documentId(document));
-  if (!entry) return { document: title, change: "created", fields: [] };
-  const before = storedDocument(entry);
-  if (!before) return { document: title, change: "mended", fields: [] };
-  const fields = diffDocuments(before, document);
-  return { document: title, change: fields.length > 0 ? "updated" : "unchanged", fields };
-}
 
 function lines({ document, change, fields }: DocumentDiff, colours: boolean): string[] {
   return [`${document} ${sentences[change]}`, ...formatChanges(fields, colours)];
