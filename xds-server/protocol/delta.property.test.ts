@@ -22,7 +22,7 @@ type Step =
   | { readonly do: "remove"; readonly name: string }
   | { readonly do: "subscribe" | "unsubscribe"; readonly names: readonly string[]; readonly nonce: "none" | "stale" }
   | { readonly do: "flush"; readonly gate: keyof typeof gates }
-  | { readonly do: "ack" | "nack" };
+  | { readonly do: "ack" | "nack" | "judge" };
 
 const name = fc.constantFrom(...universe);
 const names = fc.uniqueArray(fc.constantFrom(...universe, "*"), { minLength: 1, maxLength: 3 });
@@ -41,8 +41,19 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({ do: fc.constant("flush" as const), gate }),
   },
-  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("ack" as const, "nack" as const) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("ack" as const, "nack" as const, "judge" as const) }) },
 );
+
+/** What a client that judges resources by themselves never takes. */
+const isBad = (content: string | undefined) => content?.endsWith("3") ?? false;
+
+/** How a client deals with a response in which it minds something. */
+type Judge = {
+  /** It takes the other resources of such a response, as Envoy does; else none of them. */
+  readonly takesTheRest: boolean;
+  /** Its message says which resources it minds. */
+  readonly namesThem: boolean;
+};
 
 /**
  * A client and a server with responses on their way between them, as simple as the specification: the client holds what it
@@ -55,6 +66,8 @@ class Model {
   readonly #content = new Map<string, string>();
   readonly #held = new Map<string, string>();
   readonly #refused = new Map<string, string | undefined>();
+  /** Names of refused responses that have to be offered once more, with the size of the latest such response. */
+  readonly #undecided = new Map<string, number>();
   readonly #names = new Set<string>();
   /** Names whose latest subscription was not answered yet. */
   readonly #asked = new Set<string>();
@@ -68,11 +81,14 @@ class Model {
   #outstanding = 0;
   /** Settled when the first response that is on the way was sent. */
   #settledBefore = 0;
+  readonly #judge: Judge;
+  #now = 0;
 
-  constructor(typeUrl: string, first: readonly string[]) {
+  constructor(typeUrl: string, first: readonly string[], judge: Judge) {
     this.#typeUrl = typeUrl;
+    this.#judge = judge;
     this.#store.apply("g", []);
-    this.#subscription = new DeltaSubscription(typeUrl, () => 0);
+    this.#subscription = new DeltaSubscription(typeUrl, () => this.#now);
     this.#wildcard = first.length === 0;
     this.#owesAll = this.#wildcard;
     this.#request({ subscribe: first });
@@ -85,18 +101,25 @@ class Model {
     else if (step.do === "subscribe") this.#subscribe(step.names, step.nonce);
     else if (step.do === "unsubscribe") this.#unsubscribe(step.names, step.nonce);
     else if (step.do === "flush") this.#flush(step.gate);
-    else this.#deliver(step.do === "nack");
+    else this.#deliver(step.do);
   }
 
-  /** Lets everything arrive and be accepted, then compares. */
+  /** Lets everything arrive and be judged, then compares. */
   settle(): void {
     for (let round = 0; round < 50; round++) {
+      this.#now += 60_000;
       this.#flush("open");
-      while (this.#onTheWay.length > 0) this.#deliver(false);
+      while (this.#onTheWay.length > 0) this.#deliver("judge");
     }
     expect([...this.#asked]).toEqual([]);
+    expect([...this.#undecided]).toEqual([]);
     for (const each of universe) {
-      if (!this.#wildcard && !this.#names.has(each)) continue;
+      const content = this.#content.get(each);
+      if (!this.#wants(each) || !isBad(content) || this.#held.get(each) === content) continue;
+      expect([...this.#refused.keys()]).toContain(each);
+    }
+    for (const each of universe) {
+      if (!this.#wants(each)) continue;
       const content = this.#content.get(each);
       if (this.#refused.has(each) && this.#refused.get(each) === content) continue;
       expect([each, this.#held.get(each)]).toEqual([each, content]);
@@ -107,6 +130,10 @@ class Model {
     expect(progress.acknowledged === sequence).toBe(progress.parked.size === 0);
     expect([...progress.parked.keys()].sort()).toEqual([...this.#refused.keys()].sort());
     expect([...this.#subscription.heldRemovals()]).toEqual([]);
+  }
+
+  #wants(name: string): boolean {
+    return this.#wildcard || this.#names.has(name);
   }
 
   #view() {
@@ -151,9 +178,10 @@ class Model {
       else if (this.#names.delete(each)) this.#noteUnsubscribed(each);
     }
     for (const each of universe) {
-      if (this.#wildcard || this.#names.has(each)) continue;
+      if (this.#wants(each)) continue;
       this.#held.delete(each);
       this.#refused.delete(each);
+      this.#undecided.delete(each);
       this.#asked.delete(each);
     }
   }
@@ -168,6 +196,7 @@ class Model {
     for (;;) {
       const view = this.#view();
       const isPushAllowed = this.#outstanding === 0;
+      const owesNothing = !this.#owesAll && this.#asked.size === 0;
       const nonce = () => String(this.#nonces.size + 1);
       const response = this.#subscription.next(view, gates[gate](view.sequence), nonce);
       if (!response) return;
@@ -178,7 +207,8 @@ class Model {
       for (const { name, version } of response.resources) {
         const current = this.#view().get(name) ?? this.#view().lastKnown(name);
         expect(version).toBe(current?.version);
-        this.#expectReason(name, isPushAllowed);
+        const isOffer = isPushAllowed && owesNothing && sizeOf(response) < (this.#undecided.get(name) ?? 0);
+        this.#expectReason(name, isPushAllowed, isOffer);
       }
       this.#owesAll = false;
       for (const each of response.removed) expect(this.#content.has(each)).toBe(false);
@@ -201,39 +231,57 @@ class Model {
   }
 
   /** A resource is sent because it was asked for, or because its content is new to this stream and nothing is on the way. */
-  #expectReason(name: string, isPushAllowed: boolean): void {
+  #expectReason(name: string, isPushAllowed: boolean, isOffer: boolean): void {
     const changedAt = this.#view().changedAt(name);
     const isGone = !this.#content.has(name);
-    if (isGone && !this.#wildcard && !this.#wasWildcard) expect([...this.#sentAt.keys()]).toContain(name);
+    const isUnasked = !this.#wildcard && !this.#wasWildcard && !this.#asked.has(name);
+    if (isGone && isUnasked) expect([...this.#sentAt.keys()]).toContain(name);
     const isNew = changedAt > (this.#sentAt.get(name) ?? -1);
-    expect({ name, hasReason: this.#owesAll || this.#asked.has(name) || (isNew && isPushAllowed) }).toEqual({
+    expect({ name, hasReason: isOffer || this.#owesAll || this.#asked.has(name) || (isNew && isPushAllowed) }).toEqual({
       name,
       hasReason: true,
     });
     this.#sentAt.set(name, changedAt);
   }
 
-  #deliver(isRefused: boolean): void {
+  #deliver(how: "ack" | "nack" | "judge"): void {
     const response = this.#onTheWay.shift();
     if (!response) return;
     this.#outstanding--;
     const arrived = new Map<string, string | undefined>(response.removed.map((each) => [each, undefined]));
     for (const { name, sotw } of response.resources) arrived.set(name, contentOf(sotw));
+    const bad = [...arrived].filter(([, content]) => isBad(content)).map(([each]) => each);
+    const isRefused = how === "nack" || (how === "judge" && bad.length > 0);
     for (const [each, content] of arrived) {
-      if (!this.#wildcard && !this.#names.has(each)) continue;
-      if (isRefused) this.#refused.set(each, content);
-      else this.#accept(each, content);
+      if (!this.#wants(each)) continue;
+      if (!isRefused) this.#accept(each, content);
+      else this.#refuse(each, content, how === "judge" && this.#judge.takesTheRest, sizeOf(response));
     }
-    const error = isRefused ? { code: 13, message: "refused" } : undefined;
+    const message = how === "judge" && this.#judge.namesThem ? `cannot take ${bad.join(", ")}: it is bad` : "refused";
+    const error = isRefused ? { code: 13, message } : undefined;
     const verdict = this.#request({ responseNonce: response.nonce, error });
     expect(verdict.kind).toBe(isRefused ? "nack" : "ack");
   }
 
-  #accept(name: string, content: string | undefined): void {
-    this.#refused.delete(name);
+  #refuse(name: string, content: string | undefined, takesTheRest: boolean, size: number): void {
+    this.#refused.set(name, content);
+    if (size > 1) this.#undecided.set(name, size);
+    else this.#undecided.delete(name);
+    if (!takesTheRest || isBad(content)) return;
     if (content === undefined) this.#held.delete(name);
     else this.#held.set(name, content);
   }
+
+  #accept(name: string, content: string | undefined): void {
+    this.#refused.delete(name);
+    this.#undecided.delete(name);
+    if (content === undefined) this.#held.delete(name);
+    else this.#held.set(name, content);
+  }
+}
+
+function sizeOf(response: Response): number {
+  return response.resources.length + response.removed.length;
 }
 
 /** The content is the end of the frame. */
@@ -245,9 +293,10 @@ describe("an incremental subscription", () => {
   it.each([typeUrls.cluster, typeUrls.route])("keeps to the specification whatever happens (%s)", (typeUrl) => {
     const first = fc.oneof(fc.constant<string[]>([]), names);
     const legal = typeUrl === typeUrls.cluster ? first : names;
+    const judge = fc.record({ takesTheRest: fc.boolean(), namesThem: fc.boolean() });
     fc.assert(
-      fc.property(legal, fc.array(step, { maxLength: 40 }), (firstNames, steps) => {
-        const model = new Model(typeUrl, firstNames);
+      fc.property(legal, fc.array(step, { maxLength: 40 }), judge, (firstNames, steps, judge) => {
+        const model = new Model(typeUrl, firstNames, judge);
         for (const each of steps) model.run(each);
         model.settle();
       }),

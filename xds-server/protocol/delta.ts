@@ -40,7 +40,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
 
   constructor(typeUrl: string, now: () => number) {
     this.typeUrl = typeUrl;
-    this.#ledger = new Ledger(now);
+    this.#ledger = new Ledger({ now, severalRefused: "offer" });
   }
 
   get progress(): Progress {
@@ -53,6 +53,10 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
 
   nameCount(): number {
     return this.#names.size;
+  }
+
+  wakeAt(): number | undefined {
+    return this.#ledger.pausedUntil;
   }
 
   /** "A stale nonce does not make a request stale": subscription changes count whatever the nonce. */
@@ -69,14 +73,15 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
 
   next(view: TypeView, gate: Gate, nextNonce: () => string): Response | undefined {
     if (!this.#started) return undefined;
-    const mayPush = this.#ledger.outstanding === 0;
+    const mayPush = this.#ledger.outstanding === 0 && this.#ledger.pausedUntil === undefined;
     const mustAnswer = this.#owesAll || this.#owed.size > 0;
     if (!mayPush && !(mustAnswer && this.#ledger.outstanding < maxOutstanding)) return undefined;
 
     const collected: Collected = { resources: new Map(), removed: new Set() };
     const isFirstOfWildcard = this.#owesAll;
+    const isOffer = mayPush && !mustAnswer && this.#collectOffer(view, collected);
     if (this.#owesAll) this.#collectAll(view, collected);
-    const isPush = mayPush && this.#collectPush(view, gate, collected);
+    const isPush = isOffer || (mayPush && this.#collectPush(view, gate, collected));
     this.#collectOwed(view, collected);
     if (collected.resources.size + collected.removed.size === 0 && !isFirstOfWildcard) {
       this.#settleIfIdle();
@@ -156,6 +161,15 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     return this.#wildcard || this.#names.has(name);
   }
 
+  #hasSeen(name: string, sequence: number): boolean {
+    return sequence <= this.#cursor || this.#wasAnswered(name, sequence);
+  }
+
+  /** Whether that content went out before its turn, as the answer to a subscription. */
+  #wasAnswered(name: string, sequence: number): boolean {
+    return (this.#ahead.get(name) ?? 0) >= sequence;
+  }
+
   /** Whatever the client may hold, by its own word or by a response on the way, and is gone has to be removed. */
   #collectAll(view: TypeView, { resources }: Collected): void {
     for (const resource of view.all()) {
@@ -182,12 +196,21 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     return collected.resources.size + collected.removed.size > answered;
   }
 
-  /** A resource whose removal waits for other types still exists for this client. */
-  #collectOwed(view: TypeView, { resources, removed }: Collected): void {
+  /**
+   * Part of a refused response once more, by itself. What changed or went since it was refused is left out: it is sent as the
+   * change that it is, when that may go.
+   */
+  #collectOffer(view: TypeView, collected: Collected): boolean {
+    const names = this.#ledger.takeOffer(
+      (name) => this.#hasSeen(name, view.changedAt(name)) && (view.get(name) !== undefined || !this.#held.has(name)),
+    );
+    for (const name of names) this.#collect(name, view, collected);
+    return names.length > 0;
+  }
+
+  #collectOwed(view: TypeView, collected: Collected): void {
     for (const name of this.#owed) {
-      const resource = view.get(name) ?? (this.#held.has(name) ? view.lastKnown(name) : undefined);
-      if (resource) resources.set(name, resource);
-      else removed.add(name);
+      this.#collect(name, view, collected);
       const changedAt = view.changedAt(name);
       if (changedAt > this.#cursor) this.#ahead.set(name, changedAt);
     }
@@ -195,11 +218,18 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     this.#fresh.clear();
   }
 
+  /** A resource whose removal waits for other types still exists for this client. */
+  #collect(name: string, view: TypeView, { resources, removed }: Collected): void {
+    const resource = view.get(name) ?? (this.#held.has(name) ? view.lastKnown(name) : undefined);
+    if (resource) resources.set(name, resource);
+    else removed.add(name);
+  }
+
   #collectChanges(view: TypeView, limit: number, { resources }: Collected): void {
     if (limit <= this.#cursor) return;
     if (this.#cursor < view.horizon) this.#recheckNames(view);
     for (const { name, sequence } of view.changes(this.#cursor, limit)) {
-      if (!this.#wants(name) || (this.#ahead.get(name) ?? 0) >= sequence) continue;
+      if (!this.#wants(name) || this.#wasAnswered(name, sequence)) continue;
       const resource = view.get(name);
       if (resource) {
         resources.set(name, resource);

@@ -22,7 +22,7 @@ type Step =
   | { readonly do: "remove"; readonly name: string }
   | { readonly do: "list"; readonly names: readonly string[] }
   | { readonly do: "flush"; readonly gate: keyof typeof gates }
-  | { readonly do: "ack" | "nack" };
+  | { readonly do: "ack" | "nack" | "judge" };
 
 const name = fc.constantFrom(...universe);
 const names = fc.uniqueArray(fc.constantFrom(...universe, "*"), { maxLength: 3 });
@@ -34,11 +34,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({ do: fc.constant("flush" as const), gate }),
   },
-  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("ack" as const, "nack" as const) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("ack" as const, "nack" as const, "judge" as const) }) },
 );
 
 /** What a missing endpoint is answered with. */
 const standIn = "--";
+
+/** What a client that judges resources by themselves never takes; it takes the others of such a response. */
+const isBad = (content: string) => content.endsWith("3");
 
 /** A client and a server with one response on its way between them, as simple as the specification. */
 class Model {
@@ -48,6 +51,9 @@ class Model {
   readonly #subscription: SotwSubscription;
   readonly #content = new Map<string, string>();
   readonly #refused = new Map<string, string>();
+  readonly #refusedAlone = new Map<string, string>();
+  readonly #namesBad: boolean;
+  #now = 0;
   #held = new Map<string, string>();
   #listed: readonly string[];
   #wasNamed = false;
@@ -60,13 +66,15 @@ class Model {
   #lastWasRefused = false;
   #nonces = 0;
 
-  constructor(typeUrl: string, first: readonly string[]) {
+  /** `namesBad`: its messages say which resources it minds. */
+  constructor(typeUrl: string, first: readonly string[], namesBad: boolean) {
     this.#typeUrl = typeUrl;
+    this.#namesBad = namesBad;
     this.#isFullState = isFullState(typeUrl);
     this.#store.apply("g", []);
     this.#subscription = new SotwSubscription(
       typeUrl,
-      () => 0,
+      () => this.#now,
       (_, name) => (typeUrl === typeUrls.endpoint ? frames(name, standIn) : undefined),
     );
     this.#listed = first;
@@ -78,15 +86,17 @@ class Model {
     else if (step.do === "remove") this.#set(step.name, null);
     else if (step.do === "list") this.#list(step.names);
     else if (step.do === "flush") this.#flush(step.gate);
-    else this.#deliver(step.do === "nack");
+    else this.#deliver(step.do);
   }
 
-  /** Lets everything arrive and be accepted, then compares. */
+  /** Lets everything arrive and be judged, then compares. */
   settle(): void {
     for (let round = 0; round < 50; round++) {
+      this.#now += 60_000;
       this.#flush("open");
-      this.#deliver(false);
+      this.#deliver("judge");
     }
+    this.#expectOnlyBadParked();
     const isRefusedWhole = this.#isFullState && this.#lastWasRefused;
     for (const each of isRefusedWhole ? [] : universe) {
       const content = this.#content.get(each);
@@ -185,17 +195,35 @@ class Model {
     this.#lastSent = names;
   }
 
-  #deliver(isRefused: boolean): void {
+  /** What is parked was refused in its content of now; a good resource only when it was refused by itself. */
+  #expectOnlyBadParked(): void {
+    for (const each of universe) {
+      const content = this.#content.get(each);
+      const isParked = this.#subscription.progress.parked.has(each);
+      if (content === undefined || !this.#wants(each)) continue;
+      if (isBad(content) && this.#held.get(each) !== content) expect([each, isParked]).toEqual([each, true]);
+      if (!isBad(content) && isParked && !this.#isFullState) expect(this.#refusedAlone.get(each)).toBe(content);
+    }
+  }
+
+  #deliver(how: "ack" | "nack" | "judge"): void {
     const response = this.#onTheWay;
     if (!response) return;
     this.#onTheWay = undefined;
     this.#received = response.nonce;
-    this.#lastWasRefused = isRefused;
     const arrived = new Map(response.resources.map(({ name, sotw }) => [name, contentOf(sotw)]));
-    if (isRefused) for (const [each, content] of arrived) this.#refused.set(each, content);
-    else this.#accept(arrived);
+    const bad = [...arrived].filter(([, content]) => isBad(content)).map(([each]) => each);
+    const isRefused = how === "nack" || (how === "judge" && bad.length > 0);
+    this.#lastWasRefused = isRefused;
+    if (!isRefused) this.#accept(arrived);
+    else {
+      for (const [each, content] of arrived) this.#refused.set(each, content);
+      if (arrived.size === 1) for (const [each, content] of arrived) this.#refusedAlone.set(each, content);
+      if (how === "judge") for (const [each, content] of arrived) if (!isBad(content)) this.#held.set(each, content);
+    }
     this.#dropUnwanted();
-    const verdict = this.#request(isRefused ? { code: 13, message: "refused" } : undefined);
+    const message = how === "judge" && this.#namesBad ? `cannot take ${bad.join(", ")}: it is bad` : "refused";
+    const verdict = this.#request(isRefused ? { code: 13, message } : undefined);
     expect(verdict.kind).toBe(isRefused ? "nack" : "ack");
   }
 
@@ -223,8 +251,8 @@ describe("a state-of-the-world subscription", () => {
     "keeps to the specification whatever happens (%s)",
     (typeUrl) => {
       fc.assert(
-        fc.property(names, fc.array(step, { maxLength: 40 }), (first, steps) => {
-          const model = new Model(typeUrl, first);
+        fc.property(names, fc.array(step, { maxLength: 40 }), fc.boolean(), (first, steps, namesBad) => {
+          const model = new Model(typeUrl, first, namesBad);
           for (const each of steps) model.run(each);
           model.settle();
         }),

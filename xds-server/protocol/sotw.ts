@@ -6,6 +6,7 @@ import { isFullState } from "./type-urls.ts";
 import type { SotwRequest } from "./wire.ts";
 
 type Due = Pick<Response, "resources" | "changed">;
+type Add = (name: string, resource: StoredResource | undefined) => void;
 
 /** Stands in for a resource that does not exist, where a client would wait for it in vain; undefined stays silent. */
 export type AnswerMissing = (typeUrl: string, name: string) => StoredResource | undefined;
@@ -34,7 +35,7 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     this.typeUrl = typeUrl;
     this.#isFullState = isFullState(typeUrl);
     this.#answerMissing = answerMissing;
-    this.#ledger = new Ledger(now);
+    this.#ledger = new Ledger({ now, severalRefused: this.#isFullState ? "name" : "offer" });
   }
 
   get progress(): Progress {
@@ -47,6 +48,10 @@ export class SotwSubscription implements Subscription<SotwRequest> {
 
   nameCount(): number {
     return this.#names.size;
+  }
+
+  wakeAt(): number | undefined {
+    return this.#ledger.pausedUntil;
   }
 
   /** "The server should not send a response for any request with a stale nonce": such a request is ignored whole. */
@@ -66,6 +71,7 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     if (!this.#started || this.#ledger.outstanding > 0) return undefined;
     const limit = Math.min(gate.pushLimit, view.sequence);
     const isAnswer = this.#owesAll || this.#owed.size > 0;
+    if (!isAnswer && this.#ledger.pausedUntil !== undefined) return undefined;
     const due = this.#isFullState ? this.#fullState(view, limit, gate) : this.#partialState(view, limit, gate);
     if (!due) {
       this.#settleIfIdle();
@@ -116,6 +122,15 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     return this.#wildcard || this.#names.has(name);
   }
 
+  #hasSeen(name: string, sequence: number): boolean {
+    return sequence <= this.#cursor || this.#wasAnswered(name, sequence);
+  }
+
+  /** Whether that content went out before its turn, as the answer to a subscription. */
+  #wasAnswered(name: string, sequence: number): boolean {
+    return (this.#ahead.get(name) ?? 0) >= sequence;
+  }
+
   /** The whole state when there is a reason to send it. A change that has to wait makes the whole response wait. */
   #fullState(view: TypeView, limit: number, gate: Gate): Due | undefined {
     const mustAnswer = this.#owesAll || this.#owed.size > 0;
@@ -150,12 +165,14 @@ export class SotwSubscription implements Subscription<SotwRequest> {
   /** What changed and what was asked for. Only where a stand-in exists can the absence of a resource be said. */
   #partialState(view: TypeView, limit: number, gate: Gate): Due | undefined {
     const due = new Map<string, StoredResource>();
-    const add = (name: string, resource: StoredResource | undefined) => {
+    const add: Add = (name, resource) => {
       const present = resource ?? this.#answerMissing(this.typeUrl, name);
       if (present) due.set(name, present);
     };
+    if (!this.#owesAll && this.#owed.size === 0) this.#addOffer(view, add);
+    if (due.size > 0) return { resources: [...due.values()], changed: [...due.values()] };
     for (const { name, sequence } of view.changes(this.#cursor, limit)) {
-      if (!this.#wants(name) || (this.#ahead.get(name) ?? 0) >= sequence) continue;
+      if (!this.#wants(name) || this.#wasAnswered(name, sequence)) continue;
       const resource = view.get(name);
       if (resource) {
         this.#held.delete(name);
@@ -174,8 +191,19 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     return due.size > 0 ? { resources: [...due.values()], changed: [...due.values()] } : undefined;
   }
 
+  /**
+   * Part of a refused response once more, by itself. What changed or went since it was refused is left out: it is sent as the
+   * change that it is, when that may go.
+   */
+  #addOffer(view: TypeView, add: Add): void {
+    const names = this.#ledger.takeOffer(
+      (name) => this.#hasSeen(name, view.changedAt(name)) && (view.get(name) !== undefined || !this.#held.has(name)),
+    );
+    for (const name of names) add(name, view.get(name));
+  }
+
   /** A resource whose removal waits for other types still exists for this client. */
-  #addOwed(view: TypeView, add: (name: string, resource: StoredResource | undefined) => void): void {
+  #addOwed(view: TypeView, add: Add): void {
     if (this.#owesAll) for (const { name } of view.all()) this.#owed.add(name);
     for (const name of this.#owed) {
       add(name, view.get(name) ?? (this.#held.has(name) ? view.lastKnown(name) : undefined));

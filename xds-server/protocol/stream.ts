@@ -1,9 +1,10 @@
 import { status } from "@grpc/grpc-js";
+import { type Allowance, createAllowance } from "./allowance.ts";
 import type { FlushQueue } from "./flush-queue.ts";
 import type { StreamInfo, XdsHooks, XdsLogger } from "./hooks.ts";
 import { createOrdering, type Ordering, type OrderingOptions } from "./ordering.ts";
 import type { GroupView } from "./snapshot.ts";
-import { type Response, type Subscription, TooFarBehindError } from "./subscription.ts";
+import { type Response, type Subscription, TooFarBehindError, type Verdict } from "./subscription.ts";
 import type { TypeView } from "./type-state.ts";
 import { compareTypes, typeUrls } from "./type-urls.ts";
 import type { DeltaRequest, SotwRequest } from "./wire.ts";
@@ -55,6 +56,14 @@ export type ServedStream = {
   close(): void;
 };
 
+type Nack = Extract<Verdict, { readonly kind: "nack" }>;
+
+/** NACKs that are logged, per stream and minute. */
+const nackLogLines = { lines: 20, perMs: 60_000 };
+
+/** Characters of a client's message that are logged. */
+const maxLoggedReason = 4096;
+
 const maxEarlyRequests = 1000;
 const tooManyEarly = `more than ${maxEarlyRequests} requests before there was anything to answer with`;
 
@@ -73,9 +82,11 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
   #acknowledgedRevision: number | undefined;
+  readonly #nackLog: Allowance;
 
   constructor(deps: StreamDeps<Request>) {
     this.#deps = deps;
+    this.#nackLog = createAllowance({ ...nackLogLines, now: deps.ordering.now });
     this.info = deps.info;
     this.#ordering = createOrdering(this.#subscriptions, deps.ordering);
   }
@@ -207,8 +218,9 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
 
   #schedule(): void {
     clearTimeout(this.#timer);
-    const wakeAt = this.#ordering.wakeAt();
-    if (wakeAt === undefined) return;
+    const own = this.#inOrder.flatMap((subscription) => subscription.wakeAt() ?? []);
+    const wakeAt = Math.min(this.#ordering.wakeAt() ?? Number.POSITIVE_INFINITY, ...own);
+    if (!Number.isFinite(wakeAt)) return;
     const delayMs = Math.max(1, wakeAt - this.#deps.ordering.now());
     this.#timer = setTimeout(() => this.#deps.queue.soon(this), delayMs);
   }
@@ -220,12 +232,19 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
     this.#deps.hooks.onAcknowledged?.(this.info, revision);
   }
 
-  #noteNack(typeUrl: string, nack: { readonly names: readonly string[]; code: number; message: string }): void {
+  #noteNack(typeUrl: string, { names, code, message, isUndecided }: Nack): void {
     this.#nacks++;
-    const { names, code, message } = nack;
     this.#deps.hooks.onNack?.(this.info, { typeUrl, names, code, message });
+    const { logger } = this.#deps;
+    const allowance = this.#nackLog.take();
+    if (allowance === "none") return;
     const fields = { nodeId: this.info.node.id, typeUrl, resourceNames: names.slice(0, 20), resources: names.length };
-    this.#deps.logger.warn({ ...fields, reason: message }, "client refused resources; its last good ones stay");
+    const reason = message.slice(0, maxLoggedReason);
+    if (isUndecided)
+      logger.info({ ...fields, reason }, "client refused a response; its resources are offered in parts");
+    else logger.warn({ ...fields, reason }, "client refused resources; its last good ones stay");
+    if (allowance === "last")
+      logger.warn({ nodeId: this.info.node.id }, "client refuses again and again; for now only counted");
   }
 
   #subscription(typeUrl: string): Subscription<Request> | undefined {

@@ -32,6 +32,8 @@ export type Verdict =
       readonly names: readonly string[];
       readonly code: number;
       readonly message: string;
+      /** The names are offered once more in parts, to find those that the client minds. */
+      readonly isUndecided: boolean;
     };
 
 /** The memory of one stream for one type: a state machine without I/O, of which delta and SotW are the two variants. */
@@ -48,6 +50,8 @@ export interface Subscription<Request> {
   heldRemovals(): Iterable<number>;
   /** Subscribed by name; the wildcard is not counted. */
   nameCount(): number;
+  /** When `next` may have something to send by the passing of time alone, in milliseconds since the epoch. */
+  wakeAt(): number | undefined;
 }
 
 /** How far the client is. */
