@@ -1,4 +1,6 @@
 import { affectedObjectives, modelsIn, objectiveRevision } from "../config/dependencies.ts";
+import { qualifiedName } from "../config/documents/document.ts";
+import type { Objective } from "../config/documents/objective.ts";
 import type { LiveDocuments } from "../config/live-documents.ts";
 import { type CompiledObjective, compileObjective } from "./compile.ts";
 
@@ -23,12 +25,17 @@ export function compileSelection(live: LiveDocuments, previous?: Selection): Sel
       objectives.delete(name);
       continue;
     }
-    const models = modelsIn(live, objective).flatMap((model) => live.models.get(model)?.document ?? []);
     try {
-      objectives.set(name, compileObjective({ objective, models, revision: objectiveRevision(live, name) }));
+      objectives.set(name, compileLive(live, objective));
     } catch (error) {
       failures.set(name, error instanceof Error ? error.message : String(error));
     }
   }
   return { live, objectives, failures };
+}
+
+/** Compiles one of the live objectives with all that it depends on; throws where {@link compileObjective} throws. */
+export function compileLive(live: LiveDocuments, objective: Objective): CompiledObjective {
+  const models = modelsIn(live, objective).flatMap((model) => live.models.get(model)?.document ?? []);
+  return compileObjective({ objective, models, revision: objectiveRevision(live, qualifiedName(objective)) });
 }
