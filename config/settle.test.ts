@@ -100,7 +100,8 @@ describe("a bad batch", () => {
         {
           document: "Objective default/home",
           path: "spec.defaut",
-          message: 'is not a known field; did you mean "default"? known here: unit, default, rules, shadow, policy',
+          message:
+            'is not a known field; did you mean "default"? known here: unit, default, rules, shadow, context, policy',
         },
       ],
     });

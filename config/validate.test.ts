@@ -55,7 +55,7 @@ test("every problem is told at once, also beside others in the same list", () =>
     "spec.rules[1].split.variants: must have at least 1 entry, found 0",
     "spec.rules[1]: must have exactly one of split and serve",
     'spec.rules[1].name: "a" is in the list already, as entry 0; each may come once',
-    'spec.policy.retires: is not a known field; did you mean "retries"? known here: timeoutMs, idleTimeoutMs, retries, onUnknownKey, loading, ttlMs',
+    'spec.policy.retires: is not a known field; did you mean "retries"? known here: timeoutMs, idleTimeoutMs, retries, onUnknownKey, loading, ttlMs, engine, onResolverFailure, resolverTimeoutMs',
   ]);
 });
 

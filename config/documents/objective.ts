@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { embeddingObstacles } from "../embedding.ts";
 import { limits } from "../limits.ts";
 import { unreachableRules } from "../unreachable-rules.ts";
 import { apiVersion, attributeName, metadata, milliseconds, modelVersionReference, name } from "./common.ts";
@@ -69,7 +70,69 @@ const policy = z.strictObject({
   onUnknownKey: z.enum(["default", "reject"]).default("default"),
   loading: z.literal("eager").default("eager"),
   ttlMs: milliseconds.default(10_000).describe("How long a client may reuse an answer of the resolver."),
+  engine: z
+    .enum(["auto", "embedded", "resolver"])
+    .default("auto")
+    .describe(
+      "What selects in one-call mode: the rules inside Envoy (embedded), or the resolver that Envoy asks; auto is embedded where the rules allow it.",
+    ),
+  onResolverFailure: z
+    .enum(["default", "reject"])
+    .default("default")
+    .describe("One-call mode, engine resolver: what a request gets when no resolver answers in time."),
+  resolverTimeoutMs: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(100)
+    .describe("One-call mode, engine resolver: how long Envoy waits for its answer, never longer than timeoutMs."),
 });
+
+/** Headers that mean something already, and must not be read as an attribute. */
+const reservedHeader = /^(x-signalbox-|x-envoy-|x-routing-key$|(proxy-)?authorization$|cookie$|baggage$)/;
+
+const contextSource = z.strictObject({
+  header: z
+    .string()
+    .max(limits.nameCharacters, beyond("nameCharacters"))
+    .regex(/^[a-z0-9][a-z0-9_-]*$/, expected("the name of a header in lower case, such as x-user-id"))
+    .superRefine((header, ctx) => {
+      if (reservedHeader.test(header)) report(ctx, [], `${header} has a meaning of its own; name another header`);
+    })
+    .optional()
+    .describe("The request header that holds it."),
+  baggage: z
+    .string()
+    .regex(attributeName, expected("a baggage key such as user.id, at most 63 characters"))
+    .optional()
+    .describe("The member of W3C baggage that holds it, when the header does not."),
+  type: z
+    .enum(["string", "number", "boolean", "list"])
+    .optional()
+    .describe("What the text is read as; when absent, what the rules compare the attribute with."),
+});
+
+const contextSources = z
+  .record(
+    z.string().regex(attributeName, expected("an attribute name such as userId, at most 63 characters")),
+    contextSource,
+  )
+  .superRefine((sources, ctx) => {
+    const names = Object.keys(sources);
+    if (names.length > limits.contextSourcesPerObjective)
+      report(
+        ctx,
+        [],
+        `must have at most ${limits.contextSourcesPerObjective} entries (limit contextSourcesPerObjective)`,
+      );
+    const first = new Map<string, string>();
+    for (const name of names) {
+      const earlier = first.get(name.toLowerCase());
+      if (earlier !== undefined)
+        report(ctx, [name], `differs from "${earlier}" in case only, which headers cannot tell`);
+      else first.set(name.toLowerCase(), name);
+    }
+  });
 
 /** A business use case: which model version answers for which context. */
 export const objectiveSchema = z.strictObject({
@@ -93,6 +156,11 @@ export const objectiveSchema = z.strictObject({
         )
         .default([])
         .describe("Model versions that get a copy of the requests; their answers are thrown away."),
+      context: contextSources
+        .optional()
+        .describe(
+          "One-call mode: where attributes come from that are not in x-signalbox-context-<attribute> or the baggage member of their name.",
+        ),
       policy: policy.prefault({}),
     })
     .superRefine((spec, ctx) => {
@@ -100,7 +168,12 @@ export const objectiveSchema = z.strictObject({
         if (model === spec.default.model && version === spec.default.version)
           report(ctx, ["shadow", index], `${model}@${version} is the default itself; shadow another version`);
       });
-    }),
+    })
+    .superRefine((spec, ctx) => {
+      if (spec.policy.engine !== "embedded") return;
+      for (const { path, message } of embeddingObstacles(spec.rules))
+        report(ctx, ["rules", ...path], `${message}; use policy.engine: auto or resolver`);
+    }, onlyIfGood),
 });
 
 export type Objective = z.output<typeof objectiveSchema>;
