@@ -46,7 +46,7 @@ export function postEndpoint(deps: EndpointDeps, method: Method, answerJson: Ans
   };
 }
 
-function callerOf({ headers, socket }: IncomingMessage): Caller {
+export function callerOf({ headers, socket }: IncomingMessage): Caller {
   return {
     authorization: headers.authorization,
     // Only logs want it, and asking costs more than a decision.
@@ -56,8 +56,13 @@ function callerOf({ headers, socket }: IncomingMessage): Caller {
   };
 }
 
-/** For the other methods of a path. */
-export const postOnly: RequestHandler = (request, response) => {
-  response.setHeader("allow", "POST");
-  throw new SignalboxError("method_not_allowed", `${request.path} takes POST, not ${request.method}.`);
-};
+/** For the other methods of a path that takes only this one. */
+function only(method: "GET" | "POST"): RequestHandler {
+  return (request, response) => {
+    response.setHeader("allow", method);
+    throw new SignalboxError("method_not_allowed", `${request.path} takes ${method}, not ${request.method}.`);
+  };
+}
+
+export const postOnly = only("POST");
+export const getOnly = only("GET");

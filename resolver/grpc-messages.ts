@@ -4,6 +4,8 @@ import {
   type ExplainResponse,
   ExplainResponseSchema,
   type ExplanationSchema,
+  type ListDefaultsResponse,
+  ListDefaultsResponseSchema,
   type ResolutionSchema,
   type ResolveRequest as ResolveMessage,
   type ResolveResponse,
@@ -13,9 +15,10 @@ import {
 import type { Decision } from "../selection/decision.ts";
 import type { Explanation } from "../selection/explain.ts";
 import type { Labels, TrafficClass } from "../selection/labels.ts";
-import { resolutionOf } from "../selection/resolution.ts";
+import { type Resolution, resolutionOf } from "../selection/resolution.ts";
 import { objectiveErrorOf } from "./answer.ts";
 import type { Outcome } from "./decide.ts";
+import type { Defaults } from "./defaults.ts";
 import type { ResolveRequest } from "./request.ts";
 
 const trafficClasses: Readonly<Record<number, TrafficClass | undefined>> = {
@@ -67,8 +70,21 @@ export function toExplainResponse(outcomes: readonly Outcome<Explanation>[], req
   return create(ExplainResponseSchema, { results });
 }
 
+export function toListDefaultsResponse({ version, resolutions }: Defaults, knownVersion: string): ListDefaultsResponse {
+  if (knownVersion === version) return create(ListDefaultsResponseSchema, { version, unchanged: true });
+  const results = resolutions.map((resolution) => ({
+    objective: resolution.objective,
+    outcome: { case: "resolution" as const, value: resolutionMessage(resolution) },
+  }));
+  return create(ListDefaultsResponseSchema, { version, results });
+}
+
 function toResolution(decision: Decision, labels: Labels): MessageInitShape<typeof ResolutionSchema> {
-  const { config, revision, fallbackKeys, ...rest } = resolutionOf(decision, labels);
+  return resolutionMessage(resolutionOf(decision, labels));
+}
+
+function resolutionMessage(resolution: Resolution): MessageInitShape<typeof ResolutionSchema> {
+  const { config, revision, fallbackKeys, ...rest } = resolution;
   return {
     ...rest,
     fallbackKeys: [...fallbackKeys],

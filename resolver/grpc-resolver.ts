@@ -4,14 +4,16 @@ import { type GrpcService, type UnaryCall, unaryService } from "../service/grpc-
 import type { Tracing } from "../service/tracing.ts";
 import { type AnswerDeps, explainAll, resolveAll } from "./answer.ts";
 import type { Caller } from "./decide.ts";
-import { fromMessage, toExplainResponse, toResolveResponse } from "./grpc-messages.ts";
-import type { Method } from "./observation.ts";
+import { createDefaults } from "./defaults.ts";
+import { checkNamespace } from "./get-defaults.ts";
+import { fromMessage, toExplainResponse, toListDefaultsResponse, toResolveResponse } from "./grpc-messages.ts";
 import { parseRequest } from "./request.ts";
 
 export type GrpcResolverDeps = AnswerDeps & { readonly tracing: Tracing | null };
 
 /** The gRPC service `signalbox.resolver.v1.Resolver`: the same answers as over HTTP. */
 export function createGrpcResolver(deps: GrpcResolverDeps): GrpcService {
+  const defaultsOf = createDefaults(deps);
   return unaryService(Resolver, {
     resolve: (message, call) =>
       observed(deps, "resolve", call, (caller) => {
@@ -23,13 +25,20 @@ export function createGrpcResolver(deps: GrpcResolverDeps): GrpcService {
         const request = parseRequest(fromMessage(message));
         return toExplainResponse(explainAll(deps, request, caller), request);
       }),
+    listDefaults: ({ namespace, knownVersion }, call) =>
+      observed(deps, "defaults", call, () => {
+        const defaults = defaultsOf(checkNamespace(namespace || "default", "namespace"));
+        return toListDefaultsResponse(defaults, knownVersion);
+      }),
   });
 }
+
+const methodNames = { resolve: "Resolve", explain: "Explain", defaults: "ListDefaults" } as const;
 
 /** Counts, traces and logs a call. */
 async function observed<T>(
   { observation, tracing }: GrpcResolverDeps,
-  method: Method,
+  method: keyof typeof methodNames,
   { metadata, peer }: UnaryCall,
   answer: (caller: Caller) => T,
 ): Promise<T> {
@@ -39,7 +48,7 @@ async function observed<T>(
   let code: ErrorCode | "ok" = "ok";
   try {
     if (!tracing) return answer(caller);
-    const name = `${Resolver.typeName}/${method === "resolve" ? "Resolve" : "Explain"}`;
+    const name = `${Resolver.typeName}/${methodNames[method]}`;
     const span = { name, carrier: metadata.getMap(), attributes: { "rpc.system": "grpc" } };
     return await tracing.inServerSpan(span, async () => answer(caller));
   } catch (thrown) {

@@ -49,6 +49,7 @@ export function createOpenApi(version: string): object {
       "/v1/explain": {
         post: operation("explain", "Say for every rule why it did or did not match", "Explanation", "Explanations"),
       },
+      "/v1/defaults": { get: defaultsOperation() },
     },
     components: {
       securitySchemes: {
@@ -60,6 +61,7 @@ export function createOpenApi(version: string): object {
         Resolutions: results(resolutionSchema),
         Explanation: explanationSchema,
         Explanations: results(explanationSchema),
+        Defaults: z.object({ results: z.array(resolutionSchema).describe("By objective, ascending.") }),
         ObjectiveError: objectiveError,
         Error: error,
       }),
@@ -96,8 +98,29 @@ function operation(operationId: string, summary: string, single: string, several
   };
 }
 
-function errorResponses(): object {
-  const responses = codes.map((code) => {
+function defaultsOperation(): object {
+  const tag = { type: "string", description: "The `ETag` of an earlier answer." };
+  return {
+    operationId: "defaults",
+    summary: "The default answer of every objective of a namespace, to keep for when no resolver answers",
+    parameters: [
+      { name: "namespace", in: "query", schema: { type: "string", default: "default" } },
+      { name: "If-None-Match", in: "header", schema: tag },
+    ],
+    responses: {
+      200: {
+        description: "All defaults",
+        headers: { ETag: { schema: { type: "string" } } },
+        content: { "application/json": { schema: reference("Defaults") } },
+      },
+      304: { description: "They are those of `If-None-Match`" },
+      ...errorResponses(["invalid_request", "internal", "not_ready"]),
+    },
+  };
+}
+
+function errorResponses(of: readonly (typeof codes)[number][] = codes): object {
+  const responses = of.map((code) => {
     const { httpStatus, retryable } = errorMeanings[code];
     const description = `\`${code}\`${retryable ? ", worth trying again" : ""}`;
     return [httpStatus, { description, content: { "application/json": { schema: reference("Error") } } }];

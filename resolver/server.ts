@@ -5,7 +5,8 @@ import { type HttpServer, startHttpServer } from "../service/http-server.ts";
 import type { Started } from "../service/lifecycle.ts";
 import type { ResolverConfig } from "./config.ts";
 import { createContext, type ResolverContext } from "./context.ts";
-import { postOnly } from "./endpoint.ts";
+import { getOnly, postOnly } from "./endpoint.ts";
+import { getDefaults } from "./get-defaults.ts";
 import { getOpenApi } from "./get-openapi.ts";
 import { createGrpcResolver } from "./grpc-resolver.ts";
 import { postExplain } from "./post-explain.ts";
@@ -48,6 +49,7 @@ function startHttp(config: ResolverConfig, context: ResolverContext): Promise<Ht
   const app = createHttpApp(context, (app) => {
     app.post("/v1/resolve", resolve).all("/v1/resolve", postOnly);
     app.post("/v1/explain", postExplain(context)).all("/v1/explain", postOnly);
+    app.get("/v1/defaults", getDefaults(context)).all("/v1/defaults", getOnly);
     app.get("/openapi.json", getOpenApi(context.identity.version));
   });
   return startHttpServer({

@@ -1,5 +1,7 @@
 import type { Decision } from "./decision.ts";
 
+type DecisionFields = Pick<Decision, "objective" | "rule" | "variant" | "model" | "version" | "revision" | "reason">;
+
 /**
  * The value of `x-signalbox-decision`: `;` between fields, `=` between a name and its value, in this order:
  *
@@ -9,7 +11,7 @@ import type { Decision } from "./decision.ts";
  * followed by `override=true`. In a value, everything but letters, digits and `-._~/@:` is percent-encoded as UTF-8
  * (RFC 3986), so that `;` and `=` always separate.
  */
-export function formatDecisionHeader(decision: Decision): string {
+export function formatDecisionHeader(decision: DecisionFields): string {
   const { objective, rule, variant, model, version, revision, reason } = decision;
   const fields: [string, string][] = [
     ["objective", objective],

@@ -292,6 +292,61 @@ export declare type ObjectiveConfig = Message<"signalbox.resolver.v1.ObjectiveCo
 export declare const ObjectiveConfigSchema: GenMessage<ObjectiveConfig>;
 
 /**
+ * @generated from message signalbox.resolver.v1.ListDefaultsRequest
+ */
+export declare type ListDefaultsRequest = Message<"signalbox.resolver.v1.ListDefaultsRequest"> & {
+  /**
+   * The tenant; `default` when empty.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * The `version` of the last answer; empty when there is none.
+   *
+   * @generated from field: string known_version = 2;
+   */
+  knownVersion: string;
+};
+
+/**
+ * Describes the message signalbox.resolver.v1.ListDefaultsRequest.
+ * Use `create(ListDefaultsRequestSchema)` to create a new message.
+ */
+export declare const ListDefaultsRequestSchema: GenMessage<ListDefaultsRequest>;
+
+/**
+ * @generated from message signalbox.resolver.v1.ListDefaultsResponse
+ */
+export declare type ListDefaultsResponse = Message<"signalbox.resolver.v1.ListDefaultsResponse"> & {
+  /**
+   * Names the content: the same for the same defaults.
+   *
+   * @generated from field: string version = 1;
+   */
+  version: string;
+
+  /**
+   * The content is still that of `known_version`, and left out.
+   *
+   * @generated from field: bool unchanged = 2;
+   */
+  unchanged: boolean;
+
+  /**
+   * @generated from field: repeated signalbox.resolver.v1.ResolveResult results = 3;
+   */
+  results: ResolveResult[];
+};
+
+/**
+ * Describes the message signalbox.resolver.v1.ListDefaultsResponse.
+ * Use `create(ListDefaultsResponseSchema)` to create a new message.
+ */
+export declare const ListDefaultsResponseSchema: GenMessage<ListDefaultsResponse>;
+
+/**
  * @generated from message signalbox.resolver.v1.ExplainRequest
  */
 export declare type ExplainRequest = Message<"signalbox.resolver.v1.ExplainRequest"> & {
@@ -634,6 +689,17 @@ export declare const Resolver: GenService<{
     methodKind: "unary";
     input: typeof ExplainRequestSchema;
     output: typeof ExplainResponseSchema;
+  },
+  /**
+   * The default answer of every objective of a namespace: what a client gives when it has no better answer and reaches
+   * no resolver. Clients ask now and then, and keep it.
+   *
+   * @generated from rpc signalbox.resolver.v1.Resolver.ListDefaults
+   */
+  listDefaults: {
+    methodKind: "unary";
+    input: typeof ListDefaultsRequestSchema;
+    output: typeof ListDefaultsResponseSchema;
   },
 }>;
 

@@ -1,0 +1,13 @@
+export type { Context } from "../selection/context.ts";
+export type { Override, Reason } from "../selection/decision.ts";
+export type { TrafficClass } from "../selection/labels.ts";
+export type { ObjectiveConfig, Resolution } from "../selection/resolution.ts";
+export type { Answer, AnswerSource, Outcome } from "./answer.ts";
+export { type ClientErrorCode, type ClientProblem, SignalboxClientError } from "./client-error.ts";
+export type { ClientEvent, EventListener } from "./events.ts";
+export type { ContextOf } from "./fetch.ts";
+export type { Inference, InferOptions, Payload } from "./infer.ts";
+export type { GrpcContextOf, GrpcInterceptor } from "./interceptor.ts";
+export type { NatsOptions, SignalboxOptions } from "./options.ts";
+export type { ResolveOptions } from "./question.ts";
+export { createSignalbox, type Signalbox } from "./signalbox.ts";

@@ -1,0 +1,17 @@
+import type { Source } from "./source.ts";
+
+/** A source whose code is loaded in the background; calls wait for that. */
+export function createLateSource(load: () => Promise<Source>): Source {
+  let loaded: Source | undefined;
+  const loading = load().then((source) => {
+    loaded = source;
+    return source;
+  });
+  return {
+    resolve: (question, signal) =>
+      loaded ? loaded.resolve(question, signal) : loading.then((source) => source.resolve(question, signal)),
+    defaultFor: (objective) => loaded?.defaultFor(objective),
+    ready: loading.then((source) => source.ready),
+    close: async () => (await loading).close(),
+  };
+}
