@@ -1,15 +1,17 @@
+import type { Audience } from "../config/documents/audience.ts";
 import { qualifiedName } from "../config/documents/document.ts";
+import type { Experiment } from "../config/documents/experiment.ts";
+import type { Holdout } from "../config/documents/holdout.ts";
 import type { Model, ModelVersion } from "../config/documents/model.ts";
 import type { Objective, Rule } from "../config/documents/objective.ts";
+import { type Audiences, compileAudience } from "./audience.ts";
 import { type ConditionNode, parseCondition } from "./conditions.ts";
-import type { Decision, Reason, Shadow } from "./decision.ts";
+import type { Decision, Outcome, Reason, Shadow } from "./decision.ts";
+import { type CompiledExperiment, compileExperiment } from "./experiment.ts";
 import { createSplit, type Split } from "./rendezvous.ts";
 import { formatRoutingKey } from "./routing-key.ts";
 import { createNextMatch, type NextMatch } from "./rule-index.ts";
 import { SelectionError } from "./selection-error.ts";
-
-/** A decision in the two forms that it can be given: as the rule or default says, and after a unit was missing. */
-export type Outcome = { readonly decided: Decision; readonly unitMissing: Decision };
 
 export type CompiledRule = {
   readonly name: string;
@@ -27,6 +29,8 @@ export type CompiledObjective = {
   readonly revision: number;
   /** The attribute that is bucketed. */
   readonly unit: string;
+  /** Those that span the objective, in the order of their names; they decide before the rules. */
+  readonly experiments: readonly CompiledExperiment[];
   readonly rules: readonly CompiledRule[];
   readonly nextMatch: NextMatch;
   readonly fallback: Outcome;
@@ -35,32 +39,45 @@ export type CompiledObjective = {
   readonly models: ReadonlyMap<string, Model>;
 };
 
-/** An objective, the models that it names (others are ignored) and its revision. */
+/** An objective, what it depends on (what it does not is ignored) and its revision. */
 export type CompileInput = {
   readonly objective: Objective;
+  /** Those that the objective and its experiments name. */
   readonly models: Iterable<Model>;
   readonly revision: number;
+  /** None when absent. */
+  readonly experiments?: readonly Experiment[];
+  /** Of the namespace; none when absent. */
+  readonly holdouts?: readonly Holdout[];
+  /** Those that conditions ask for, and their parts; none when absent. */
+  readonly audiences?: Iterable<Audience>;
 };
 
 /**
  * Compiles an objective, once per revision. The documents must be valid, each by itself and together; throws a
- * `dangling_reference` SelectionError when a model or version that a rule names is not there.
+ * `dangling_reference` SelectionError when a model, version or audience that is named is not there.
  */
 export function compileObjective(input: CompileInput): CompiledObjective {
   const { objective, revision } = input;
   const { namespace } = objective.metadata;
   const all = new Map([...input.models].map((model) => [qualifiedName(model), model]));
   const models = new Map<string, Model>();
-  for (const { model: name } of references(objective)) {
+  const experiments = [...(input.experiments ?? [])].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  for (const { model: name } of references(objective, experiments)) {
     const model = all.get(`${namespace}/${name}`);
     if (model) models.set(name, model);
   }
   const { spec } = objective;
-  const rules = spec.rules.map((rule) => compileRule(rule, input, models));
+  const audiences = audiencesOf(input);
+  const rules = spec.rules.map((rule) => compileRule(rule, input, models, audiences));
   return {
     name: qualifiedName(objective),
     revision,
     unit: spec.unit,
+    experiments: experiments.flatMap((experiment) => {
+      const outcomes = armOutcomes(experiment, input, models);
+      return outcomes ? compileExperiment({ experiment, holdouts: input.holdouts ?? [], audiences, outcomes }) : [];
+    }),
     rules,
     nextMatch: createNextMatch(rules.map((rule) => rule.condition)),
     fallback: outcome(input, models, { target: spec.default, rule: "default", variant: null, reason: "default" }),
@@ -69,20 +86,61 @@ export function compileObjective(input: CompileInput): CompiledObjective {
   };
 }
 
-/** Everything in an objective that names a model version. */
-function references(objective: Objective): readonly Target[] {
+/** Everything in an objective and its experiments that names a model version. */
+function references(objective: Objective, experiments: readonly Experiment[]): readonly Target[] {
   const { default: fallback, rules, shadow } = objective.spec;
-  return [fallback, ...rules.flatMap((rule) => rule.split?.variants ?? rule.serve ?? []), ...shadow];
+  const inArms = experiments.flatMap((experiment) => Object.values(armsIn(experiment, objective) ?? {}));
+  return [fallback, ...rules.flatMap((rule) => rule.split?.variants ?? rule.serve ?? []), ...shadow, ...inArms];
 }
 
-function compileRule(rule: Rule, input: CompileInput, models: ReadonlyMap<string, Model>): CompiledRule {
+function armsIn(
+  experiment: Experiment,
+  { metadata: { name } }: Objective,
+): Readonly<Record<string, Target>> | undefined {
+  return experiment.spec.targets.find(({ objective }) => objective === name)?.arms;
+}
+
+/** What each arm of an experiment gets in the objective; null when the objective is none of its targets. */
+function armOutcomes(
+  experiment: Experiment,
+  input: CompileInput,
+  models: ReadonlyMap<string, Model>,
+): readonly Outcome[] | null {
+  const targets = armsIn(experiment, input.objective);
+  if (!targets) return null;
+  return experiment.spec.arms.map(({ name }) => {
+    const choice = { rule: experiment.metadata.name, variant: name, reason: "experiment" } as const;
+    return outcome(input, models, { ...choice, target: targets[name] as Target });
+  });
+}
+
+function audiencesOf({ objective, audiences }: CompileInput): Audiences {
+  const byName = new Map([...(audiences ?? [])].map((audience) => [audience.metadata.name, audience]));
+  const get = (name: string): Audience => {
+    const found = byName.get(name);
+    if (found) return found;
+    const message = `Objective ${qualifiedName(objective)} asks for audience ${name}, which is not among those given`;
+    throw new SelectionError("dangling_reference", message);
+  };
+  return (name) => {
+    const audience = get(name);
+    return compileAudience(audience, (audience.spec.parts ?? []).map(get));
+  };
+}
+
+function compileRule(
+  rule: Rule,
+  input: CompileInput,
+  models: ReadonlyMap<string, Model>,
+  audiences: Audiences,
+): CompiledRule {
   const to = (target: Target, variant: string | null) =>
     outcome(input, models, { target, rule: rule.name, variant, reason: "rule" });
   const variants = rule.split?.variants ?? [];
   const salt = rule.split?.salt ?? `${qualifiedName(input.objective)}/${rule.name}`;
   return {
     name: rule.name,
-    condition: parseCondition(rule.when),
+    condition: parseCondition(rule.when, audiences),
     split: rule.split ? { salt, ...createSplit(salt, variants) } : null,
     outcomes: rule.serve ? [to(rule.serve, null)] : variants.map((variant) => to(variant, variant.name)),
   };

@@ -7,11 +7,20 @@ export type Parameters = NonNullable<Objective["spec"]["default"]["parameters"]>
  * Why a decision is what it is:
  * - `rule`: the rule named in the decision matched;
  * - `default`: no rule matched;
- * - `unit_missing`: at least one rule whose condition held was passed over, because it has a split and the context has
- *   no unit to split by. The decision is that of the next rule that matched, or the default;
+ * - `unit_missing`: at least one rule or experiment whose condition held was passed over, because it splits and the
+ *   context has no unit to split by. The decision is that of the next one that matched, or the default;
+ * - `experiment`: the experiment named in `rule` took the context; `variant` is its arm;
  * - `override`: the caller asked for this model version.
  */
-export type Reason = "rule" | "default" | "unit_missing" | "override";
+export type Reason = "rule" | "default" | "unit_missing" | "experiment" | "override";
+
+export const reasons = [
+  "rule",
+  "default",
+  "unit_missing",
+  "experiment",
+  "override",
+] as const satisfies readonly Reason[];
 
 /** A model version that receives a copy of some requests; its answers reach nobody. */
 export type Shadow = {
@@ -26,9 +35,9 @@ export type Shadow = {
 export type Decision = {
   /** `<namespace>/<name>` */
   readonly objective: string;
-  /** The rule that decided; `default` or `override` when none did (see `reason`: a rule may bear those names). */
+  /** The rule or experiment that decided; `default` or `override` when none did. A rule may bear any of those names: see `reason`. */
   readonly rule: string;
-  /** The arm of the rule's split; null where nothing was split. */
+  /** The arm of the rule's split or of the experiment; null where nothing was split. */
   readonly variant: string | null;
   readonly model: string;
   readonly version: string;
@@ -48,3 +57,6 @@ export type Decision = {
 
 /** A caller's wish for one model version, already authorised. `model` is the default's model when absent. */
 export type Override = { readonly model?: string; readonly version: string };
+
+/** A decision in the two forms that it can be given: as the rule or default says, and after a unit was missing. */
+export type Outcome = { readonly decided: Decision; readonly unitMissing: Decision };

@@ -1,6 +1,6 @@
-import type { CompiledObjective, CompiledRule, Outcome } from "./compile.ts";
+import type { CompiledObjective, CompiledRule } from "./compile.ts";
 import type { Context } from "./context.ts";
-import type { Decision } from "./decision.ts";
+import type { Decision, Outcome } from "./decision.ts";
 import { explainCondition } from "./explain-condition.ts";
 import type { Split } from "./rendezvous.ts";
 import { decideByRule, type SelectOptions, select } from "./select.ts";

@@ -1,35 +1,55 @@
-import { type CompiledObjective, type CompiledRule, decisionFor, findVersion, type Outcome } from "./compile.ts";
+import { type CompiledObjective, type CompiledRule, decisionFor, findVersion } from "./compile.ts";
 import type { Context } from "./context.ts";
-import type { Decision, Override } from "./decision.ts";
+import type { Decision, Outcome, Override } from "./decision.ts";
+import { armOf } from "./experiment.ts";
 import { SelectionError } from "./selection-error.ts";
 import { unitOf } from "./unit.ts";
 
 export type SelectOptions = {
   /** Already authorised: whether the caller may ask for it is not decided here. */
   readonly override?: Override;
+  /**
+   * Milliseconds since the epoch; only experiments with a start or an end depend on it. The clock's time when absent.
+   */
+  readonly now?: number;
 };
 
 /**
  * Which model version answers for a context. Deterministic: the same context and revision give the same decision on
- * every machine. Never throws for any context; throws `override_unknown_version` for an override that is not a version
+ * every machine; of an objective under an experiment with a start or an end, at the same time. Never throws for any context; throws `override_unknown_version` for an override that is not a version
  * of one of the objective's models.
  *
- * Steps, first answer wins: the override, the rules in their order, the default.
+ * Steps, first answer wins: the override, the experiments, the rules in their order, the default.
  */
 export function select(compiled: CompiledObjective, context: Context, options?: SelectOptions): Decision {
   if (options?.override !== undefined) return decideByOverride(compiled, options.override);
-  return decideByRules(compiled, context);
+  if (compiled.experiments.length === 0) return decideByRules(compiled, context, false);
+  return decideByExperiments(compiled, context, options?.now ?? Date.now());
 }
 
-function decideByRules(compiled: CompiledObjective, context: Context): Decision {
-  const unit = unitOf(context, compiled.unit);
+function decideByExperiments(compiled: CompiledObjective, context: Context, nowMs: number): Decision {
   let unitMissing = false;
+  for (const experiment of compiled.experiments) {
+    const arm = armOf(experiment, context, nowMs);
+    if (typeof arm === "number") return formOf(experiment.outcomes[arm] as Outcome, unitMissing);
+    unitMissing ||= arm === "unit_missing";
+  }
+  return decideByRules(compiled, context, unitMissing);
+}
+
+function formOf(outcome: Outcome, unitMissing: boolean): Decision {
+  return unitMissing ? outcome.unitMissing : outcome.decided;
+}
+
+function decideByRules(compiled: CompiledObjective, context: Context, unitMissingBefore: boolean): Decision {
+  const unit = unitOf(context, compiled.unit);
+  let unitMissing = unitMissingBefore;
   for (let index = compiled.nextMatch(context, 0); index !== -1; index = compiled.nextMatch(context, index + 1)) {
     const outcome = decideByRule(compiled.rules[index] as CompiledRule, unit);
-    if (outcome !== undefined) return unitMissing ? outcome.unitMissing : outcome.decided;
+    if (outcome !== undefined) return formOf(outcome, unitMissing);
     unitMissing ||= unit === null;
   }
-  return unitMissing ? compiled.fallback.unitMissing : compiled.fallback.decided;
+  return formOf(compiled.fallback, unitMissing);
 }
 
 /** What a rule that matches decides for a unit; undefined for a split without a unit, or whose weights are all 0. */

@@ -1,4 +1,11 @@
-import { affectedObjectives, modelsIn, objectiveRevision } from "../config/dependencies.ts";
+import {
+  affectedObjectives,
+  audiencesOf,
+  experimentsOn,
+  holdoutsIn,
+  modelsIn,
+  objectiveRevision,
+} from "../config/dependencies.ts";
 import { qualifiedName } from "../config/documents/document.ts";
 import type { Objective } from "../config/documents/objective.ts";
 import type { LiveDocuments } from "../config/live-documents.ts";
@@ -36,6 +43,16 @@ export function compileSelection(live: LiveDocuments, previous?: Selection): Sel
 
 /** Compiles one of the live objectives with all that it depends on; throws where {@link compileObjective} throws. */
 export function compileLive(live: LiveDocuments, objective: Objective): CompiledObjective {
-  const models = modelsIn(live, objective).flatMap((model) => live.models.get(model)?.document ?? []);
-  return compileObjective({ objective, models, revision: objectiveRevision(live, qualifiedName(objective)) });
+  const name = qualifiedName(objective);
+  const experiments = experimentsOn(live, name).map(({ document }) => document);
+  const audiences = new Set([objective, ...experiments].flatMap((each) => audiencesOf(live, each)));
+  return compileObjective({
+    objective,
+    experiments,
+    models: modelsIn(live, objective).flatMap((model) => live.models.get(model)?.document ?? []),
+    holdouts:
+      experiments.length === 0 ? [] : holdoutsIn(live, objective.metadata.namespace).map(({ document }) => document),
+    audiences: [...audiences].flatMap((audience) => live.audiences.get(audience)?.document ?? []),
+    revision: objectiveRevision(live, name),
+  });
 }
