@@ -1,10 +1,8 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { envoyBinary, envoyVersion } from "../setup/paths.js";
 import { createSnapshotStore } from "../xds-server/protocol/snapshot.ts";
 import { typeUrls } from "../xds-server/protocol/type-urls.ts";
-import { hasContainerEngine } from "./support/containers.ts";
 import { startEnvoy } from "./support/envoy.ts";
 import {
   adsBootstrap,
@@ -15,6 +13,7 @@ import {
   routeResource,
   scopeResource,
 } from "./support/envoy-resources.ts";
+import { envoysOverAds } from "./support/envoy-versions.ts";
 import { freePort, freePorts } from "./support/ports.ts";
 import { eventually } from "./support/processes.ts";
 import { startXdsServer } from "./support/xds-server.ts";
@@ -37,20 +36,7 @@ async function get(port: number, scope?: string): Promise<string> {
   return response.status === 200 ? text : `${response.status} ${text}`;
 }
 
-const oldEnvoyVersion = "1.36.4";
-
-/** Why tests with that Envoy are skipped on this machine; null when they are not. */
-function missingReason(version: string): string | null {
-  if (hasContainerEngine || process.env.CI || envoyBinary(version)) return null;
-  return `Envoy ${version} is not installed: run \`npm run setup -- --envoy ${version}\``;
-}
-
-const envoys = [envoyVersion, oldEnvoyVersion].flatMap((version) =>
-  (["DELTA_GRPC", "GRPC"] as const).map((apiType) => ({ version, apiType, reason: missingReason(version) })),
-);
-for (const { reason, apiType } of envoys) if (reason && apiType === "GRPC") console.warn(reason);
-
-describe.each(envoys)("a real Envoy $version over ADS, $apiType", ({ version, apiType, reason }) => {
+describe.each(envoysOverAds())("a real Envoy $version over ADS, $apiType", ({ version, apiType, reason }) => {
   const it = test.skipIf(reason);
 
   it("takes additions, changes and removals, and fails no request when its route moves", async () => {
