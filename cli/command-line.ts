@@ -7,7 +7,7 @@ import { joinFlagValues } from "./flags.ts";
 import { unknownCommand, usageProblem } from "./usage-problem.ts";
 
 const epilogue = [
-  "Exit codes: 0 done, 1 refused or failed (nothing changed), 2 wrong usage, 3 not reachable, 130 interrupted.",
+  "Exit codes: 0 done, 1 refused or failed (nothing changed), 2 wrong usage, 3 not reachable, 4 published but not live in time, 130 interrupted.",
   "Shell completion: `source <(signalbox completion bash)` in ~/.bashrc, or the same with zsh in ~/.zshrc.",
 ].join("\n");
 

@@ -8,6 +8,8 @@ export const exitCode = {
   usage: 2,
   /** NATS, a resolver or Envoy could not be reached, or is not ready. */
   unreachable: 3,
+  /** Published, but not live everywhere within `--timeout`, or held back. */
+  pending: 4,
   /** Ctrl-C, SIGTERM or the end of its terminal came before it was done. */
   interrupted: 130,
 } as const;

@@ -26,10 +26,13 @@ describe("the status", () => {
   test("shows what an Envoy refuses on one line, without what would steer a terminal", () => {
     const nacks = [{ typeUrl: "t", resourceNames: ["a", "b"], message: "bad\n\u001b[2Jport", at }];
     const envoys = [
-      { nodeId: "envoy-1", cluster: "edge", address: "", connectedSince: at, acknowledgedRevision: 5, nacks },
+      {
+        ...{ nodeId: "envoy-1", cluster: "edge", group: "envoys namespaces=a", address: "", connectedSince: at },
+        ...{ acknowledgedRevision: 5, nacks },
+      },
     ];
     const shown = text([process({ process: "xds-server", envoys })]);
-    expect(shown).toMatch(/envoy-1 +edge +host-1 +5 \(behind\) +a, b: bad \[2Jport$/m);
+    expect(shown).toMatch(/envoy-1 +edge +envoys namespaces=a +host-1 +5 \(behind\) +a, b: bad \[2Jport$/m);
   });
 
   test("says so when nobody is there", () => {

@@ -46,10 +46,11 @@ function envoyTable({ processes }: Status, mark: Mark): string {
   const envoys = processes.flatMap((process) => (process.envoys ?? []).map((envoy) => ({ envoy, by: process.id })));
   if (envoys.length === 0) return "No Envoy is connected.";
   return formatTable(
-    ["envoy", "cluster", "xds-server", "acknowledged", "refused"],
+    ["envoy", "cluster", "group", "xds-server", "acknowledged", "refused"],
     envoys.map(({ envoy, by }) => [
       printable(envoy.nodeId),
       printable(envoy.cluster),
+      printable(envoy.group ?? "-"),
       printable(by),
       mark(envoy.acknowledgedRevision),
       refusals(envoy),
