@@ -20,6 +20,9 @@ export type RoutedEnvoy = {
   /** The keyed listener, such as `http://127.0.0.1:20001`. */
   readonly url: string;
   readonly port: number;
+  /** The one-call listener, such as `http://127.0.0.1:20002`. */
+  readonly oneCallUrl: string;
+  readonly oneCallPort: number;
   /**
    * Settles documents, and keys of documents to delete, as one batch, and waits until Envoy has acknowledged it; answers
    * with its revision.
@@ -35,13 +38,15 @@ export type RoutedEnvoy = {
 export type RoutedEnvoyOptions = EnvoyOptions & {
   /** How long routes wait for the ACK of clusters; 15,000 by default. */
   readonly clusterAckTimeoutMs?: number;
+  /** Of the resolvers that the one-call listener asks; there is none by default. */
+  readonly resolverPort?: number;
 };
 
 const group = "test";
 
 /** Starts the xDS server and an Envoy on it, without documents. */
 export async function startRoutedEnvoy(options: RoutedEnvoyOptions = {}): Promise<RoutedEnvoy> {
-  const [xdsPort, adminPort, port] = (await freePorts(3)) as [number, number, number];
+  const [xdsPort, adminPort, port, oneCallPort] = (await freePorts(4)) as [number, number, number, number];
   const store = createSnapshotStore();
   const changes = createResourceChanges({ validate: createValidator(registry), now: () => new Date() });
   const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined };
@@ -53,7 +58,9 @@ export async function startRoutedEnvoy(options: RoutedEnvoyOptions = {}): Promis
     const done = (error: Error | null) => (error ? reject(error) : resolve());
     server.bindAsync(`127.0.0.1:${xdsPort}`, ServerCredentials.createInsecure(), done);
   });
-  const common = commonResources({ address: "127.0.0.1", port, accessLog: "stdout" });
+  // Nothing listens on port 1.
+  const oneCall = { port: oneCallPort, resolvers: [{ host: "127.0.0.1", port: options.resolverPort ?? 1 }] };
+  const common = commonResources({ address: "127.0.0.1", port, accessLog: "stdout", oneCall });
   const [envoys] = audiences(common);
   if (!envoys) throw new Error("there is no group of Envoys");
   let live = emptyLiveDocuments;
@@ -67,6 +74,8 @@ export async function startRoutedEnvoy(options: RoutedEnvoyOptions = {}): Promis
     envoy,
     url: `http://127.0.0.1:${port}`,
     port,
+    oneCallUrl: `http://127.0.0.1:${oneCallPort}`,
+    oneCallPort,
     publish: async (documents, { wait } = { wait: true }) => {
       const entries = documents.map((given, index) => entryOf(given, live.revision + 1 + index));
       const next = settle(live, entries, new Date());

@@ -76,8 +76,9 @@ describe("documents become Envoy resources", () => {
     }
   });
 
-  test("every Envoy gets the two listeners, the way of the shadows and the runtime layer", () => {
-    const resources = commonResources({ address: "127.0.0.1", port: 10_000, accessLog: "stdout" });
+  test("every Envoy gets the listeners, the ways of the shadows and to the resolvers, and the runtime layer", () => {
+    const oneCall = { port: 10_001, resolvers: [{ host: "127.0.0.1", port: 7070 }] };
+    const resources = commonResources({ address: "127.0.0.1", port: 10_000, accessLog: "stdout", oneCall });
     expect(resources.flatMap(({ message }) => validate(message))).toEqual([]);
     expectGolden(`${folder}common/out.yaml`, toYaml(resources));
   });

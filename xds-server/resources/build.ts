@@ -9,19 +9,39 @@ import { apiListener, apiListenerName } from "./api-listener.ts";
 import { cluster } from "./clusters.ts";
 import { clusterLoadAssignment, endpointsName } from "./endpoints.ts";
 import { type KeyedListenerSettings, keyedListener, keyedListenerName } from "./keyed-listener.ts";
+import { oneCallListener, oneCallListenerName } from "./one-call-listener.ts";
+import { type ResolverAddress, resolverCluster, resolverClusterName } from "./one-call-resolver.ts";
 import { type Resource, resource } from "./resource.ts";
 import { routeConfiguration } from "./routes.ts";
 import { runtimeLayer, runtimeLayerName } from "./runtime.ts";
 import { scopedRoute } from "./scoped-routes.ts";
 import { shadowCluster, shadowClusterName, shadowListener, shadowListenerName } from "./shadow-listener.ts";
 
-/** What every Envoy has, whatever the documents say: the listeners, the way of the shadows, the runtime layer. */
-export function commonResources(settings: KeyedListenerSettings): Resource[] {
+export type CommonSettings = KeyedListenerSettings & {
+  /** Where clients send requests that name an objective; nowhere when absent. */
+  readonly oneCall?: { readonly port: number; readonly resolvers: readonly ResolverAddress[] };
+};
+
+/**
+ * What every Envoy has, whatever the documents say: the listeners, the way of the shadows, the way to the resolvers, the
+ * runtime layer.
+ */
+export function commonResources(settings: CommonSettings): Resource[] {
   return [
     resource(ClusterSchema, shadowClusterName, shadowCluster()),
     resource(ListenerSchema, keyedListenerName, keyedListener(settings)),
     resource(ListenerSchema, shadowListenerName, shadowListener(settings.accessLog)),
     resource(RuntimeSchema, runtimeLayerName, runtimeLayer()),
+    ...oneCallResources(settings),
+  ];
+}
+
+function oneCallResources({ oneCall, ...settings }: CommonSettings): Resource[] {
+  if (!oneCall) return [];
+  const { port, resolvers } = oneCall;
+  return [
+    resource(ClusterSchema, resolverClusterName, resolverCluster(resolvers)),
+    resource(ListenerSchema, oneCallListenerName, oneCallListener({ ...settings, port })),
   ];
 }
 

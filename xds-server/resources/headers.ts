@@ -9,6 +9,15 @@ export const headers = {
   shard: "x-signalbox-shard",
   revision: "x-signalbox-revision",
   fallback: "x-signalbox-fallback",
+  /** One-call mode: `<namespace>/<objective>`. */
+  objective: "x-signalbox-objective",
+  /** One-call mode: `<version>` or `<model>@<version>` that an authorised caller asks for. */
+  override: "x-signalbox-override",
+  /** One-call mode: the ObjectiveConfig as JSON in base64url. */
+  config: "x-signalbox-config",
+  /** Inside Envoy only: why the one-call listener refuses a request. */
+  error: "x-signalbox-error",
+  errorMessage: "x-signalbox-error-message",
   /** The path as the client sent it, on requests of which a copy may go to a shadow. */
   path: "x-signalbox-path",
 } as const;

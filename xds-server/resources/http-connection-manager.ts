@@ -5,12 +5,19 @@ import { headers } from "./headers.ts";
 import { localReplyConfig } from "./local-reply.ts";
 import { extensionChoice, fromAds } from "./proto.ts";
 
-/** What both listeners share: the scoped routes, the errors, the log. The router is the last filter of each. */
-export function connectionManager(statPrefix: string, accessLogTarget: AccessLogTarget) {
+/**
+ * What the listeners share: the scoped routes, the errors, the log. The router is the last filter of each. The scope is the
+ * first two parts of the header `scopeHeader`: the namespace and the objective.
+ */
+export function connectionManager(
+  statPrefix: string,
+  accessLogTarget: AccessLogTarget,
+  scopeHeader: string = headers.routingKey,
+) {
   return {
     statPrefix,
     codecType: HttpConnectionManager_CodecType.AUTO,
-    routeSpecifier: { case: "scopedRoutes" as const, value: scopedRoutes },
+    routeSpecifier: { case: "scopedRoutes" as const, value: scopedRoutes(scopeHeader) },
     accessLog: accessLog(accessLogTarget),
     localReplyConfig: localReplyConfig(),
     serverName: "signalbox",
@@ -19,21 +26,17 @@ export function connectionManager(statPrefix: string, accessLogTarget: AccessLog
   };
 }
 
-const fragment = (index: number) => ({
-  type: {
-    case: "headerValueExtractor" as const,
-    value: {
-      name: headers.routingKey,
-      elementSeparator: "/",
-      extractType: { case: "index" as const, value: index },
+function scopedRoutes(header: string) {
+  const fragment = (index: number) => ({
+    type: {
+      case: "headerValueExtractor" as const,
+      value: { name: header, elementSeparator: "/", extractType: { case: "index" as const, value: index } },
     },
-  },
-});
-
-/** The scope is the namespace and the objective: the first two parts of the routing key. */
-const scopedRoutes = {
-  name: "signalbox",
-  scopeKeyBuilder: { fragments: [fragment(0), fragment(1)] },
-  rdsConfigSource: fromAds(),
-  configSpecifier: { case: "scopedRds" as const, value: { scopedRdsConfigSource: fromAds() } },
-};
+  });
+  return {
+    name: "signalbox",
+    scopeKeyBuilder: { fragments: [fragment(0), fragment(1)] },
+    rdsConfigSource: fromAds(),
+    configSpecifier: { case: "scopedRds" as const, value: { scopedRdsConfigSource: fromAds() } },
+  };
+}

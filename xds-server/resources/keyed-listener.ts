@@ -1,6 +1,7 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Listener, ListenerSchema } from "../../proto/gen/envoy/config/listener/v3/listener_pb.js";
 import {
+  type HttpConnectionManager,
   HttpConnectionManager_PathWithEscapedSlashesAction,
   HttpConnectionManagerSchema,
 } from "../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
@@ -21,8 +22,17 @@ export const connectionBufferBytes = 1024 * 1024;
 
 /** Where clients send requests that carry a routing key: HTTP/1.1 and HTTP/2 without TLS, gRPC included. */
 export function keyedListener({ address, port, accessLog }: KeyedListenerSettings): Listener {
+  return clientListener(keyedListenerName, { address, port }, connectionManager("keyed", accessLog));
+}
+
+/** A listener for clients, which are not trusted: the limits and time limits that hold for all of them. */
+export function clientListener(
+  name: string,
+  { address, port }: Pick<KeyedListenerSettings, "address" | "port">,
+  shared: Exclude<MessageInitShape<typeof HttpConnectionManagerSchema>, HttpConnectionManager>,
+): Listener {
   const manager = create(HttpConnectionManagerSchema, {
-    ...connectionManager("keyed", accessLog),
+    ...shared,
     // The client's address is the connection's, and nobody counts as internal: an x-envoy-* header of a client, which
     // could add retries or timeouts, is dropped. An empty list would mean the private networks, so it names no client.
     useRemoteAddress: true,
@@ -44,7 +54,7 @@ export function keyedListener({ address, port, accessLog }: KeyedListenerSetting
     pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.REJECT_REQUEST,
   });
   return create(ListenerSchema, {
-    name: keyedListenerName,
+    name,
     address: {
       address: {
         case: "socketAddress",
@@ -54,7 +64,7 @@ export function keyedListener({ address, port, accessLog }: KeyedListenerSetting
     perConnectionBufferLimitBytes: connectionBufferBytes,
     filterChains: [
       {
-        name: keyedListenerName,
+        name,
         filters: [
           extensionChoice("envoy.filters.network.http_connection_manager", HttpConnectionManagerSchema, manager),
         ],

@@ -11,22 +11,33 @@ import {
 import { headers } from "./headers.ts";
 import { setHeader } from "./proto.ts";
 
-type Filter = MessageInitShape<typeof AccessLogFilterSchema>;
+export type Filter = MessageInitShape<typeof AccessLogFilterSchema>;
 
 /** An answer that Envoy gives by itself, as `{"error": {"code", "message", "remedy", …}}`. */
-type LocalReply = {
+export type LocalReply = {
   readonly code: string;
   readonly when: Filter;
   /** When it is not the status that Envoy would give. */
   readonly status?: number;
   /** For gRPC callers, when it is not the one that Envoy makes of the HTTP status. */
   readonly grpcStatus?: number;
+  /** A sentence, or a whole format such as `%REQ(x-header)%`. */
   readonly message: string;
   readonly remedy: string;
 };
 
+/** An answer that is JSON of this form already, and goes through as it is. */
+export type WrittenReply = { readonly when: Filter; readonly grpcStatus?: number };
+
 /** The status codes of gRPC. Where Envoy would say UNIMPLEMENTED for 404 or INTERNAL for 400, these say what it is. */
-const grpc = { invalidArgument: 3, deadlineExceeded: 4, notFound: 5, resourceExhausted: 8 } as const;
+export const grpc = {
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  notFound: 5,
+  permissionDenied: 7,
+  resourceExhausted: 8,
+  unavailable: 14,
+} as const;
 
 /** The documented errors of the request path, the first that applies. gRPC callers get the same JSON as `grpc-message`. */
 const replies: readonly LocalReply[] = [
@@ -94,24 +105,35 @@ const replies: readonly LocalReply[] = [
   },
 ];
 
-/** Everything that Envoy answers by itself is JSON; what a model answers is never touched. */
-export function localReplyConfig(): LocalReplyConfig {
+/**
+ * Everything that Envoy answers by itself is JSON; what a model answers is never touched. `own` are a listener's own
+ * answers, which come before those of all.
+ */
+export function localReplyConfig(own: readonly (LocalReply | WrittenReply)[] = []): LocalReplyConfig {
   return create(LocalReplyConfigSchema, {
-    mappers: replies.flatMap(mappers),
+    mappers: [...own, ...replies].flatMap(mappers),
     bodyFormat: json("request_refused", "Envoy refused the request", "see details; correct the request"),
   });
 }
 
-function mappers(reply: LocalReply): MessageInitShape<typeof ResponseMapperSchema>[] {
+function mappers(reply: LocalReply | WrittenReply): MessageInitShape<typeof ResponseMapperSchema>[] {
   const plain = {
     filter: reply.when,
-    bodyFormatOverride: json(reply.code, reply.message, reply.remedy),
-    ...(reply.status === undefined ? {} : { statusCode: reply.status }),
+    bodyFormatOverride: "code" in reply ? json(reply.code, reply.message, reply.remedy) : asWritten,
+    ...("code" in reply && reply.status !== undefined ? { statusCode: reply.status } : {}),
   };
   if (reply.grpcStatus === undefined) return [plain];
   const headersToAdd = [setHeader("grpc-status", String(reply.grpcStatus))];
   return [{ ...plain, filter: all(reply.when, isGrpc()), headersToAdd }, plain];
 }
+
+const asWritten = {
+  format: {
+    case: "textFormatSource" as const,
+    value: { specifier: { case: "inlineString" as const, value: "%LOCAL_REPLY_BODY%" } },
+  },
+  contentType: "application/json",
+};
 
 /**
  * A value of the client stands alone in its field: Envoy escapes such a field for JSON, but not a format inside of other
@@ -119,6 +141,7 @@ function mappers(reply: LocalReply): MessageInitShape<typeof ResponseMapperSchem
  */
 function json(code: string, message: string, remedy: string) {
   const context = {
+    objective: `%REQ(${headers.objective})%`,
     routingKey: `%REQ(${headers.routingKey})%`,
     model: `%REQ(${headers.model})%`,
     requestId: "%REQ(x-request-id)%",
@@ -132,16 +155,23 @@ function json(code: string, message: string, remedy: string) {
   };
 }
 
-function flags(...names: readonly string[]): Filter {
+export function flags(...names: readonly string[]): Filter {
   return { filterSpecifier: { case: "responseFlagFilter", value: { flags: [...names] } } };
 }
 
-function all(...filters: readonly Filter[]): Filter {
+export function all(...filters: readonly Filter[]): Filter {
   return { filterSpecifier: { case: "andFilter", value: { filters: [...filters] } } };
 }
 
-function isPresent(name: string, present: boolean): Filter {
+export function isPresent(name: string, present: boolean): Filter {
   const header = { name, headerMatchSpecifier: { case: "presentMatch" as const, value: present } };
+  return { filterSpecifier: { case: "headerFilter", value: { header } } };
+}
+
+/** A request header with exactly this value. */
+export function hasValue(name: string, value: string): Filter {
+  const exact = { matchPattern: { case: "exact" as const, value } };
+  const header = { name, headerMatchSpecifier: { case: "stringMatch" as const, value: exact } };
   return { filterSpecifier: { case: "headerFilter", value: { header } } };
 }
 
@@ -152,7 +182,7 @@ function isGrpc(): Filter {
 }
 
 /** The runtime key is demanded by Envoy, and nothing that anyone should set. */
-function status(code: number): Filter {
+export function status(code: number): Filter {
   const value = { defaultValue: code, runtimeKey: `signalbox.local_reply.${code}` };
   return {
     filterSpecifier: { case: "statusCodeFilter", value: { comparison: { op: ComparisonFilter_Op.EQ, value } } },

@@ -12,6 +12,7 @@ import { type RouteConfiguration, RouteConfigurationSchema } from "../../proto/g
 import { HttpRequestHeaderMatchInputSchema } from "../../proto/gen/envoy/type/matcher/v3/http_inputs_pb.js";
 import type { ObjectiveRoutes, PathRule, VersionRoute } from "../routing/routing-table.ts";
 import { defaultTrafficClass, headers, shadowTrafficClass } from "./headers.ts";
+import { oneCallSettings } from "./one-call-routes.ts";
 import { placement } from "./placement.ts";
 import { addMissingHeader, any, duration, extension, setHeader, setHeaderFormat } from "./proto.ts";
 import { retryPolicy } from "./retries.ts";
@@ -34,6 +35,7 @@ export function routeConfiguration(objective: ObjectiveRoutes): RouteConfigurati
     name: objective.name,
     domains: ["*"],
     requestBodyBufferLimit: requestBodyBufferBytes,
+    ...oneCallSettings(objective.oneCall),
     matcher: {
       matcherType: {
         case: "matcherTree",

@@ -3,9 +3,11 @@ import { qualifiedName } from "../../config/documents/document.ts";
 import type { Model, ModelVersion } from "../../config/documents/model.ts";
 import type { Objective } from "../../config/documents/objective.ts";
 import type { LiveDocuments } from "../../config/live-documents.ts";
+import { planOneCall } from "../../selection/one-call/plan.ts";
 import { formatRoutingKey } from "../../selection/routing-key.ts";
+import { compileLive } from "../../selection/selector.ts";
 import { pathRules } from "./path-rules.ts";
-import type { ObjectiveRoutes, ShadowCopy, VersionRoute } from "./routing-table.ts";
+import type { ObjectiveRoutes, OneCallRoutes, ShadowCopy, VersionRoute } from "./routing-table.ts";
 import { placementRuntimeKey, shadowRuntimeKey } from "./runtime-keys.ts";
 
 /**
@@ -31,7 +33,18 @@ export function routeObjective(live: LiveDocuments, name: string): ObjectiveRout
     timeoutMs: policy.timeoutMs,
     idleTimeoutMs: policy.idleTimeoutMs,
     retries: policy.retries,
+    oneCall: oneCallRoutes(live, objective),
   };
+}
+
+function oneCallRoutes(live: LiveDocuments, objective: Objective): OneCallRoutes {
+  const { engine, program, id } = planOneCall(compileLive(live, objective));
+  const { timeoutMs, resolverTimeoutMs, onResolverFailure } = objective.spec.policy;
+  const resolver = {
+    timeoutMs: timeoutMs === 0 ? resolverTimeoutMs : Math.min(resolverTimeoutMs, timeoutMs),
+    onFailure: onResolverFailure,
+  };
+  return { program, id, resolver: engine === "resolver" ? resolver : null };
 }
 
 type Candidate = Omit<VersionRoute, "shadows"> & { readonly isGrpc: boolean };

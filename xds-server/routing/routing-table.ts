@@ -29,6 +29,16 @@ export type ObjectiveRoutes = {
   /** Longest silence; 0 is no limit. */
   readonly idleTimeoutMs: number;
   readonly retries: number;
+  readonly oneCall: OneCallRoutes;
+};
+
+/** How the one-call listener selects for an objective. */
+export type OneCallRoutes = {
+  /** A program for the Lua filter of the listener, and its digest. */
+  readonly program: string;
+  readonly id: string;
+  /** Null when the program selects by itself; or else how the resolver is asked. */
+  readonly resolver: { readonly timeoutMs: number; readonly onFailure: "default" | "reject" } | null;
 };
 
 /** Where the requests with one routing key go. */

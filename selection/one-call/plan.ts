@@ -1,0 +1,42 @@
+import { createHash } from "node:crypto";
+import { embeddingObstacles } from "../../config/embedding.ts";
+import { formatPath } from "../../config/field-path.ts";
+import type { CompiledObjective } from "../compile.ts";
+import { emitProgram, emitResolverProgram } from "../lua/emit-program.ts";
+
+/** Bytes of a program: it travels with the routes of its objective, and each worker of each Envoy holds it. */
+export const maxProgramBytes = 256 * 1024;
+
+/** What selects for an objective in one-call mode. */
+export type OneCallEngine = "embedded" | "resolver";
+
+export type OneCallPlan = {
+  readonly engine: OneCallEngine;
+  /** Why the rules do not run inside Envoy; empty when they do. */
+  readonly why: readonly string[];
+  /** What the Lua filter of the one-call listener runs, for either engine. */
+  readonly program: string;
+  /** A digest of the program. */
+  readonly id: string;
+};
+
+/** How one-call mode selects for an objective: inside Envoy when the objective allows it and Envoy can, or else by the resolver. */
+export function planOneCall(compiled: CompiledObjective): OneCallPlan {
+  const why = obstaclesOf(compiled);
+  if (why.length > 0) return plan("resolver", why, emitResolverProgram(compiled));
+  const program = emitProgram(compiled);
+  const bytes = Buffer.byteLength(program);
+  if (bytes <= maxProgramBytes) return plan("embedded", [], program);
+  const tooLong = `the rules and their parameters are ${bytes} bytes as a program, of at most ${maxProgramBytes}`;
+  return plan("resolver", [tooLong], emitResolverProgram(compiled));
+}
+
+function obstaclesOf({ objective }: CompiledObjective): string[] {
+  const { policy, rules } = objective.spec;
+  if (policy.engine === "resolver") return ["policy.engine asks for the resolver"];
+  return embeddingObstacles(rules).map(({ path, message }) => `${formatPath(["spec", "rules", ...path])} ${message}`);
+}
+
+function plan(engine: OneCallEngine, why: readonly string[], program: string): OneCallPlan {
+  return { engine, why, program, id: createHash("sha256").update(program).digest("base64url").slice(0, 16) };
+}

@@ -1,0 +1,61 @@
+import { readFileSync } from "node:fs";
+import type { Listener } from "../../proto/gen/envoy/config/listener/v3/listener_pb.js";
+import { LuaSchema } from "../../proto/gen/envoy/extensions/filters/http/lua/v3/lua_pb.js";
+import { HeaderMutationSchema } from "../../proto/gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js";
+import { maxAttributeBytes } from "../../selection/one-call/read-context.ts";
+import { headers } from "./headers.ts";
+import { connectionManager } from "./http-connection-manager.ts";
+import { clientListener, type KeyedListenerSettings } from "./keyed-listener.ts";
+import { localReplyConfig } from "./local-reply.ts";
+import { oneCallReplies } from "./one-call-replies.ts";
+import { resolverFilters } from "./one-call-resolver.ts";
+import { oneCallFilterName } from "./one-call-routes.ts";
+import { extension, extensionChoice } from "./proto.ts";
+
+export const oneCallListenerName = "one-call";
+
+/** What a client may not say here, because selection says it. Taken away before anything else looks at a request. */
+const strippedHeaders = [
+  headers.routingKey,
+  headers.config,
+  headers.decision,
+  headers.fallback,
+  headers.model,
+  headers.path,
+  headers.error,
+  headers.errorMessage,
+];
+
+/**
+ * Where clients send requests that name an objective and carry a context: the selection happens here. The scope is the
+ * objective as the client named it, because Envoy picks the scope before any filter runs.
+ */
+export function oneCallListener({ address, port, accessLog }: KeyedListenerSettings): Listener {
+  const shared = connectionManager("one_call", accessLog, headers.objective);
+  return clientListener(
+    oneCallListenerName,
+    { address, port },
+    {
+      ...shared,
+      localReplyConfig: localReplyConfig(oneCallReplies),
+      earlyHeaderMutationExtensions: [
+        extension("signalbox.strip", HeaderMutationSchema, {
+          mutations: strippedHeaders.map((name) => ({ action: { case: "remove" as const, value: name } })),
+        }),
+      ],
+      httpFilters: [
+        extensionChoice(oneCallFilterName, LuaSchema, {
+          defaultSourceCode: { specifier: { case: "inlineString", value: luaSource() } },
+          statPrefix: "one_call",
+        }),
+        ...resolverFilters(),
+        ...shared.httpFilters,
+      ],
+    },
+  );
+}
+
+function luaSource(): string {
+  const file = new URL("../../selection/lua/one-call.lua", import.meta.url);
+  return readFileSync(file, "utf8").replace("@MAX_ATTRIBUTE_BYTES@", String(maxAttributeBytes));
+}

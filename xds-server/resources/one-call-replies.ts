@@ -1,0 +1,55 @@
+import { headers } from "./headers.ts";
+import { all, flags, grpc, hasValue, isPresent, type LocalReply, status, type WrittenReply } from "./local-reply.ts";
+
+/** Why selection/lua/one-call.lua refuses a request: the code and the message are in headers. */
+const refusals = [
+  {
+    code: "invalid_objective",
+    grpcStatus: grpc.invalidArgument,
+    remedy: "send the namespace and the objective, and nothing else, such as default/ranking",
+  },
+  {
+    code: "invalid_context",
+    grpcStatus: grpc.invalidArgument,
+    remedy: "send the value as UTF-8 in percent-encoding",
+  },
+  {
+    code: "override_denied",
+    grpcStatus: grpc.permissionDenied,
+    remedy: "resolve with the override and send the routing key, or set policy.engine of the objective to resolver",
+  },
+] as const;
+
+/** What the one-call listener answers by itself, before what all listeners do. */
+export const oneCallReplies: readonly (LocalReply | WrittenReply)[] = [
+  ...refusals.map((refusal) => ({
+    ...refusal,
+    when: hasValue(headers.error, refusal.code),
+    message: `%REQ(${headers.errorMessage})%`,
+  })),
+  {
+    code: "missing_objective",
+    grpcStatus: grpc.invalidArgument,
+    when: all(flags("NR"), isPresent(headers.objective, false)),
+    status: 400,
+    message: `the request has no ${headers.objective} header`,
+    remedy: "send the namespace and the objective, such as default/ranking",
+  },
+  {
+    code: "unknown_objective",
+    grpcStatus: grpc.notFound,
+    when: flags("NR"),
+    message: "no objective of this name is routed here",
+    remedy: `check the namespace and the objective in ${headers.objective}`,
+  },
+  {
+    code: "selection_unavailable",
+    grpcStatus: grpc.unavailable,
+    when: all(flags("UAEX"), status(503)),
+    message: "no resolver answered in time, and the objective does not fall back to its default",
+    remedy: "try again; if it goes on, look at the resolvers",
+  },
+  // What the resolver refuses, with its own words.
+  { when: all(flags("UAEX"), status(400)), grpcStatus: grpc.invalidArgument },
+  { when: flags("UAEX") },
+];

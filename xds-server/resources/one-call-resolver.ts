@@ -1,0 +1,116 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type Cluster,
+  Cluster_DiscoveryType,
+  Cluster_LbPolicy,
+  ClusterSchema,
+} from "../../proto/gen/envoy/config/cluster/v3/cluster_pb.js";
+import { ApiVersion } from "../../proto/gen/envoy/config/core/v3/config_source_pb.js";
+import {
+  ExtAuthzSchema,
+  type HttpServiceSchema,
+} from "../../proto/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
+import type { HttpFilter } from "../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { HttpFilterSchema } from "../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { contextHeader } from "../../selection/one-call/attributes.ts";
+import { headers } from "./headers.ts";
+import { duration, extensionChoice } from "./proto.ts";
+
+/** A resolver's HTTP address, such as `127.0.0.1:7070`. */
+export type ResolverAddress = { readonly host: string; readonly port: number };
+
+/** No shard has this name: theirs have a namespace and a slash. */
+export const resolverClusterName = "signalbox_resolver";
+
+/** Below it, the path of the client follows. */
+export const resolverPathPrefix = "/v1/one-call";
+
+/** How long the resolver may take when the objective does not say otherwise. */
+export const defaultResolverTimeoutMs = 100;
+
+/** By what an objective wants when no resolver answers: Envoy knows this of a filter only, not of a route. */
+export const resolverFilterNames = { default: "signalbox.resolver", reject: "signalbox.resolver_required" } as const;
+
+/** The filters that ask the resolver; both are off but for objectives that need them. */
+export function resolverFilters(): HttpFilter[] {
+  return Object.entries(resolverFilterNames).map(([onFailure, name]) =>
+    create(HttpFilterSchema, {
+      ...extensionChoice(name, ExtAuthzSchema, {
+        services: { case: "httpService", value: resolverService(defaultResolverTimeoutMs) },
+        transportApiVersion: ApiVersion.V3,
+        statPrefix: onFailure,
+        failureModeAllow: onFailure === "default",
+        statusOnError: { code: 503 },
+        clearRouteCache: true,
+        allowedHeaders: {
+          patterns: [
+            ...[headers.objective, headers.override, headers.trafficClass, headers.client, "baggage"].map(exactly),
+            ...["traceparent", "tracestate", "x-request-id"].map(exactly),
+            { matchPattern: { case: "prefix", value: contextHeader("") } },
+          ],
+        },
+      }),
+      disabled: true,
+    }),
+  );
+}
+
+/** `authorization` is among the headers that are always sent; the body never is. */
+export function resolverService(timeoutMs: number): MessageInitShape<typeof HttpServiceSchema> {
+  return {
+    serverUri: {
+      uri: `http://${resolverClusterName}`,
+      httpUpstreamType: { case: "cluster", value: resolverClusterName },
+      timeout: duration(timeoutMs),
+    },
+    pathPrefix: resolverPathPrefix,
+    authorizationResponse: {
+      allowedUpstreamHeaders: {
+        patterns: [headers.routingKey, headers.config, headers.decision].map(exactly),
+      },
+      allowedClientHeaders: { patterns: [exactly("content-type")] },
+    },
+  };
+}
+
+function exactly(name: string) {
+  return { matchPattern: { case: "exact" as const, value: name } };
+}
+
+/** The resolvers. One that fails is left out for a while; when all of them fail, all are tried. */
+export function resolverCluster(resolvers: readonly ResolverAddress[]): Cluster {
+  return create(ClusterSchema, {
+    name: resolverClusterName,
+    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STRICT_DNS },
+    connectTimeout: duration(1000),
+    lbPolicy: Cluster_LbPolicy.LEAST_REQUEST,
+    circuitBreakers: { thresholds: [{ maxConnections: 1024, maxPendingRequests: 4096, maxRequests: 4096 }] },
+    outlierDetection: {
+      consecutive5xx: 5,
+      interval: duration(1000),
+      baseEjectionTime: duration(2000),
+      maxEjectionTime: duration(10_000),
+      maxEjectionPercent: 100,
+    },
+    loadAssignment: {
+      clusterName: resolverClusterName,
+      endpoints: [
+        {
+          lbEndpoints: resolvers.map(({ host, port }) => ({
+            hostIdentifier: {
+              case: "endpoint" as const,
+              value: {
+                address: {
+                  address: {
+                    case: "socketAddress" as const,
+                    value: { address: host, portSpecifier: { case: "portValue" as const, value: port } },
+                  },
+                },
+              },
+            },
+          })),
+        },
+      ],
+    },
+  });
+}
