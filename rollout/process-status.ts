@@ -19,6 +19,10 @@ const nack = z.object({
 const envoyStatus = z.object({
   nodeId: z.string(),
   cluster: z.string(),
+  /** Which part of the documents it is served; `envoys` is all of them. */
+  group: z.string().optional(),
+  /** Who its verified certificate says it is: SPIFFE ids and DNS names, with commas between; absent without one. */
+  identity: z.string().optional(),
   /** Of the Envoy, as the xds-server sees it. */
   address: z.string(),
   connectedSince: z.string(),

@@ -1,3 +1,5 @@
+import type { EventEmitter } from "node:events";
+import type { TLSSocket } from "node:tls";
 import { type DescFile, type DescService, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import {
@@ -24,6 +26,10 @@ export type GrpcServerSettings = {
   /** Adds the implementations. */
   readonly addTo: (server: Server) => void;
   readonly options?: ServerOptions;
+  /** TLS; without it there is none. */
+  readonly credentials?: ServerCredentials;
+  /** Hears why a client's TLS handshake failed, and where it came from as far as that is known. */
+  readonly onHandshakeFailure?: (reason: string, address: string | undefined) => void;
 };
 
 export type GrpcServer = {
@@ -39,7 +45,7 @@ export type GrpcServer = {
 };
 
 /**
- * A gRPC server without TLS, with the standard health service and server reflection (v1 and v1alpha). Throws
+ * A gRPC server with the standard health service and server reflection (v1 and v1alpha). Throws
  * `cannot_start` when it cannot listen, with the remedy.
  */
 export async function startGrpcServer(settings: GrpcServerSettings): Promise<GrpcServer> {
@@ -55,6 +61,7 @@ export async function startGrpcServer(settings: GrpcServerSettings): Promise<Grp
   new ReflectionService(describe(settings.services)).addToServer(server);
   settings.addTo(server);
   const port = await bind(server, settings);
+  if (settings.onHandshakeFailure) watchHandshakes(server, settings.onHandshakeFailure);
   return {
     port,
     setServing,
@@ -92,10 +99,22 @@ function addHealth(server: Server, health: HealthImplementation): () => void {
   };
 }
 
-function bind(server: Server, { host, port, portVariable }: GrpcServerSettings): Promise<number> {
+/** grpc-js keeps the servers that it listens with to itself, and says nothing of handshakes that fail. */
+function watchHandshakes(server: Server, onFailure: NonNullable<GrpcServerSettings["onHandshakeFailure"]>): void {
+  const { http2Servers } = server as unknown as { readonly http2Servers: ReadonlyMap<EventEmitter, unknown> };
+  for (const http2Server of http2Servers.keys()) {
+    http2Server.on("tlsClientError", (error: Error & { readonly code?: string }, socket: TLSSocket) => {
+      // A certificate that is not accepted closes the connection, and only the socket says why.
+      onFailure(String(socket.authorizationError ?? error.code ?? error.message), socket.remoteAddress);
+    });
+  }
+}
+
+function bind(server: Server, settings: GrpcServerSettings): Promise<number> {
+  const { host, port, portVariable, credentials = ServerCredentials.createInsecure() } = settings;
   const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(address, credentials, (error, bound) => {
       if (error) reject(cannotListen(error, { host, port, portVariable }));
       else resolve(bound);
     });

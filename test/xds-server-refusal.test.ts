@@ -13,7 +13,8 @@ let context: Context;
 
 beforeAll(async () => {
   const NATS_URL = `nats://127.0.0.1:${await freePort()}`;
-  context = createContext(readConfig({ NATS_URL, SIGNALBOX_DATA: folder, LOG_LEVEL: "silent" }), stopping.signal);
+  const config = readConfig({ NATS_URL, SIGNALBOX_DATA: folder, LOG_LEVEL: "silent" });
+  context = await createContext(config, stopping.signal);
 });
 
 afterAll(async () => {

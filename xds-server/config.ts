@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { commonVariables, port, readEnvironment, wholeNumber } from "../service/environment.ts";
 
+const file = z.string();
+
 const variables = z.object({
   ...commonVariables,
   /** xDS for Envoys. */
@@ -9,6 +11,13 @@ const variables = z.object({
   XDS_HTTP_PORT: port(18_001),
   /** Serve xDS without TLS beyond this machine: it tells every address and route to whoever can connect. */
   XDS_ALLOW_PLAINTEXT: z.enum(["true", "false"], { error: "must be true or false" }).default("false"),
+  /** The server's certificate for xDS over TLS, in PEM, its own first; without it there is no TLS. */
+  XDS_TLS_CERT_FILE: file.optional(),
+  XDS_TLS_KEY_FILE: file.optional(),
+  /** The authorities of client certificates, in PEM: every client needs a certificate of theirs. */
+  XDS_TLS_CLIENT_CA_FILE: file.optional(),
+  /** Which identity may read which namespaces; without it, every client that gets through reads everything. */
+  XDS_IDENTITIES_FILE: file.optional(),
   /** After how long about a client has to connect again, perhaps to another xds-server; 0 is never. */
   XDS_MAX_CONNECTION_AGE_MS: wholeNumber(3_600_000, 0),
   /** Where the Envoys listen for requests that carry a routing key. */
@@ -25,11 +34,22 @@ const variables = z.object({
     .default("stdout"),
 });
 
-const schema = variables.refine(({ HOST, XDS_ALLOW_PLAINTEXT }) => isLoopback(HOST) || XDS_ALLOW_PLAINTEXT === "true", {
-  path: ["HOST"],
-  error:
-    "is not this machine's own, and xDS is served without TLS: listen on 127.0.0.1, or set XDS_ALLOW_PLAINTEXT=true where " +
-    "the network keeps strangers from the xDS port",
+const schema = variables.superRefine((given, ctx) => {
+  const report = (variable: keyof typeof given, message: string) =>
+    ctx.addIssue({ code: "custom", path: [variable], message, input: given[variable] });
+  const isTls = given.XDS_TLS_CERT_FILE !== undefined && given.XDS_TLS_KEY_FILE !== undefined;
+  if (given.XDS_TLS_CERT_FILE !== undefined && !isTls) report("XDS_TLS_CERT_FILE", "needs XDS_TLS_KEY_FILE, its key");
+  if (given.XDS_TLS_KEY_FILE !== undefined && !isTls) report("XDS_TLS_KEY_FILE", "needs XDS_TLS_CERT_FILE as well");
+  if (given.XDS_TLS_CLIENT_CA_FILE !== undefined && !isTls)
+    report("XDS_TLS_CLIENT_CA_FILE", "needs XDS_TLS_CERT_FILE and XDS_TLS_KEY_FILE: without TLS nobody is asked");
+  if (given.XDS_IDENTITIES_FILE !== undefined && given.XDS_TLS_CLIENT_CA_FILE === undefined)
+    report("XDS_IDENTITIES_FILE", "needs XDS_TLS_CLIENT_CA_FILE: identities come from client certificates");
+  if (!isLoopback(given.HOST) && !isTls && given.XDS_ALLOW_PLAINTEXT !== "true")
+    report(
+      "HOST",
+      "is not this machine's own, and xDS is served without TLS: set XDS_TLS_CERT_FILE and XDS_TLS_KEY_FILE, or listen on " +
+        "127.0.0.1, or set XDS_ALLOW_PLAINTEXT=true where the network keeps strangers from the xDS port",
+    );
 });
 
 function isLoopback(host: string): boolean {

@@ -11,6 +11,7 @@ import { observeHeartbeat } from "../service/heartbeat-observation.ts";
 import { createLogger, type Logger } from "../service/logger.ts";
 import { createMetrics, type Metrics } from "../service/metrics.ts";
 import { processIdentity } from "../service/process-identity.ts";
+import { type Security, watchSecurity } from "./access/security.ts";
 import type { XdsServerConfig } from "./config.ts";
 import { createXdsMetrics, type XdsMetrics } from "./metrics.ts";
 import type { StreamInfo } from "./protocol/hooks.ts";
@@ -32,6 +33,7 @@ export type Context = {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly health: Health;
+  readonly security: Security;
   readonly follower: LiveFollower;
   readonly changes: ResourceChanges;
   readonly store: SnapshotStore;
@@ -43,10 +45,14 @@ export type Context = {
   readonly heartbeat: Heartbeat;
 };
 
-/** Builds the parts; begins to follow the documents, until `signal` aborts, and to publish the status. */
-export function createContext(config: XdsServerConfig, signal: AbortSignal): Context {
+/**
+ * Builds the parts, after it has read the files for TLS; begins to follow the documents, until `signal` aborts, and to
+ * publish the status.
+ */
+export async function createContext(config: XdsServerConfig, signal: AbortSignal): Promise<Context> {
   const now = () => new Date();
   const logger = createLogger({ name: "xds-server", level: config.LOG_LEVEL });
+  const security = await watchSecurity(config, logger);
   const identity = processIdentity(now);
   const metrics = createMetrics({ build: { process: "xds-server", version: identity.version } });
   const nats = {
@@ -77,6 +83,7 @@ export function createContext(config: XdsServerConfig, signal: AbortSignal): Con
     server: () => xds,
     groups: () => views.status().length,
     resources: () => resourceCounts(store),
+    security,
   });
   const health = createHealth();
   observeDocumentFeed({
@@ -87,7 +94,9 @@ export function createContext(config: XdsServerConfig, signal: AbortSignal): Con
     metrics,
     now: Date.now,
   });
-  const groupOf = createGroupOf({ views, onRefused: xdsMetrics.refused });
+  const { groupOf, whyEnd, identitiesOf } = createGroupOf({
+    ...{ views, policy: security.policy, onRefused: xdsMetrics.refused },
+  });
   const soon = () => heartbeat.changed();
   const hooks = {
     ...xdsMetrics.hooks,
@@ -102,9 +111,10 @@ export function createContext(config: XdsServerConfig, signal: AbortSignal): Con
     },
   };
   const xds = createXdsServer({ store, groupOf, logger, hooks });
+  security.onPolicyChange(() => xds.endStreams(whyEnd));
   const status = () => {
     const rejections = [...follower.current().rejections.values(), ...changes.refusals()];
-    return processStatus({ identity, follower: follower.status(), rejections, nodes: xds.nodes() });
+    return processStatus({ identity, follower: follower.status(), rejections, nodes: xds.nodes(), identitiesOf });
   };
   const heartbeat = startHeartbeat({
     ...nats,
@@ -113,7 +123,7 @@ export function createContext(config: XdsServerConfig, signal: AbortSignal): Con
     onProblem: observeHeartbeat({ metrics, logger }),
   });
   return {
-    ...{ config, logger, metrics, health },
+    ...{ config, logger, metrics, health, security },
     ...{ follower, changes, store, views, xds, xdsMetrics, status, heartbeat },
   };
 }

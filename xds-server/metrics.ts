@@ -1,4 +1,5 @@
 import type { Metrics } from "../service/metrics.ts";
+import type { Security } from "./access/security.ts";
 import type { XdsHooks } from "./protocol/hooks.ts";
 import type { XdsServer } from "./protocol/server.ts";
 import type { RefusalReason } from "./publishing/group-of.ts";
@@ -8,6 +9,7 @@ export type XdsMetrics = {
   readonly hooks: XdsHooks;
   published(published: Published): void;
   refused(reason: RefusalReason): void;
+  handshakeFailed(reason: string): void;
 };
 
 /** What the gauges look at when they are read. */
@@ -15,6 +17,7 @@ export type Observed = {
   readonly server: () => Pick<XdsServer, "nodes" | "streamCount">;
   /** Node groups, those without a node included. */
   readonly groups: () => number;
+  readonly security: Pick<Security, "failing" | "tls">;
   /** Resources served, by type URL. */
   readonly resources: () => ReadonlyMap<string, number>;
 };
@@ -52,6 +55,11 @@ export function createXdsMetrics(metrics: Metrics, observed: Observed): XdsMetri
     help: "Nodes that were not served, by reason.",
     labelNames: ["reason"],
   });
+  const handshakeFailures = metrics.counter({
+    name: "signalbox_xds_tls_handshake_failures_total",
+    help: "TLS handshakes of clients that failed, by reason.",
+    labelNames: ["reason"],
+  });
   const publishDuration = metrics.histogram({
     name: "signalbox_xds_publish_duration_seconds",
     help: "From a change of the documents to its resources being served.",
@@ -71,6 +79,7 @@ export function createXdsMetrics(metrics: Metrics, observed: Observed): XdsMetri
     },
     published: ({ durationMs }) => publishDuration.observe(durationMs / 1000),
     refused: (reason) => refused.inc({ reason }),
+    handshakeFailed: (reason) => handshakeFailures.inc({ reason }),
   };
 }
 
@@ -96,6 +105,22 @@ function addGauges(metrics: Metrics, observed: Observed): void {
     collect() {
       this.reset();
       for (const { group } of observed.server().nodes()) this.inc({ group });
+    },
+  });
+  metrics.gauge({
+    name: "signalbox_xds_certificate_expiry_timestamp_seconds",
+    help: "When the xDS certificate in use expires, in seconds since the epoch; absent without TLS.",
+    collect() {
+      this.remove();
+      const { tls } = observed.security;
+      if (tls) this.set(tls.expiresAt().getTime() / 1000);
+    },
+  });
+  metrics.gauge({
+    name: "signalbox_xds_files_failing",
+    help: "Files for TLS, identities or secrets that changed and cannot be used; their last good content is.",
+    collect() {
+      this.set(observed.security.failing());
     },
   });
   metrics.gauge({

@@ -12,18 +12,19 @@ import { publishDocuments } from "./publishing/publisher.ts";
 /** Starts everything; Envoys are served as soon as there are documents. */
 export async function startServer(config: XdsServerConfig): Promise<Started> {
   const stopping = new AbortController();
-  const context = createContext(config, stopping.signal);
+  const context = await createContext(config, stopping.signal);
   try {
     return await start(context, stopping);
   } catch (error) {
     stopping.abort();
+    context.security.stop();
     void context.heartbeat.stop();
     throw error;
   }
 }
 
 async function start(context: Context, stopping: AbortController): Promise<Started> {
-  const { config, logger, follower, xds, heartbeat } = context;
+  const { config, logger, follower, xds, heartbeat, security } = context;
   const { HOST: host } = config;
   addCheck(context);
   const http = await startHttpServer({
@@ -42,6 +43,11 @@ async function start(context: Context, stopping: AbortController): Promise<Start
     portVariable: "XDS_GRPC_PORT",
     services: [AggregatedDiscoveryService],
     addTo: xds.addTo,
+    ...(security.tls === undefined ? {} : { credentials: security.tls.credentials }),
+    onHandshakeFailure: (reason, address) => {
+      context.xdsMetrics.handshakeFailed(reason);
+      logger.warn({ reason, address }, "TLS handshake failed");
+    },
     options: { ...xdsChannelOptions, ...maxConnectionAge(config.XDS_MAX_CONNECTION_AGE_MS) },
   });
   const publishing = publishDocuments({
@@ -65,6 +71,7 @@ async function start(context: Context, stopping: AbortController): Promise<Start
       await Promise.all([grpc.drain(timeoutMs), heartbeat.stop()]);
       stopping.abort();
       context.views.close();
+      security.stop();
       await Promise.all([follower.stopped, publishing, http.drain(timeoutMs)]);
     },
   };

@@ -9,10 +9,12 @@ export type StatusParts = {
   readonly follower: FollowerStatus;
   readonly rejections: readonly Rejection[];
   readonly nodes: readonly NodeStatus[];
+  /** Who the certificate of a node says it is. */
+  readonly identitiesOf: (node: NodeStatus["node"]) => readonly string[];
 };
 
 /** What this process reports of itself and of the Envoys that are connected to it. */
-export function processStatus({ identity, follower, rejections, nodes }: StatusParts): ProcessStatus {
+export function processStatus({ identity, follower, rejections, nodes, identitiesOf }: StatusParts): ProcessStatus {
   return {
     process: "xds-server",
     ...identity,
@@ -20,14 +22,16 @@ export function processStatus({ identity, follower, rejections, nodes }: StatusP
     connectedToStore: follower.connected,
     ...(follower.staleSince === undefined ? {} : { staleSince: follower.staleSince }),
     rejections,
-    envoys: nodes.map(envoyStatus),
+    envoys: nodes.map((node) => envoyStatus(node, identitiesOf(node.node))),
   };
 }
 
-function envoyStatus(node: NodeStatus): EnvoyStatus {
+function envoyStatus(node: NodeStatus, identities: readonly string[]): EnvoyStatus {
   return {
     nodeId: node.nodeId,
     cluster: node.cluster,
+    group: node.group,
+    ...(identities.length === 0 ? {} : { identity: identities.join(", ") }),
     address: node.address,
     connectedSince: isoTime(node.connectedSince),
     acknowledgedRevision: node.acknowledgedRevision ?? 0,

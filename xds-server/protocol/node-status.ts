@@ -1,7 +1,10 @@
 import type { ServedStream } from "./stream.ts";
+import type { Node } from "./wire.ts";
 
 /** What one connected node holds and refused. A node with several streams (one per type, hot restart) is one entry. */
 export type NodeStatus = {
+  /** As its oldest open stream said it. */
+  readonly node: Node;
   readonly nodeId: string;
   readonly cluster: string;
   readonly group: string;
@@ -37,6 +40,7 @@ function statusOf(streams: readonly ServedStream[]): NodeStatus {
   const oldest = streams.reduce((a, b) => (b.info.openedAt < a.info.openedAt ? b : a));
   const revisions = streams.map((stream) => stream.acknowledgedRevision());
   return {
+    node: oldest.info.node,
     nodeId: oldest.info.node.id,
     cluster: oldest.info.node.cluster,
     group: oldest.info.group,

@@ -2,7 +2,7 @@ import { type ChannelOptions, type Server, status } from "@grpc/grpc-js";
 import type { AuthContext } from "@grpc/grpc-js/build/src/auth-context.js";
 import { type Call, type CallEvents, handleCall, type OpenStream, Refusal } from "./call.ts";
 import { createFlushQueue, type FlushQueueOptions } from "./flush-queue.ts";
-import type { XdsHooks, XdsLogger } from "./hooks.ts";
+import type { StreamInfo, XdsHooks, XdsLogger } from "./hooks.ts";
 import { type NodeStatus, nodeStatuses } from "./node-status.ts";
 import type { OrderingOptions } from "./ordering.ts";
 import { definitionOf, discoveryServices } from "./service.ts";
@@ -37,6 +37,8 @@ export type XdsServer = {
   /** The nodes connected now. */
   nodes(): NodeStatus[];
   streamCount(): number;
+  /** Ends the streams for which there is a reason, a gRPC status; the others go on. */
+  endStreams(why: (stream: StreamInfo) => Refusal | undefined): void;
   /** Ends every stream with UNAVAILABLE and refuses new ones, so that clients reconnect elsewhere. */
   close(): void;
 };
@@ -134,6 +136,12 @@ export function createXdsServer(deps: XdsServerDeps): XdsServer {
     },
     nodes: () => nodeStatuses(streams),
     streamCount: () => streams.size,
+    endStreams: (why) => {
+      for (const stream of [...streams]) {
+        const reason = why(stream.info);
+        if (reason) stream.end(reason.code, reason.message);
+      }
+    },
     close: () => {
       isClosed = true;
       unsubscribe();
