@@ -55,7 +55,8 @@ export function oneCallListener({ address, port, accessLog }: KeyedListenerSetti
   );
 }
 
-function luaSource(): string {
+/** The Lua of the filter: the same for all objectives. */
+export function luaSource(): string {
   const file = new URL("../../selection/lua/one-call.lua", import.meta.url);
   return readFileSync(file, "utf8").replace("@MAX_ATTRIBUTE_BYTES@", String(maxAttributeBytes));
 }

@@ -1,0 +1,233 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Condition } from "../config/documents/condition.ts";
+import { modelSchema } from "../config/documents/model.ts";
+import { objectiveSchema, type Rule } from "../config/documents/objective.ts";
+import { embeddingObstacles } from "../config/embedding.ts";
+import { type CompiledObjective, compileObjective } from "../selection/compile.ts";
+import type { Context } from "../selection/context.ts";
+import { formatDecisionHeader } from "../selection/decision-header.ts";
+import { emitProgram, programAttributes } from "../selection/lua/emit-program.ts";
+import { luaNumber, luaString } from "../selection/lua/literal.ts";
+import { select } from "../selection/select.ts";
+import * as arbitraries from "../selection/testing/arbitraries.ts";
+import { compileRules } from "../selection/testing/documents.ts";
+import { unitOf } from "../selection/unit.ts";
+import conditions from "../selection/vectors/conditions.json" with { type: "json" };
+import decisions from "../selection/vectors/decisions.json" with { type: "json" };
+import murmur3 from "../selection/vectors/murmur3.json" with { type: "json" };
+import splits from "../selection/vectors/splits.json" with { type: "json" };
+import { type EnvoyLua, luaValue, startEnvoyLua } from "./support/envoy-lua.ts";
+
+let lua: EnvoyLua;
+
+beforeAll(async () => {
+  lua = await startEnvoyLua();
+});
+
+afterAll(() => lua?.stop());
+
+/** The decision headers that the emitted program gives for contexts, inside Envoy. */
+async function decideInEnvoy(compiled: CompiledObjective, contexts: readonly Context[]): Promise<string[]> {
+  const attributes = programAttributes(compiled);
+  const calls = contexts.map((context) => {
+    const values = attributes.map(({ name }) => luaValue(Object.hasOwn(context, name) ? context[name] : undefined));
+    const list = values.map((value, index) => `[${index + 1}]=${value}`).join(",");
+    const unit = unitOf(context, compiled.unit);
+    return `decide({${list}}, ${unit === null ? "nil" : luaString(unit)})`;
+  });
+  const answer = await lua.run(`
+    local chunk = assert(loadstring(${luaString(emitProgram(compiled))}, "=program", "t"))
+    setfenv(chunk, library)
+    local program = chunk()
+    local decisions = {}
+    local function decide(context, unit)
+      local index, isUnitMissing = program.choose(context, unit)
+      decisions[#decisions + 1] = program.outcomes[index][isUnitMissing and 4 or 3]
+    end
+    ${calls.join("\n")}
+    return table.concat(decisions, "\\n")`);
+  return answer.split("\n");
+}
+
+const decideHere = (compiled: CompiledObjective, contexts: readonly Context[]) =>
+  contexts.map((context) => formatDecisionHeader(select(compiled, context)));
+
+describe("the golden vectors hold inside a real Envoy", () => {
+  test("murmur3, every text and seed", async () => {
+    const hashes = murmur3.cases.map(({ text, seed }) => `finish(${luaNumber(seed)}, 0, ${luaString(text)})`);
+    const answer = await lua.run(`
+      local hashes = {}
+      for index, hash in ipairs({ ${hashes.join(",\n")} }) do
+        hashes[index] = string.format("%.0f", hash < 0 and hash + 4294967296 or hash)
+      end
+      return table.concat(hashes, " ")`);
+    expect(answer.split(" ").map(Number)).toEqual(murmur3.cases.map(({ hash }) => hash));
+  });
+
+  test.each(splits.splits)("split $salt, every unit", async ({ salt, arms, picked }) => {
+    const variants = arms.map(({ name, weight }) => ({ name, weight, model: "ranker", version: "1" }));
+    const compiled = compileRules([{ name: "r", split: { salt, variants } }]);
+    const answers = await decideInEnvoy(
+      compiled,
+      splits.units.map(({ unit }) => ({ userId: unit })),
+    );
+    const found = answers.map((header) => /;variant=([^;]*);/.exec(header)?.[1] ?? null);
+    // The empty text has a bucket, but rules treat it as no unit.
+    expect(found).toEqual(picked.map((arm, index) => (splits.units[index]?.text === "" ? null : arm)));
+  });
+
+  test("conditions", async () => {
+    const embeddable = conditions.cases.filter(
+      ({ condition }) => embeddingObstacles([{ when: condition as Condition }]).length === 0,
+    );
+    // The others are regular expressions.
+    expect(conditions.cases.length - embeddable.length).toBeLessThan(conditions.cases.length / 4);
+    for (const { says, condition, context, matches } of embeddable) {
+      const rules: Rule[] = [{ name: "r", when: condition as Condition, serve: { model: "ranker", version: "2" } }];
+      const [answer] = await decideInEnvoy(compileRules(rules), [context as Context]);
+      expect([says, condition, context, answer?.includes("rule=r;")]).toEqual([says, condition, context, matches]);
+    }
+  });
+
+  test("decisions", async () => {
+    const models = decisions.documents.filter(({ kind }) => kind === "Model").map((each) => modelSchema.parse(each));
+    const [objective] = decisions.documents
+      .filter(({ kind }) => kind === "Objective")
+      .map((each) => objectiveSchema.parse(each));
+    if (!objective) throw new Error("decisions.json has no objective");
+    const compiled = compileObjective({ objective, models, revision: decisions.revision });
+    const contexts = decisions.cases.filter(({ override }) => !override).map(({ context }) => context as Context);
+    expect(await decideInEnvoy(compiled, contexts)).toEqual(decideHere(compiled, contexts));
+  });
+});
+
+describe("any rules decide inside Envoy as they do here", () => {
+  const serve = { model: "ranker", version: "2" };
+  const variants = ["a", "b", "c"].map((name, index) => ({ name, weight: index + 0.5, model: "ranker", version: "3" }));
+  const embeddable = (when: Condition) => embeddingObstacles([{ when }]).length === 0;
+
+  test("of random conditions, in random contexts", async () => {
+    const rules = fc.array(fc.tuple(arbitraries.condition.filter(embeddable), fc.boolean()), {
+      minLength: 1,
+      maxLength: 5,
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        rules,
+        fc.array(arbitraries.context, { minLength: 5, maxLength: 20 }),
+        async (given, contexts) => {
+          const compiled = compileRules(
+            given.map(([when, isSplit], index) => ({
+              name: `r${index}`,
+              when,
+              ...(isSplit ? { split: { variants } } : { serve }),
+            })),
+          );
+          const withUnits = contexts.map((context, index) =>
+            index % 3 === 0 ? context : { ...context, userId: `u${index}` },
+          );
+          expect(await decideInEnvoy(compiled, withUnits as Context[])).toEqual(
+            decideHere(compiled, withUnits as Context[]),
+          );
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  test("of names and values that try to break out of the program", async () => {
+    const nasty = fc.oneof(
+      fc.string({ unit: "binary" }).map((text) => text.toWellFormed()),
+      fc
+        .array(
+          fc.constantFrom(
+            '"',
+            "'",
+            "\\",
+            "]]",
+            "]=]",
+            "--",
+            "\n",
+            "\r",
+            "\0",
+            "\\0",
+            "end",
+            "pwned=1",
+            "%",
+            "]",
+            "é",
+            "😀",
+            "\u2028",
+          ),
+        )
+        .map((pieces) => pieces.join("")),
+      fc.constantFrom('"] = 1 pwned = 1 --', '"}} _G.pwned = 1 --', "\\", '\\"', "]] pwned=1 --[["),
+    );
+    const when = fc.oneof(
+      nasty.map((text): Condition => ({ a: text })),
+      nasty.map((text): Condition => ({ a: { ne: text, startsWith: text.slice(0, 2).toWellFormed() } })),
+      fc.array(nasty, { minLength: 1, maxLength: 8 }).map((texts): Condition => ({ a: { in: texts } })),
+      nasty.map((text): Condition => ({ not: { a: { contains: text, endsWith: text } } })),
+    );
+    await fc.assert(
+      fc.asyncProperty(when, nasty, nasty, async (condition, value, salt) => {
+        const split = {
+          salt: salt || "s",
+          variants: variants.map((each) => ({ ...each, parameters: { [value]: value } })),
+        };
+        const compiled = compileRules([{ name: "r", when: condition, split }]);
+        const contexts = [{ a: value, userId: value }, { userId: "u" }, { a: value }];
+        expect(await decideInEnvoy(compiled, contexts)).toEqual(decideHere(compiled, contexts));
+        expect(await lua.run("return tostring(rawget(_G, 'pwned')) .. tostring(library.pwned)")).toBe("nilnil");
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("of versions", async () => {
+    const part = fc.constantFrom("0", "1", "2", "10", "01", "9007199254740991", "9007199254740992", "x", "");
+    const pre = fc.constantFrom(
+      "",
+      "-",
+      "-alpha",
+      "-alpha.1",
+      "-1",
+      "-01",
+      "-a.b",
+      "-a..b",
+      "+b",
+      "+",
+      "-rc.1+b.2",
+      "-beta+",
+      "-A",
+      "-99999999999999999",
+    );
+    const version = fc
+      .tuple(fc.constantFrom("", "v", " ", "=", "V"), part, part, part, pre, fc.constantFrom("", " ", ".1"))
+      .map(([before, major, minor, patch, after, end]) => `${before}${major}.${minor}.${patch}${after}${end}`);
+    const range = fc.constantFrom(
+      "*",
+      "",
+      ">=1.2.3",
+      "<2",
+      ">=1.0.0-alpha <1.0.0",
+      "^1.2",
+      "~1.2.3 || >=10",
+      "1.0.0 - 2",
+      "1.0.0-alpha.1",
+      "=2.0.0",
+      "<0.0.0-0",
+      ">1.0.0-rc.1",
+      "1.x || 2.1.x",
+    );
+    await fc.assert(
+      fc.asyncProperty(range, fc.array(version, { minLength: 30, maxLength: 60 }), async (semver, versions) => {
+        const compiled = compileRules([{ name: "r", when: { a: { semver } }, serve }]);
+        const contexts = versions.map((a) => ({ a }));
+        expect(await decideInEnvoy(compiled, contexts)).toEqual(decideHere(compiled, contexts));
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
