@@ -14,7 +14,7 @@ export function createDecisionCounter(metrics: Metrics): (decision: Decision, tr
   const open = new Set<Tally>();
   const counter = metrics.counter({
     name: "signalbox_resolver_decisions_total",
-    help: "Objectives decided, by the model version chosen. `reason` is rule, default, unit_missing or override.",
+    help: "Objectives decided, by the model version chosen. `reason` is rule, default, unit_missing, experiment or override.",
     labelNames: ["namespace", "objective", "model", "version", "reason", "traffic_class"],
     collect() {
       for (const tally of open) {

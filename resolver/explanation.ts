@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { reasons } from "../selection/decision.ts";
 
 const uint32 = z.int().min(0).max(4_294_967_295);
 
@@ -12,6 +13,30 @@ const arm = z.object({
   chosen: z.boolean().describe("Whether the unit falls into this arm, or would."),
 });
 
+const splitWithArms = z
+  .object({ salt: z.string(), bucket: uint32.describe("The hash of `salt:unit`."), arms: z.array(arm) })
+  .nullable();
+
+const experiment = z.object({
+  experiment: z.string(),
+  outcome: z
+    .enum([
+      "chosen",
+      "not_running",
+      "not_matched",
+      "unit_missing",
+      "held_out",
+      "outside_slices",
+      "no_cell",
+      "no_weight",
+      "not_reached",
+    ])
+    .describe("`chosen`, or why it did not take the context."),
+  matches: z.boolean().describe("Whether the condition holds."),
+  why: z.array(z.string()).describe("The terms that settle it; then times, holdouts, layer and cells."),
+  split: splitWithArms.describe("Null with cells, and when there is no unit."),
+});
+
 const rule = z.object({
   rule: z.string(),
   outcome: z
@@ -21,10 +46,7 @@ const rule = z.object({
     ),
   matches: z.boolean().describe("Whether the condition holds."),
   why: z.array(z.string()).describe('The terms that settle it, such as `country: found "DE", wanted "US"`.'),
-  split: z
-    .object({ salt: z.string(), bucket: uint32.describe("The hash of `salt:unit`."), arms: z.array(arm) })
-    .nullable()
-    .describe("Null for a rule without a split, and when there is no unit."),
+  split: splitWithArms.describe("Null for a rule without a split, and when there is no unit."),
 });
 
 /** Why a decision is what it is: what `POST /v1/explain` answers. */
@@ -45,11 +67,12 @@ export const explanationSchema = z.object({
         .describe("Model versions that get a copy of some requests."),
       ttlMs: z.int(),
       fallbackKeys: z.array(z.string()),
-      reason: z.enum(["rule", "default", "unit_missing", "override"]),
+      reason: z.enum(reasons),
     })
     .describe("What `POST /v1/resolve` would answer."),
   unit: z
     .object({ attribute: z.string(), value: z.string().nullable() })
     .describe("What is bucketed; null when the context has no unit."),
+  experiments: z.array(experiment).describe("Every experiment on the objective; they decide before the rules."),
   rules: z.array(rule).describe("Every rule, in order, those after the deciding one too."),
 });

@@ -10,10 +10,11 @@ import {
   type ResolveRequest as ResolveMessage,
   type ResolveResponse,
   ResolveResponseSchema,
+  type SplitExplanationSchema,
   TrafficClass as TrafficClassNumber,
 } from "../proto/gen/signalbox/resolver/v1/resolver_pb.js";
 import type { Decision } from "../selection/decision.ts";
-import type { Explanation } from "../selection/explain.ts";
+import type { Explanation, SplitExplanation } from "../selection/explain.ts";
 import type { Labels, TrafficClass } from "../selection/labels.ts";
 import { type Resolution, resolutionOf } from "../selection/resolution.ts";
 import { objectiveErrorOf } from "./answer.ts";
@@ -94,19 +95,17 @@ function resolutionMessage(resolution: Resolution): MessageInitShape<typeof Reso
 }
 
 function toExplanation(explanation: Explanation, labels: Labels): MessageInitShape<typeof ExplanationSchema> {
-  const { decision, unit, rules } = explanation;
+  const { decision, unit, experiments, rules } = explanation;
   return {
     resolution: toResolution(decision, labels),
     unitAttribute: unit.attribute,
     unit: unit.value ?? undefined,
-    rules: rules.map(({ rule, outcome, matches, why, split }) => ({
-      rule,
-      outcome,
-      matches,
-      why: [...why],
-      split: split
-        ? { ...split, arms: split.arms.map(({ score, ...arm }) => ({ ...arm, score: score ?? undefined })) }
-        : undefined,
-    })),
+    experiments: experiments.map(({ why, split, ...rest }) => ({ ...rest, why: [...why], split: toSplit(split) })),
+    rules: rules.map(({ why, split, ...rest }) => ({ ...rest, why: [...why], split: toSplit(split) })),
   };
+}
+
+function toSplit(split: SplitExplanation | null): MessageInitShape<typeof SplitExplanationSchema> | undefined {
+  if (split === null) return undefined;
+  return { ...split, arms: split.arms.map(({ score, ...arm }) => ({ ...arm, score: score ?? undefined })) };
 }

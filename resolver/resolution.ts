@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Decision } from "../selection/decision.ts";
+import { type Decision, reasons } from "../selection/decision.ts";
 import type { Labels } from "../selection/labels.ts";
 import { hasLabels, resolutionOf } from "../selection/resolution.ts";
 
@@ -21,7 +21,7 @@ export const resolutionSchema = z.object({
   ttlMs: z.int().describe("How long the answer may be reused for the same context."),
   fallbackKeys: z.array(z.string()).describe("Routing keys to try, in order, when the chosen one fails."),
   reason: z
-    .enum(["rule", "default", "unit_missing", "override"])
+    .enum(reasons)
     .describe("`unit_missing`: a rule that splits was passed over, because the context has no unit."),
 });
 

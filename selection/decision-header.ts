@@ -7,8 +7,8 @@ type DecisionFields = Pick<Decision, "objective" | "rule" | "variant" | "model" 
  *
  *     objective=default/quickstart;rule=canary;variant=stable;model=digits@7;revision=42;reason=rule
  *
- * `variant` is left out where nothing was split; `reason` is `rule`, `default`, `unit_missing` or `override`, the last
- * followed by `override=true`. In a value, everything but letters, digits and `-._~/@:` is percent-encoded as UTF-8
+ * `variant` is left out where nothing was split; `reason` is `rule`, `default`, `unit_missing`, `experiment` or
+ * `override`, the last followed by `override=true`. In a value, everything but letters, digits and `-._~/@:` is percent-encoded as UTF-8
  * (RFC 3986), so that `;` and `=` always separate.
  */
 export function formatDecisionHeader(decision: DecisionFields): string {

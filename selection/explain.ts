@@ -1,6 +1,8 @@
 import type { CompiledObjective, CompiledRule } from "./compile.ts";
 import type { Context } from "./context.ts";
 import type { Decision, Outcome } from "./decision.ts";
+import { armOf, type CompiledExperiment, type Refusal } from "./experiment.ts";
+import { explainAdmission } from "./explain-admission.ts";
 import { explainCondition } from "./explain-condition.ts";
 import type { Split } from "./rendezvous.ts";
 import { decideByRule, type SelectOptions, select } from "./select.ts";
@@ -22,6 +24,24 @@ export type RuleExplanation = {
   /** The terms that settle it, such as `country: found "DE", wanted "US"`: those that fail, or all that hold. */
   readonly why: readonly string[];
   /** Null for a rule without a split, and when there is no unit. */
+  readonly split: SplitExplanation | null;
+};
+
+/**
+ * - `chosen`: the experiment decided;
+ * - `not_reached`: an override or an earlier experiment had decided;
+ * - anything else: why it did not take the context, see {@link Refusal}.
+ */
+export type ExperimentOutcome = "chosen" | "not_reached" | Refusal;
+
+export type ExperimentExplanation = {
+  readonly experiment: string;
+  readonly outcome: ExperimentOutcome;
+  /** Whether its condition holds. */
+  readonly matches: boolean;
+  /** As for rules; then what its times, holdouts, layer or cells say. */
+  readonly why: readonly string[];
+  /** Null with cells, and when there is no unit. */
   readonly split: SplitExplanation | null;
 };
 
@@ -48,24 +68,33 @@ export type ArmExplanation = {
 export type Explanation = {
   readonly decision: Decision;
   readonly unit: { readonly attribute: string; readonly value: string | null };
+  /** Every experiment that spans the objective, in order; they come before the rules. */
+  readonly experiments: readonly ExperimentExplanation[];
   /** Every rule, in order, those after the deciding one too. */
   readonly rules: readonly RuleExplanation[];
 };
 
 /** Why {@link select} decides what it decides; throws where it throws. */
 export function explain(compiled: CompiledObjective, context: Context, options?: SelectOptions): Explanation {
-  const decision = select(compiled, context, options);
+  const nowMs = options?.now ?? Date.now();
+  const decision = select(compiled, context, { ...options, now: nowMs });
   const unit = unitOf(context, compiled.unit);
-  let decided = decision.reason === "override";
+  let decided = options?.override !== undefined;
+  const experiments = compiled.experiments.map((experiment) => {
+    const explained = explainExperiment(experiment, context, nowMs);
+    const outcome = decided ? ("not_reached" as const) : explained.outcome;
+    decided ||= outcome === "chosen";
+    return { ...explained, outcome };
+  });
   const rules = compiled.rules.map((rule) => {
     const { holds, why } = explainCondition(rule.condition, context);
     const outcome = outcomeOf(rule, holds, unit, decided);
     decided ||= outcome === "chosen";
-    const split = rule.split === null || unit === null ? null : explainSplit(rule, rule.split, unit);
+    const split = rule.split === null || unit === null ? null : explainSplit(rule.outcomes, rule.split, unit);
     const passed = outcome === "passed_over" ? [passedOver(compiled.unit, unit)] : [];
     return { rule: rule.name, outcome, matches: holds, why: [...why, ...passed], split };
   });
-  return { decision, unit: { attribute: compiled.unit, value: unit }, rules };
+  return { decision, unit: { attribute: compiled.unit, value: unit }, experiments, rules };
 }
 
 function outcomeOf(rule: CompiledRule, holds: boolean, unit: string | null, decided: boolean): RuleOutcome {
@@ -79,14 +108,18 @@ function passedOver(attribute: string, unit: string | null): string {
   return `the split needs a unit, and ${attribute} is missing, empty, or neither a string nor a number`;
 }
 
-function explainSplit(rule: CompiledRule, split: Split & { readonly salt: string }, unit: string): SplitExplanation {
+function explainSplit(
+  outcomes: readonly Outcome[],
+  split: Split & { readonly salt: string },
+  unit: string,
+): SplitExplanation {
   const { bucket, arms } = split.explain(unit);
   const chosen = split.pick(unit);
   return {
     salt: split.salt,
     bucket,
     arms: arms.map(({ name, weight, hash, score }, index) => {
-      const { model, version } = (rule.outcomes[index] as Outcome).decided;
+      const { model, version } = (outcomes[index] as Outcome).decided;
       return {
         variant: name,
         weight,
@@ -97,5 +130,19 @@ function explainSplit(rule: CompiledRule, split: Split & { readonly salt: string
         chosen: index === chosen,
       };
     }),
+  };
+}
+
+function explainExperiment(experiment: CompiledExperiment, context: Context, nowMs: number): ExperimentExplanation {
+  const arm = armOf(experiment, context, nowMs);
+  const { holds, why } = explainCondition(experiment.condition, context);
+  const unit = unitOf(context, experiment.unit);
+  const { allocation } = experiment;
+  return {
+    experiment: experiment.name,
+    outcome: typeof arm === "number" ? "chosen" : arm,
+    matches: holds,
+    why: [...why, ...explainAdmission(experiment, context, nowMs)],
+    split: allocation.by === "hash" && unit !== null ? explainSplit(experiment.outcomes, allocation.split, unit) : null,
   };
 }

@@ -7,8 +7,7 @@ import { outputOption, render } from "../output/render.ts";
 import { formatTable } from "../output/table.ts";
 import { askResolver, resolveOptions } from "../resolving.ts";
 
-const ruleSchema = z.looseObject({
-  rule: z.string(),
+const step = {
   outcome: z.string(),
   why: z.array(z.string()),
   split: z
@@ -17,7 +16,9 @@ const ruleSchema = z.looseObject({
       arms: z.array(z.looseObject({ variant: z.string(), weight: z.number(), chosen: z.boolean() })),
     })
     .nullable(),
-});
+};
+const experimentSchema = z.looseObject({ experiment: z.string(), ...step });
+const ruleSchema = z.looseObject({ rule: z.string(), ...step });
 
 /** What the command line reads of the resolver's answer to `POST /v1/explain`. */
 const explanationSchema = z.looseObject({
@@ -31,6 +32,7 @@ const explanationSchema = z.looseObject({
     reason: z.string(),
   }),
   unit: z.object({ attribute: z.string(), value: z.string().nullable() }),
+  experiments: z.array(experimentSchema).default([]),
   rules: z.array(ruleSchema),
 });
 
@@ -40,7 +42,7 @@ type Rule = z.output<typeof ruleSchema>;
 /** `signalbox explain`: every rule, and why it did or did not match. */
 export const explain: Command = {
   usage: "explain <objective>",
-  summary: "Show for every rule why it did or did not match a context, with the bucket",
+  summary: "Show for every experiment and rule why it did or did not match a context, with the bucket",
   positionals: { objective: { describe: "Its name" } },
   options: { ...resolveOptions, ...outputOption },
   examples: [["signalbox explain quickstart -c userId=user-1 -c device=kiosk", "why this user gets this version"]],
@@ -51,15 +53,19 @@ export const explain: Command = {
   },
 };
 
-function formatExplanation({ objective, decision, unit, rules }: Explanation, colours: boolean): string {
+function formatExplanation({ objective, decision, unit, experiments, rules }: Explanation, colours: boolean): string {
   const chosen = decision.variant === null ? decision.rule : `${decision.rule}/${decision.variant}`;
   const reason = decision.reason.replaceAll("_", " ");
-  const rows = rules.map((rule) => [
-    rule.rule,
-    outcomeText(rule, colours),
-    printable(rule.why.join("; ")),
-    splitText(rule),
-  ]);
+  const row = (name: string, { outcome, why, split }: Pick<Rule, "outcome" | "why" | "split">) => [
+    name,
+    outcomeText(outcome, colours),
+    printable(why.join("; ")),
+    splitText(split),
+  ];
+  const rows = [
+    ...experiments.map(({ experiment, ...rest }) => row(`${experiment} (experiment)`, rest)),
+    ...rules.map(({ rule, ...rest }) => row(rule, rest)),
+  ];
   return [
     `${objective} at revision ${decision.revision} answers ${decision.model}@${decision.version} (${chosen}, ${reason})`,
     `unit ${unit.attribute}: ${unit.value === null ? "missing" : JSON.stringify(unit.value)}`,
@@ -68,12 +74,12 @@ function formatExplanation({ objective, decision, unit, rules }: Explanation, co
   ].join("\n");
 }
 
-function outcomeText({ outcome }: Rule, colours: boolean): string {
+function outcomeText(outcome: string, colours: boolean): string {
   const text = outcome.replaceAll("_", " ");
   return outcome === "chosen" ? colour(colours, "green", text) : text;
 }
 
-function splitText({ split }: Rule): string {
+function splitText(split: Rule["split"]): string {
   if (!split) return "-";
   const arms = split.arms.map(({ variant, weight, chosen }) => `${chosen ? ">" : ""}${variant} ${weight}`);
   return `bucket ${split.bucket}: ${arms.join(", ")}`;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { reasons } from "../../selection/decision.ts";
 
 /** What the client reads of a resolver's answers; what it does not know is left out. */
 const resolution = z.object({
@@ -15,7 +16,7 @@ const resolution = z.object({
   revision: z.int(),
   ttlMs: z.int().min(0),
   fallbackKeys: z.array(z.string()),
-  reason: z.enum(["rule", "default", "unit_missing", "override"]),
+  reason: z.enum(reasons),
 });
 
 const refusal = z.object({

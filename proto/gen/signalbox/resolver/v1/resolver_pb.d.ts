@@ -233,8 +233,8 @@ export declare type Resolution = Message<"signalbox.resolver.v1.Resolution"> & {
   fallbackKeys: string[];
 
   /**
-   * Why: `rule`, `default`, `unit_missing` (a rule that splits was passed over, because the context has no unit) or
-   * `override`.
+   * Why: `rule`, `default`, `unit_missing` (a rule or experiment that splits was passed over, because the context has no
+   * unit), `experiment` or `override`.
    *
    * @generated from field: string reason = 7;
    */
@@ -486,6 +486,13 @@ export declare type Explanation = Message<"signalbox.resolver.v1.Explanation"> &
    * @generated from field: repeated signalbox.resolver.v1.RuleExplanation rules = 4;
    */
   rules: RuleExplanation[];
+
+  /**
+   * Every experiment on the objective; they decide before the rules.
+   *
+   * @generated from field: repeated signalbox.resolver.v1.ExperimentExplanation experiments = 5;
+   */
+  experiments: ExperimentExplanation[];
 };
 
 /**
@@ -493,6 +500,51 @@ export declare type Explanation = Message<"signalbox.resolver.v1.Explanation"> &
  * Use `create(ExplanationSchema)` to create a new message.
  */
 export declare const ExplanationSchema: GenMessage<Explanation>;
+
+/**
+ * @generated from message signalbox.resolver.v1.ExperimentExplanation
+ */
+export declare type ExperimentExplanation = Message<"signalbox.resolver.v1.ExperimentExplanation"> & {
+  /**
+   * @generated from field: string experiment = 1;
+   */
+  experiment: string;
+
+  /**
+   * `chosen`; `not_reached`: an override or an earlier experiment had decided; or why it did not take the context:
+   * `not_running`, `not_matched`, `unit_missing`, `held_out`, `outside_slices`, `no_cell` or `no_weight`.
+   *
+   * @generated from field: string outcome = 2;
+   */
+  outcome: string;
+
+  /**
+   * Whether the condition holds.
+   *
+   * @generated from field: bool matches = 3;
+   */
+  matches: boolean;
+
+  /**
+   * The terms that settle it; then what times, holdouts, layer and cells say.
+   *
+   * @generated from field: repeated string why = 4;
+   */
+  why: string[];
+
+  /**
+   * Absent with cells, and when there is no unit.
+   *
+   * @generated from field: signalbox.resolver.v1.SplitExplanation split = 5;
+   */
+  split?: SplitExplanation | undefined;
+};
+
+/**
+ * Describes the message signalbox.resolver.v1.ExperimentExplanation.
+ * Use `create(ExperimentExplanationSchema)` to create a new message.
+ */
+export declare const ExperimentExplanationSchema: GenMessage<ExperimentExplanation>;
 
 /**
  * @generated from message signalbox.resolver.v1.RuleExplanation
