@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fromJson } from "@bufbuild/protobuf";
 import { afterEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { renderBootstrap } from "../envoy/bootstrap.ts";
+import { type BootstrapSettings, renderBootstrap, renderXdsSecrets } from "../envoy/bootstrap.ts";
 import { BootstrapSchema } from "../proto/gen/envoy/config/bootstrap/v3/bootstrap_pb.js";
 import { registry } from "../proto/registry.ts";
 import { projectFolder } from "../setup/paths.js";
@@ -36,23 +36,21 @@ describe("Envoy's bootstrap", () => {
   });
 
   test("keeps the rules of its proto", () => {
-    const bootstrap = fromJson(BootstrapSchema, parse(renderBootstrap()), { registry });
-    expect(createValidator(registry)(bootstrap)).toEqual([]);
+    for (const settings of [{}, everything(temporaryFolder())]) {
+      const bootstrap = fromJson(BootstrapSchema, parse(renderBootstrap(settings)), { registry });
+      expect(createValidator(registry)(bootstrap)).toEqual([]);
+    }
   });
 
   test("is the same whether entrypoint.sh or renderBootstrap fills it in", () => {
-    const file = join(temporaryFolder(), "bootstrap.yaml");
-    execFileSync("sh", [join(projectFolder, "envoy", "entrypoint.sh")], {
-      env: {
-        PATH: process.env.PATH,
-        ENVOY_BIN: "true",
-        ENVOY_BOOTSTRAP: file,
-        ENVOY_NODE_ID: "envoy-1",
-        ENVOY_NODE_CLUSTER: "compose",
-        ENVOY_ADMIN_PORT: "9902",
-        ENVOY_MAX_CONNECTIONS: "1000",
-        XDS_ADDRESSES: "xds-server-1:18000,xds-server-2:18000",
-      },
+    const folder = temporaryFolder();
+    runEntrypoint({
+      ENVOY_BOOTSTRAP: join(folder, "bootstrap.yaml"),
+      ENVOY_NODE_ID: "envoy-1",
+      ENVOY_NODE_CLUSTER: "compose",
+      ENVOY_ADMIN_PORT: "9902",
+      ENVOY_MAX_CONNECTIONS: "1000",
+      XDS_ADDRESSES: "xds-server-1:18000,xds-server-2:18000",
     });
     const rendered = renderBootstrap({
       nodeId: "envoy-1",
@@ -61,7 +59,60 @@ describe("Envoy's bootstrap", () => {
       maxConnections: 1000,
       xdsAddresses: ["xds-server-1:18000", "xds-server-2:18000"],
     });
-    expect(readFileSync(file, "utf8")).toBe(rendered);
+    expect(readFileSync(join(folder, "bootstrap.yaml"), "utf8")).toBe(rendered);
+  });
+
+  test.each(["xds.example.org", "spiffe://example.org/xds-server"])(
+    "is the same with all settings, and so are the secrets of the connection to %s",
+    (serverName) => {
+      const folder = temporaryFolder();
+      const settings = everything(folder, serverName);
+      runEntrypoint({
+        ENVOY_BOOTSTRAP: join(folder, "bootstrap.yaml"),
+        ENVOY_NODE_ID: "envoy-1",
+        ENVOY_NAMESPACES: "a,b",
+        ENVOY_REGION: "eu-west-1",
+        ENVOY_LABELS: "tier=gold,team=x",
+        XDS_ADDRESSES: "127.0.0.1:18000",
+        XDS_CA_FILE: "/authority/ca.crt",
+        XDS_CERT_FILE: "/identity/tls.crt",
+        XDS_KEY_FILE: "/identity/tls.key",
+        XDS_SERVER_NAME: serverName,
+      });
+      const files = { "bootstrap.yaml": renderBootstrap(settings), ...renderXdsSecrets(settings.xdsTls) };
+      expect(Object.keys(files)).toHaveLength(3);
+      for (const [file, text] of Object.entries(files)) expect(readFileSync(join(folder, file), "utf8")).toBe(text);
+    },
+  );
+});
+
+/** Runs entrypoint.sh with nothing to start. */
+function runEntrypoint(environment: Readonly<Record<string, string>>): void {
+  execFileSync("sh", [join(projectFolder, "envoy", "entrypoint.sh")], {
+    env: { PATH: process.env.PATH, ENVOY_BIN: "true", ...environment },
+    stdio: "pipe",
+  });
+}
+
+function everything(secretsFolder: string, serverName = "xds.example.org") {
+  return {
+    ...{ nodeId: "envoy-1", namespaces: ["a", "b"], region: "eu-west-1", labels: { tier: "gold", team: "x" } },
+    xdsTls: {
+      ...{ caFile: "/authority/ca.crt", certFile: "/identity/tls.crt", keyFile: "/identity/tls.key" },
+      ...{ serverName, secretsFolder },
+    },
+  } satisfies BootstrapSettings;
+}
+
+describe("a wrong setting of entrypoint.sh", () => {
+  test.each([
+    [{ ENVOY_NAMESPACES: 'a"]' }, /ENVOY_NAMESPACES: .* must consist of/],
+    [{ ENVOY_LABELS: "gold" }, /ENVOY_LABELS: "gold" is not key=value/],
+    [{ ENVOY_REGION: "a|b" }, /ENVOY_REGION: "a\|b" must consist of/],
+    [{ XDS_CERT_FILE: "/tls.crt", XDS_CA_FILE: "/ca.crt" }, /belong together: set all three/],
+    [{ XDS_CERT_FILE: "/tls.crt", XDS_KEY_FILE: "/tls.key" }, /belong together: set all three/],
+  ])("is refused with the remedy: %j", (environment, message) => {
+    expect(() => runEntrypoint({ ENVOY_BOOTSTRAP: "/dev/null", ...environment })).toThrow(message);
   });
 });
 
@@ -71,11 +122,7 @@ describe("a wrong address of an xds-server", () => {
   });
 
   test("is refused by entrypoint.sh with the remedy", () => {
-    const start = () =>
-      execFileSync("sh", [join(projectFolder, "envoy", "entrypoint.sh")], {
-        env: { PATH: process.env.PATH, ENVOY_BIN: "true", XDS_ADDRESSES: "xds-server", ENVOY_BOOTSTRAP: "/dev/null" },
-        stdio: "pipe",
-      });
+    const start = () => runEntrypoint({ XDS_ADDRESSES: "xds-server", ENVOY_BOOTSTRAP: "/dev/null" });
     expect(start).toThrow(/"xds-server" is not host:port/);
   });
 });
