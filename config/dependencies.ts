@@ -4,6 +4,7 @@ import type { Experiment } from "./documents/experiment.ts";
 import type { Holdout } from "./documents/holdout.ts";
 import type { Model } from "./documents/model.ts";
 import type { Objective, Rule } from "./documents/objective.ts";
+import type { Pin } from "./documents/pin.ts";
 import { formatPath } from "./field-path.ts";
 import { type Live, type LiveDocuments, type LiveMaps, liveMapsOf } from "./live-documents.ts";
 
@@ -32,6 +33,8 @@ export function referencesOf(document: SignalboxDocument): Reference[] {
       return [...modelReferences(document), ...rulesAudiences(document)];
     case "Experiment":
       return experimentReferences(document);
+    case "Pin":
+      return pinReferences(document);
     default:
       return document satisfies never;
   }
@@ -88,6 +91,10 @@ function experimentReferences(experiment: Experiment): Reference[] {
     ]),
     ...audiencesIn(experiment, when, "spec.when"),
   ];
+}
+
+function pinReferences({ metadata: { namespace }, spec: { objective } }: Pin): Reference[] {
+  return objective === undefined ? [] : [{ kind: "Objective", namespace, name: objective, path: "spec" }];
 }
 
 type Named = { readonly metadata: { readonly namespace: string } };

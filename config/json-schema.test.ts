@@ -21,7 +21,7 @@ test.each(Object.entries(schemas))("%s in config/schema is current: `npm run gen
 });
 
 test("each kind has a schema, and one takes them all", () => {
-  const own = ["shard", "model", "audience", "objective", "holdout", "experiment"].map((kind) => `${kind}.json`);
+  const own = ["shard", "model", "audience", "objective", "holdout", "experiment", "pin"].map((kind) => `${kind}.json`);
   expect(Object.keys(schemas)).toEqual([...own, "signalbox.json"]);
 });
 

@@ -29,6 +29,7 @@ export const limits = {
   contextSourcesPerObjective: 64,
   /** Characters of a regular expression. */
   patternCharacters: 1024,
+  groupsPerPin: 64,
   labelsPerDocument: 64,
   /** Lists and objects inside each other, anywhere in a document. */
   nestingDepth: 64,

@@ -4,6 +4,7 @@ import type { Experiment } from "./documents/experiment.ts";
 import type { Holdout } from "./documents/holdout.ts";
 import type { Model } from "./documents/model.ts";
 import type { Objective } from "./documents/objective.ts";
+import type { Pin } from "./documents/pin.ts";
 import type { Shard } from "./documents/shard.ts";
 import type { Problem } from "./problem.ts";
 
@@ -18,6 +19,8 @@ export type Rejection = {
   readonly problems: readonly Problem[];
   /** ISO 8601, when this consumer refused it. */
   readonly at: string;
+  /** The key of the pin that it waits for, when nothing else is in its way. */
+  readonly heldBy?: string;
 };
 
 /**
@@ -59,6 +62,7 @@ export type LiveMaps = {
   readonly objectives: ReadonlyMap<string, Live<Objective>>;
   readonly holdouts: ReadonlyMap<string, Live<Holdout>>;
   readonly experiments: ReadonlyMap<string, Live<Experiment>>;
+  readonly pins: ReadonlyMap<string, Live<Pin>>;
 };
 
 /** Which of the maps holds a kind. */
@@ -69,6 +73,7 @@ export const liveMapNames = {
   Objective: "objectives",
   Holdout: "holdouts",
   Experiment: "experiments",
+  Pin: "pins",
 } as const satisfies Record<Kind, keyof LiveMaps>;
 
 /** All maps of live documents, in the order of the kinds. */

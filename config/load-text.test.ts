@@ -125,7 +125,7 @@ describe("malformed text", () => {
       'f:1: Shard default/a: apiVersion: must be "signalbox.dev/v1", found the string "signalbox.dev/v1beta1"',
     ]);
     expect(problemsOf(shard("a").replace("kind: Shard", "kind: Pod"))).toEqual([
-      'f:2: Pod default/a: kind: must be one of Shard, Model, Audience, Objective, Holdout, Experiment, found the string "Pod"',
+      'f:2: Pod default/a: kind: must be one of Shard, Model, Audience, Objective, Holdout, Experiment, Pin, found the string "Pod"',
     ]);
   });
 

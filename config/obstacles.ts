@@ -4,6 +4,7 @@ import type { SignalboxDocument } from "./documents/document.ts";
 import type { Draft } from "./draft.ts";
 import { limits } from "./limits.ts";
 import type { PendingEntry } from "./live-documents.ts";
+import { decidedObjectives, holdsEverywhere, pinReason } from "./pins.ts";
 import type { Problem } from "./problem.ts";
 import { type Lookup, referenceProblems } from "./references.ts";
 
@@ -14,6 +15,8 @@ export type Obstacle = {
   readonly problem: Problem;
   /** The documents whose change could take the obstacle away; empty when only a new revision of this one can. */
   readonly wants: readonly string[];
+  /** The key of the pin that is the obstacle. */
+  readonly heldBy?: string;
 };
 
 /**
@@ -24,8 +27,32 @@ export function obstacles(draft: Draft, changes: ReadonlyMap<string, PendingEntr
   const lookup = draft.lookup(changes);
   return [...changes.values()].flatMap((entry) => {
     if (entry.problems.length > 0) return entry.problems.map((problem) => ({ key: entry.key, problem, wants: [] }));
-    return [...unmetReferences(entry, lookup), ...brokenDependents(draft, changes, entry, lookup)];
+    return [
+      ...unmetReferences(entry, lookup),
+      ...brokenDependents(draft, changes, entry, lookup),
+      ...holdingPins(draft, changes, entry),
+    ];
   });
+}
+
+/**
+ * The pins that keep an objective as it is on every consumer: neither it nor an experiment on it changes. A pin that comes
+ * with the change holds what the change brings.
+ */
+function holdingPins(draft: Draft, changes: ReadonlyMap<string, PendingEntry>, entry: PendingEntry): Obstacle[] {
+  const documents = [entry.document, draft.get(entry.key)?.document].filter((each) => each != null);
+  const objectives = new Set(
+    documents.flatMap((each) => decidedObjectives(each).map((name) => `objective.${each.metadata.namespace}.${name}`)),
+  );
+  const title = keyTitle(entry.key);
+  return [...objectives].flatMap((objective) =>
+    [...draft.dependents(objective)].flatMap((key): Obstacle[] => {
+      const pin = key.startsWith("pin.") && !changes.has(key) ? draft.get(key)?.document : undefined;
+      if (pin?.kind !== "Pin" || !holdsEverywhere(pin)) return [];
+      const problem = { document: title, path: "", message: `is ${pinReason(pin)}` };
+      return [{ key: entry.key, problem, wants: [key], heldBy: key }];
+    }),
+  );
 }
 
 function unmetReferences({ key, document }: PendingEntry, lookup: Lookup): Obstacle[] {

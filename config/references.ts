@@ -40,6 +40,7 @@ export function referenceProblems(document: SignalboxDocument, lookup: Lookup): 
     case "Audience":
       return [...unmet(document, lookup), ...nestedParts(document, lookup)];
     case "Objective":
+    case "Pin":
       return unmet(document, lookup);
     case "Experiment":
       return [...unmet(document, lookup), ...experimentConflicts(document, lookup)];

@@ -146,12 +146,14 @@ function goLive({ draft, pending, rejections }: Settling, unit: Unit, again: Set
 }
 
 function refuse({ rejections, at }: Settling, unit: Unit, found: readonly Obstacle[]): void {
+  const heldBy = found.every((obstacle) => obstacle.heldBy !== undefined) ? found[0]?.heldBy : undefined;
   const culprits = [...new Set(found.map(({ key }) => keyTitle(key)))];
   for (const { key, revision } of unit.entries) {
     const own = found.filter((obstacle) => obstacle.key === key).map(({ problem }) => problem);
     const problems = own.length > 0 ? own.slice(0, limits.problemsPerDocument) : [publishedWith(key, culprits)];
     const earlier = rejections.get(key);
-    rejections.set(key, { key, revision, problems, at: earlier?.revision === revision ? earlier.at : at });
+    const since = earlier?.revision === revision ? earlier.at : at;
+    rejections.set(key, { key, revision, problems, at: since, ...(heldBy === undefined ? {} : { heldBy }) });
   }
 }
 

@@ -62,13 +62,13 @@ test("every problem is told at once, also beside others in the same list", () =>
 describe("what a document is called", () => {
   test("a kind that does not exist is refused with the nearest one", () => {
     expect(problemsOf({ ...objective({}), kind: "Objektive" })).toEqual([
-      'kind: must be one of Shard, Model, Audience, Objective, Holdout, Experiment, found the string "Objektive"; did you mean Objective?',
+      'kind: must be one of Shard, Model, Audience, Objective, Holdout, Experiment, Pin, found the string "Objektive"; did you mean Objective?',
     ]);
     expect(problemsOf({ ...objective({}), kind: "Deployment" })).toEqual([
-      'kind: must be one of Shard, Model, Audience, Objective, Holdout, Experiment, found the string "Deployment"',
+      'kind: must be one of Shard, Model, Audience, Objective, Holdout, Experiment, Pin, found the string "Deployment"',
     ]);
     expect(problemsOf({})).toEqual([
-      "kind: is missing; it must be one of Shard, Model, Audience, Objective, Holdout, Experiment",
+      "kind: is missing; it must be one of Shard, Model, Audience, Objective, Holdout, Experiment, Pin",
     ]);
   });
 

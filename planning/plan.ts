@@ -153,7 +153,8 @@ function onlyNeeded(live: LiveDocuments, names: readonly string[]): LiveDocument
 
 /** A change of shards or placements moves no unit to another version. */
 function isChoiceChanged(before: LiveDocuments, after: LiveDocuments, name: string): boolean {
-  return before.objectives.get(name)?.document !== after.objectives.get(name)?.document;
+  if (before.objectives.get(name)?.document !== after.objectives.get(name)?.document) return true;
+  return (["experiments", "holdouts", "audiences"] as const).some((field) => before[field] !== after[field]);
 }
 
 function planObjective(

@@ -1,4 +1,4 @@
-import { modelsOf } from "../config/dependencies.ts";
+import { modelsIn } from "../config/dependencies.ts";
 import type { Objective } from "../config/documents/objective.ts";
 import type { LiveDocuments } from "../config/live-documents.ts";
 import { formatRoutingKey } from "../selection/routing-key.ts";
@@ -8,13 +8,13 @@ export type PlacedShard = { readonly shard: string; readonly weight: number };
 
 /**
  * The routing keys of a live objective (`<namespace>/<name>`), each with the shards (`<namespace>/<name>`) that serve it:
- * every version of every model that it names has one. Empty when there is no such objective.
+ * every version of every model that it, or an experiment on it, names has one. Empty when there is no such objective.
  */
 export function routingKeysOf(live: LiveDocuments, objectiveName: string): Map<string, readonly PlacedShard[]> {
   const objective = live.objectives.get(objectiveName)?.document;
   const keys = new Map<string, readonly PlacedShard[]>();
   if (!objective) return keys;
-  for (const modelName of modelsOf(objective)) {
+  for (const modelName of modelsIn(live, objective)) {
     const model = live.models.get(modelName)?.document;
     for (const { version, placement } of model?.spec.versions ?? []) {
       const shards = placement.map(({ shard, weight }) => ({

@@ -7,6 +7,8 @@ const rejection = z.object({
   revision: z.int(),
   problems: z.array(problem).readonly(),
   at: z.string(),
+  /** The key of the pin that it waits for, when nothing else is in its way. */
+  heldBy: z.string().optional(),
 });
 
 const nack = z.object({
@@ -30,6 +32,8 @@ const envoyStatus = z.object({
   acknowledgedRevision: z.int(),
   /** False while the watermark does not wait for it: it has not caught up yet, or does not answer any more. */
   counts: z.boolean().optional(),
+  /** Since when it is not connected; it still counts, for it may only be reconnecting. */
+  goneSince: z.string().optional(),
   /** What it refuses now. */
   nacks: z.array(nack).readonly(),
 });

@@ -47,6 +47,16 @@ test("a revision that was refused is rejected, with the reason and who refused i
   expect(revisionState(statuses, { revision: 7, keys: new Set(["shard.default.b"]) }).state).toBe("live");
 });
 
+test("a revision that waits for a pin is held, not rejected", () => {
+  const problems = [{ document: "Objective default/a", path: "", message: "is held by Pin default/a" }];
+  const rejections = [{ key: "objective.default.a", revision: 7, problems, at: "", heldBy: "pin.default.a" }];
+  const statuses = [server("x1", 7, { rejections }), resolver("r1", 7, { rejections })];
+  expect(revisionState(statuses, { revision: 7 })).toMatchObject({
+    state: "held",
+    reasons: [{ kind: "held", subject: "objective.default.a" }, { kind: "held" }],
+  });
+});
+
 test("a revision is held when an objective that it touches is kept on its former revision", () => {
   const held = [sampleHeld("default/slow", 5, 7)];
   const statuses = [server("x1", 9, { held }), resolver("r1", 9, { held })];

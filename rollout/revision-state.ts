@@ -82,8 +82,9 @@ function rejections({ process, id, rejections: all }: ProcessStatus, query: Revi
   const { revision, from = revision, keys } = query;
   return all
     .filter((each) => each.revision >= from && each.revision <= revision && (keys?.has(each.key) ?? true))
-    .map(({ key, problems, at }) => ({
-      ...{ process, id, kind: "rejected" as const, subject: key, since: at },
+    .map(({ key, problems, at, heldBy }) => ({
+      ...{ process, id, subject: key, since: at },
+      kind: heldBy === undefined ? ("rejected" as const) : ("held" as const),
       text: problems.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join("; "),
     }));
 }

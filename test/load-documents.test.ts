@@ -80,7 +80,7 @@ test("a folder without any document is a problem, and so is a path that leads no
 test("a file that is named must hold a document", async () => {
   const folder = folderWith({ "request.json": '{"inputs": []}', "empty.yaml": "" });
   expect((await load(folder, "request.json", "empty.yaml")).problems).toEqual([
-    "request.json:1: document 1: kind: is missing; it must be one of Shard, Model, Audience, Objective, Holdout, Experiment",
+    "request.json:1: document 1: kind: is missing; it must be one of Shard, Model, Audience, Objective, Holdout, Experiment, Pin",
     "empty.yaml: holds no document; a document has apiVersion, kind, metadata and spec",
   ]);
 });
@@ -98,7 +98,7 @@ test("every problem of every file is told in one go, each with its file", async 
   const files = ["1-malformed", "2-wrong-kind", "3-wrong-version", "4-dangling", "5-twice", "6-latin1", "7-cycle"];
   expect((await load(folder, ...files.map((name) => `${name}.yaml`))).problems).toEqual([
     expect.stringMatching(/^1-malformed\.yaml:\d: document 1: /),
-    '2-wrong-kind.yaml:1: Shrad default/gpu-a: kind: must be one of Shard, Model, Audience, Objective, Holdout, Experiment, found the string "Shrad"; did you mean Shard?',
+    '2-wrong-kind.yaml:1: Shrad default/gpu-a: kind: must be one of Shard, Model, Audience, Objective, Holdout, Experiment, Pin, found the string "Shrad"; did you mean Shard?',
     '3-wrong-version.yaml:1: Shard default/gpu-a: apiVersion: must be "signalbox.dev/v1", found the string "signalbox.dev/v0"',
     "6-latin1.yaml: is not UTF-8 text; save it as UTF-8",
     "7-cycle.yaml:1: document 1: the alias *a stands inside what it names, which never ends",

@@ -6,11 +6,12 @@ import type { Model } from "./model.ts";
 import { modelSchema } from "./model.ts";
 import type { Objective } from "./objective.ts";
 import { objectiveSchema } from "./objective.ts";
+import { type Pin, pinSchema } from "./pin.ts";
 import type { Shard } from "./shard.ts";
 import { shardSchema } from "./shard.ts";
 
 /** Any document. */
-export type SignalboxDocument = Shard | Model | Audience | Objective | Holdout | Experiment;
+export type SignalboxDocument = Shard | Model | Audience | Objective | Holdout | Experiment | Pin;
 export type Kind = SignalboxDocument["kind"];
 
 /**
@@ -24,6 +25,7 @@ export const schemas = {
   Objective: objectiveSchema,
   Holdout: holdoutSchema,
   Experiment: experimentSchema,
+  Pin: pinSchema,
 } as const;
 
 /** Any document, as a schema. */
@@ -34,6 +36,7 @@ export const anyDocumentSchema = z.discriminatedUnion("kind", [
   schemas.Objective,
   schemas.Holdout,
   schemas.Experiment,
+  schemas.Pin,
 ]) satisfies z.ZodType<SignalboxDocument>;
 
 export const kinds = Object.keys(schemas) as readonly Kind[];

@@ -103,6 +103,7 @@ const rejection = z.object({
   revision: z.int(),
   problems,
   at: z.string(),
+  heldBy: z.string().optional(),
 }) satisfies z.ZodType<Rejection>;
 const pending = z.object({
   entries: z.array(
