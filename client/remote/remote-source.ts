@@ -110,8 +110,8 @@ export function createRemoteSource(deps: RemoteSourceDeps): Source {
     },
     ready: defaults.ready,
     close: async () => {
-      await defaults.close();
       pool.close();
+      await defaults.close();
     },
   };
 }

@@ -14,6 +14,7 @@ export type ResolverPool = {
   ask<T>(call: (transport: Transport, signal: AbortSignal) => Promise<T>): Promise<T>;
   /** Every resolver has failed within the last seconds, so that asking again would most likely be waiting for nothing. */
   isDown(): boolean;
+  /** Fails what is under way. */
   close(): void;
 };
 
@@ -42,14 +43,19 @@ export function createResolverPool(deps: ResolverPoolDeps): ResolverPool {
   const standings = deps.transports.map(createStanding);
   const latency = createLatencyWindow(Math.min(firstHedgeMs, deps.timeoutMs / 2));
   const budget = createBudget();
+  const closing = new AbortController();
   const hedgeMs = () => Math.min(deps.timeoutMs / 2, Math.max(soonestHedgeMs, latency.p95()));
   return {
     ask: (call) => {
       budget.earn();
-      return askInTurn({ ...deps, standings, hedgeMs, mayHedge: budget.spend, onAnswer: latency.add }, call);
+      return askInTurn(
+        { ...deps, standings, hedgeMs, mayHedge: budget.spend, onAnswer: latency.add, closing: closing.signal },
+        call,
+      );
     },
     isDown: () => standings.every(({ avoidedUntilMs }) => avoidedUntilMs > deps.nowMs()),
     close: () => {
+      closing.abort();
       for (const { close } of deps.transports) close();
     },
   };
@@ -74,6 +80,7 @@ type TurnDeps = ResolverPoolDeps & {
   readonly hedgeMs: () => number;
   readonly mayHedge: () => boolean;
   readonly onAnswer: (milliseconds: number) => void;
+  readonly closing: AbortSignal;
 };
 
 function askInTurn<T>(deps: TurnDeps, call: (transport: Transport, signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -93,12 +100,16 @@ function askInTurn<T>(deps: TurnDeps, call: (transport: Transport, signal: Abort
       isSettled = true;
       clearTimeout(deadline);
       clearTimeout(hedgeTimer);
+      deps.closing.removeEventListener("abort", onClosing);
       outcome();
       ending.abort();
     };
     const noAnswer = (problem: string) => {
       settle(() => reject(new NoAnswerError([problem, ...failures].join("; "))));
     };
+    const onClosing = () => noAnswer("the client is closed");
+    if (deps.closing.aborted) return reject(new NoAnswerError("the client is closed"));
+    deps.closing.addEventListener("abort", onClosing, { once: true });
     const deadline = setTimeout(() => {
       for (const standing of underWay.keys()) avoid(standing, failed(standing, nowMs()));
       const silent = [...underWay.keys()].map(({ transport }) => transport.url).join(", ");
