@@ -62,7 +62,7 @@ function route(objective: ObjectiveRoutes, version: VersionRoute, key: string | 
 }
 
 function action({ timeoutMs, retries }: ObjectiveRoutes, version: VersionRoute): RouteAction {
-  const to = create(RouteActionSchema, placement(version).action);
+  const to = create(RouteActionSchema, placement(version));
   if (timeoutMs > 0) {
     to.maxStreamDuration = create(RouteAction_MaxStreamDurationSchema, { maxStreamDuration: duration(timeoutMs) });
   }

@@ -58,10 +58,18 @@ export function routeConfiguration(objective: ObjectiveRoutes): RouteConfigurati
   return create(RouteConfigurationSchema, {
     name: objective.name,
     virtualHosts: [retries ? { ...virtualHost, retryPolicy: retries } : virtualHost],
-    requestHeadersToAdd: [addMissingHeader(headers.trafficClass, defaultTrafficClass)],
-    responseHeadersToAdd: [setHeader(headers.revision, String(objective.revision))],
+    // One place for all routes: headers of each route's own would take a third of Envoy's memory.
+    requestHeadersToAdd: [addMissingHeader(headers.trafficClass, defaultTrafficClass), modelHeader],
+    responseHeadersToAdd: [
+      setHeader(headers.revision, String(objective.revision)),
+      modelHeader,
+      setHeaderFormat(headers.shard, "%UPSTREAM_CLUSTER%"),
+    ],
   });
 }
+
+/** A route is named after its model version. One without a name, which refuses, adds no header. */
+const modelHeader = setHeaderFormat(headers.model, "%ROUTE_NAME%");
 
 /** One route per path rule; before them the same without copies, for requests that are copies themselves. */
 function routesOfVersion(objective: ObjectiveRoutes, version: VersionRoute, isShadowed: boolean): Route[] {
@@ -72,18 +80,14 @@ function routesOfVersion(objective: ObjectiveRoutes, version: VersionRoute, isSh
 }
 
 function route(objective: ObjectiveRoutes, version: VersionRoute, rule: PathRule): Route {
-  const { action, responseHeaders } = placement(version);
-  const requestHeadersToAdd = [setHeader(headers.model, version.model)];
-  if (version.shadows.length > 0) requestHeadersToAdd.push(setHeaderFormat(headers.path, "%REQ(:path)%"));
   return create(RouteSchema, {
-    name: version.routingKey,
+    name: version.model,
     match: { pathSpecifier: { case: rule.match === "exact" ? "path" : "prefix", value: rule.path } },
-    requestHeadersToAdd,
-    responseHeadersToAdd: [setHeader(headers.model, version.model), ...responseHeaders],
+    requestHeadersToAdd: version.shadows.length > 0 ? [setHeaderFormat(headers.path, "%REQ(:path)%")] : [],
     action: {
       case: "route",
       value: {
-        ...action,
+        ...placement(version),
         prefixRewrite: rule.replacement ?? "",
         timeout: duration(objective.timeoutMs),
         idleTimeout: duration(objective.idleTimeoutMs),
@@ -114,7 +118,6 @@ function asFallback(given: Route): Route {
 /** The body is written by the listener's local replies. */
 function refusal(): Route {
   return create(RouteSchema, {
-    name: "unknown-key",
     match: { pathSpecifier: { case: "prefix", value: "/" } },
     action: {
       case: "directResponse",
