@@ -52,7 +52,8 @@ function qualifiedNameOf(word: unknown, args: Arguments): { readonly namespace: 
   };
 }
 
-function requireName(what: string, text: string): string {
+/** A name of a document or namespace; refuses what is none. */
+export function requireName(what: string, text: string): string {
   if (documentName.safeParse(text).success) return text;
   throw new CommandError(
     `"${text}" is no ${what}: a ${what} has lower-case letters, digits and hyphens, at most 63, first and last no hyphen.`,

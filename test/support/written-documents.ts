@@ -39,6 +39,29 @@ export function writtenObjective(
   return written("Objective", name, { default: { model, version }, ...spec });
 }
 
+/** An experiment of two arms, `control` (version 7) and `treatment` (version 8) of the model, on these objectives. */
+export function writtenExperiment(
+  name: string,
+  model: string,
+  objectives: readonly string[],
+  spec: Readonly<Record<string, unknown>> = {},
+): Written {
+  const arms = { control: { model, version: "7" }, treatment: { model, version: "8" } };
+  return written("Experiment", name, {
+    arms: [{ name: "control" }, { name: "treatment" }],
+    targets: objectives.map((objective) => ({ objective, arms })),
+    ...spec,
+  });
+}
+
+export function writtenAudience(name: string, spec: Readonly<Record<string, unknown>>): Written {
+  return written("Audience", name, spec);
+}
+
+export function writtenHoldout(name: string, percent: number): Written {
+  return written("Holdout", name, { percent });
+}
+
 /** A stored revision of a document; of a deletion when given a key. */
 export function stored(revision: number, document: Written | string): StoredEntry {
   const at = new Date(revision * 1000).toISOString();
