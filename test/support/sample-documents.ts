@@ -48,3 +48,12 @@ export function sampleObjective(
 ): ObjectiveInput {
   return { apiVersion, kind: "Objective", metadata: { name }, spec: { default: { model, version }, ...spec } };
 }
+
+/** A sample in another namespace than default, with labels if need be. */
+export function inNamespace<D extends { readonly metadata: object }>(
+  namespace: string,
+  document: D,
+  labels: Readonly<Record<string, string>> = {},
+): D {
+  return { ...document, metadata: { ...document.metadata, namespace, labels } };
+}

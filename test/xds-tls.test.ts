@@ -1,0 +1,288 @@
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { renderBootstrap, renderXdsSecrets } from "../envoy/bootstrap.ts";
+import type { EnvoyStatus, ProcessStatus } from "../rollout/process-status.ts";
+import { projectFolder } from "../setup/paths.js";
+import {
+  type Authority,
+  type Certificate,
+  makeAuthority,
+  replaceCertificate,
+  replaceFile,
+} from "./support/certificates.ts";
+import { startEnvoy, type TestEnvoy } from "./support/envoy.ts";
+import { natsForFile } from "./support/nats.ts";
+import { freePort, freePorts } from "./support/ports.ts";
+import { answers, eventually, makeTemporaryFolder, type Running, startProcess } from "./support/processes.ts";
+import { publishDocuments } from "./support/publish.ts";
+
+import { inNamespace, sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
+
+const nats = natsForFile();
+const serverName = "xds.example.org";
+const spiffe = (path: string) => `spiffe://example.org/${path}`;
+const slow = 60_000;
+
+let folder: string;
+let authority: Authority;
+let server: Certificate;
+let clientCaFile: string;
+let identitiesFile: string;
+let ports: { readonly xds: number; readonly http: number };
+let xdsServer: Running;
+
+const identities = `
+- identity: ${spiffe("edge-a")}
+  namespaces: [a]
+- identity: ${spiffe("rotated/*")}
+  namespaces: "*"
+- identity: "*.edge.example.org"
+  namespaces: [a, b]
+`;
+
+beforeAll(async () => {
+  folder = makeTemporaryFolder();
+  authority = makeAuthority(folder);
+  server = authority.issue("server", { dns: [serverName] });
+  clientCaFile = join(folder, "client-ca.pem");
+  copyFileSync(authority.caFile, clientCaFile);
+  identitiesFile = join(folder, "identities.yaml");
+  writeFileSync(identitiesFile, identities);
+  const [xds, http, keyed] = (await freePorts(3)) as [number, number, number];
+  ports = { xds, http };
+  xdsServer = await startProcess(process.execPath, [join(projectFolder, "xds-server", "main.ts")], {
+    environment: {
+      NATS_URL: nats.url,
+      SIGNALBOX_DATA: folder,
+      XDS_GRPC_PORT: String(xds),
+      XDS_HTTP_PORT: String(http),
+      ENVOY_KEYED_PORT: String(keyed),
+      ENVOY_ACCESS_LOG: "off",
+      XDS_TLS_CERT_FILE: server.certFile,
+      XDS_TLS_KEY_FILE: server.keyFile,
+      XDS_TLS_CLIENT_CA_FILE: clientCaFile,
+      XDS_IDENTITIES_FILE: identitiesFile,
+      // Envoys come back often, so that new files are used soon.
+      XDS_MAX_CONNECTION_AGE_MS: "3000",
+    },
+    ready: () => answers(`http://127.0.0.1:${http}/readyz`),
+    readyTimeoutMs: slow,
+  });
+  await publishDocuments(
+    nats.url,
+    ["a", "b"].flatMap((namespace) =>
+      [
+        sampleShard("pool", [9]),
+        sampleModel("ranker", { "1": ["pool"] }),
+        sampleObjective("ranking", "ranker", "1"),
+      ].map((document) => inNamespace(namespace, document)),
+    ),
+  );
+});
+
+afterAll(async () => {
+  await xdsServer?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+type Connection = {
+  readonly certificate?: Certificate;
+  readonly caFile?: string;
+  readonly serverName?: string;
+  readonly namespaces?: readonly string[];
+  readonly until?: "live" | "ready";
+};
+
+/** An Envoy on that xds-server, which ends with the test. */
+async function envoyForTest(nodeId: string, connection: Connection): Promise<TestEnvoy> {
+  const adminPort = await freePort();
+  const secretsFolder = join(folder, nodeId);
+  mkdirSync(secretsFolder);
+  const xdsTls = {
+    caFile: connection.caFile ?? authority.caFile,
+    serverName: connection.serverName ?? serverName,
+    secretsFolder,
+    ...connection.certificate,
+  };
+  for (const [file, text] of Object.entries(renderXdsSecrets(xdsTls))) writeFileSync(join(secretsFolder, file), text);
+  const settings = connection.namespaces === undefined ? {} : { namespaces: connection.namespaces };
+  const bootstrap = renderBootstrap({ xdsPort: ports.xds, adminPort, nodeId, xdsTls, ...settings });
+  const { until = "live" } = connection;
+  const envoy = await startEnvoy(bootstrap, adminPort, { folders: [folder], until, readyTimeoutMs: slow });
+  onTestFinished(() => envoy.stop());
+  return envoy;
+}
+
+async function envoyStatus(nodeId: string): Promise<EnvoyStatus | undefined> {
+  const response = await fetch(`http://127.0.0.1:${ports.http}/v1/status`);
+  return ((await response.json()) as ProcessStatus).envoys?.find((each) => each.nodeId === nodeId);
+}
+
+async function metric(name: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${ports.http}/metrics`)).text();
+  const line = text.split("\n").find((each) => each.startsWith(`${name} `));
+  return line === undefined ? 0 : Number(line.slice(name.length));
+}
+
+/** The routes that an Envoy has, by objective. */
+async function objectivesOf(envoy: TestEnvoy): Promise<string[]> {
+  const dump = await envoy.admin("/config_dump?resource=dynamic_route_configs");
+  return [...dump.matchAll(/"name": "([ab]\/\w+)"/g)]
+    .map((match) => match[1] ?? "")
+    .filter((name, n, all) => all.indexOf(name) === n)
+    .sort();
+}
+
+describe("an Envoy with a certificate", () => {
+  test("is served what its SPIFFE id may read, and shown with it", async () => {
+    const certificate = authority.issue("edge-a", { uris: [spiffe("edge-a")], dns: ["elsewhere.example.org"] });
+    const envoy = await envoyForTest("by-spiffe", { certificate, until: "ready" });
+    await eventually("its routes", async () => (await objectivesOf(envoy)).length > 0, slow);
+    expect(await objectivesOf(envoy)).toEqual(["a/ranking"]);
+    const shown = await eventually("its status", () => envoyStatus("by-spiffe"), slow);
+    expect(shown.group).toBe("envoys namespaces=a");
+    expect(shown.identity?.split(", ").sort()).toEqual(["elsewhere.example.org", spiffe("edge-a")]);
+  });
+
+  test("is served what its DNS name may read, as far as it asks for it", async () => {
+    const certificate = authority.issue("one", { dns: ["one.edge.example.org"] });
+    const all = await envoyForTest("by-dns", { certificate, until: "ready" });
+    const some = await envoyForTest("by-dns-b", { certificate, namespaces: ["b"], until: "ready" });
+    await eventually("all routes", async () => (await objectivesOf(all)).length === 2, slow);
+    await eventually("some routes", async () => (await objectivesOf(some)).length === 1, slow);
+    expect(await objectivesOf(some)).toEqual(["b/ranking"]);
+  });
+
+  test("that asks for a namespace it may not read is refused, with the reason", async () => {
+    const before = await metric('signalbox_xds_nodes_refused_total{reason="namespace_denied"}');
+    const certificate = authority.issue("edge-a", { uris: [spiffe("edge-a")] });
+    await envoyForTest("greedy", { certificate, namespaces: ["a", "b"] });
+    const reason = `node \\"greedy\\" (${spiffe("edge-a")}) asks for b, and may read a`;
+    await eventually("the log", () => xdsServer.output().includes(reason), slow);
+    expect(await metric('signalbox_xds_nodes_refused_total{reason="namespace_denied"}')).toBeGreaterThan(before);
+    expect(await envoyStatus("greedy")).toBeUndefined();
+  });
+
+  test.each([
+    ["nobody", { uris: [spiffe("nobody")] }, spiffe("nobody")],
+    ["nameless", {}, "a certificate without a SPIFFE id or DNS name"],
+  ])("that no rule is for is refused: %s", async (nodeId, names, who) => {
+    const certificate = authority.issue(nodeId, names);
+    await envoyForTest(nodeId, { certificate });
+    const reason = `node \\"${nodeId}\\": no rule of the identities file is for ${who}`;
+    await eventually("the log", () => xdsServer.output().includes(reason), slow);
+    expect(await metric('signalbox_xds_nodes_refused_total{reason="unknown_identity"}')).toBeGreaterThan(0);
+    expect(await envoyStatus(nodeId)).toBeUndefined();
+  });
+});
+
+describe("an Envoy that is not let in", () => {
+  const edge = { uris: [spiffe("edge-a")] };
+  const failures = (reason: string) => metric(`signalbox_xds_tls_handshake_failures_total{reason="${reason}"}`);
+
+  test.each([
+    ["of-a-stranger", "UNABLE_TO_VERIFY_LEAF_SIGNATURE", () => makeAuthority(folder, "stranger").issue("edge-a", edge)],
+    ["expired", "CERT_HAS_EXPIRED", () => authority.issue("edge-a", edge, -1)],
+    ["without-one", "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE", () => undefined],
+  ])("its certificate is %s", async (nodeId, reason, make) => {
+    const certificate = make();
+    await envoyForTest(nodeId, certificate ? { certificate } : {});
+    await eventually(`a failed handshake: ${xdsServer.output()}`, async () => (await failures(reason)) > 0, slow);
+    expect(xdsServer.output()).toContain(`"reason":"${reason}"`);
+    expect(await envoyStatus(nodeId)).toBeUndefined();
+  });
+
+  test("is one that turns the xds-server away: of another authority, of another name", async () => {
+    const certificate = authority.issue("edge-a", edge);
+    const caFile = makeAuthority(folder, "other").caFile;
+    const [another, wrongName] = [
+      await envoyForTest("other-authority", { certificate, caFile }),
+      await envoyForTest("other-name", { certificate, serverName: "somebody.example.org" }),
+    ];
+    await eventually(
+      "no authority",
+      async () => (await another.stat("cluster.xds_server.ssl.fail_verify_error")) > 0,
+      slow,
+    );
+    await eventually("no name", async () => (await wrongName.stat("cluster.xds_server.ssl.fail_verify_san")) > 0, slow);
+    expect(await envoyStatus("other-authority")).toBeUndefined();
+  });
+});
+
+describe("files that change", () => {
+  /** The common name that the xds-server shows to who connects now. */
+  const shownBy = (certificate: Certificate) =>
+    new Promise<string>((resolve, reject) => {
+      const socket = connectTls({
+        ...{ host: "127.0.0.1", port: ports.xds, servername: serverName, rejectUnauthorized: false },
+        ...{ cert: readFileSync(certificate.certFile), key: readFileSync(certificate.keyFile) },
+      });
+      socket.once("secureConnect", () => {
+        resolve(String(socket.getPeerCertificate().subject.CN));
+        socket.destroy();
+      });
+      socket.once("error", reject);
+    });
+
+  test("a right that is taken away ends the streams at once, and one that is given back is used", async () => {
+    const certificate = authority.issue("edge-a", { uris: [spiffe("edge-a")] });
+    await envoyForTest("loses", { certificate, until: "ready" });
+    await eventually("its status", () => envoyStatus("loses"), slow);
+    replaceFile(identitiesFile, identities.replace(spiffe("edge-a"), spiffe("somebody-else")));
+    await eventually("it is gone", async () => (await envoyStatus("loses")) === undefined, slow);
+    const reason = `node \\"loses\\": no rule of the identities file is for ${spiffe("edge-a")}`;
+    await eventually("why", () => xdsServer.output().includes(reason), slow);
+    replaceFile(identitiesFile, identities.replace("namespaces: [a]", "namespaces: [a, b]"));
+    const back = await eventually("it is back", () => envoyStatus("loses"), slow);
+    expect(back.group).toBe("envoys namespaces=a,b");
+    replaceFile(identitiesFile, identities);
+    await eventually("it has less", async () => (await envoyStatus("loses"))?.group === "envoys namespaces=a", slow);
+  });
+
+  test("that cannot be used leave the last good ones in use, with a metric and a log line", async () => {
+    const certificate = authority.issue("edge-a", { uris: [spiffe("edge-a")] });
+    const good = readFileSync(server.keyFile);
+    replaceFile(identitiesFile, "- identity: not one\n");
+    replaceFile(server.keyFile, readFileSync(certificate.keyFile));
+    await eventually("both fail", async () => (await metric("signalbox_xds_files_failing")) === 2, slow);
+    expect(xdsServer.output()).toContain(`${server.keyFile} is not the key of the certificate in ${server.certFile}`);
+    expect(xdsServer.output()).toContain(`${identitiesFile}:1: identity must be a SPIFFE id`);
+    expect(await shownBy(certificate)).toBe("server");
+    replaceFile(server.keyFile, good);
+    replaceFile(identitiesFile, identities);
+    await eventually("none fails", async () => (await metric("signalbox_xds_files_failing")) === 0, slow);
+  });
+
+  test("certificates and authorities of both sides are replaced without a restart of either", async () => {
+    const certificate = authority.issue("edge", { uris: [spiffe("rotated/before")] });
+    const caFile = join(folder, "rotating-ca.pem");
+    copyFileSync(authority.caFile, caFile);
+    const envoy = await envoyForTest("rotates", { certificate, caFile, until: "ready" });
+    await eventually("its status", () => envoyStatus("rotates"), slow);
+    const next = makeAuthority(folder, "next");
+    // As a careful operator does: both sides trust both authorities before either side shows a certificate of the new one.
+    const both = Buffer.concat([readFileSync(authority.caFile), readFileSync(next.caFile)]);
+    replaceFile(caFile, both);
+    replaceFile(clientCaFile, both);
+    replaceCertificate(server, next.issue("server-2", { dns: [serverName] }));
+    replaceCertificate(certificate, next.issue("edge-2", { uris: [spiffe("rotated/after")] }));
+    await eventually("the new server certificate", async () => (await shownBy(certificate)) === "server-2", slow);
+    replaceFile(caFile, readFileSync(next.caFile));
+    replaceFile(clientCaFile, readFileSync(next.caFile));
+    const after = () => envoyStatus("rotates").then((status) => status?.identity === spiffe("rotated/after"));
+    await eventually("the new client certificate", after, slow);
+    expect(await envoy.stat("server.live")).toBe(1);
+    expect(await metric("signalbox_xds_files_failing")).toBe(0);
+    expect(await metric("signalbox_xds_certificate_expiry_timestamp_seconds")).toBeGreaterThan(Date.now() / 1000);
+  });
+});
+
+test("no private key is in the log or the status", async () => {
+  const status = await (await fetch(`http://127.0.0.1:${ports.http}/v1/status`)).text();
+  const secret = readFileSync(server.keyFile, "utf8").split("\n")[1] ?? "";
+  expect(secret.length).toBeGreaterThan(40);
+  expect(xdsServer.output() + status).not.toContain(secret);
+  expect(xdsServer.output() + status).not.toContain("PRIVATE KEY");
+});
