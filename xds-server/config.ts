@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { commonVariables, port, readEnvironment, wholeNumber } from "../service/environment.ts";
+import type { ResolverAddress } from "./resources/one-call-resolver.ts";
 
 const file = z.string();
 
@@ -25,6 +26,10 @@ const variables = z.object({
     .union([z.ipv4(), z.ipv6()], { error: "must be an IP address such as 127.0.0.1, or 0.0.0.0 for all" })
     .default("127.0.0.1"),
   ENVOY_KEYED_PORT: port(10_000).refine((value) => value > 0, "must be at least 1: every Envoy needs the same one"),
+  /** Where the Envoys listen for requests that name an objective and carry a context; 0 is nowhere. */
+  ENVOY_ONE_CALL_PORT: port(10_001),
+  /** The resolvers' HTTP as the Envoys reach it: `host:port`, with commas between. */
+  ENVOY_RESOLVERS: z.string().default("127.0.0.1:7070").transform(parseAddresses),
   /** The Envoys' access log: stdout, off, or the path of a file on their machine. */
   ENVOY_ACCESS_LOG: z
     .string()
@@ -51,6 +56,18 @@ const schema = variables.superRefine((given, ctx) => {
         "127.0.0.1, or set XDS_ALLOW_PLAINTEXT=true where the network keeps strangers from the xDS port",
     );
 });
+
+/** Reads `host:port` with commas between, an IPv6 address in brackets; for a zod transform, which gets every problem. */
+function parseAddresses(text: string, ctx: z.core.$RefinementCtx): readonly ResolverAddress[] {
+  return text.split(",").flatMap((entry) => {
+    const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([\w.-]+)):([1-9]\d{0,4})$/.exec(entry.trim());
+    const host = match?.[1] ?? match?.[2];
+    if (host !== undefined && Number(match?.[3]) <= 65_535) return { host, port: Number(match?.[3]) };
+    const message = `"${entry.trim()}" is no address: give host:port, such as 127.0.0.1:7070, with commas between`;
+    ctx.addIssue({ code: "custom", message });
+    return [];
+  });
+}
 
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host.startsWith("127.");

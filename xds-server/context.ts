@@ -5,6 +5,7 @@ import { followDocuments, type LiveFollower } from "../config/store/follow.ts";
 import { registry } from "../proto/registry.ts";
 import { type Heartbeat, startHeartbeat } from "../rollout/heartbeat.ts";
 import type { ProcessStatus } from "../rollout/process-status.ts";
+import { statusLifetimeMs } from "../rollout/status-bucket.ts";
 import { logFeedEvent, observeDocumentFeed } from "../service/document-feed.ts";
 import { createHealth, type Health } from "../service/health.ts";
 import { observeHeartbeat } from "../service/heartbeat-observation.ts";
@@ -14,7 +15,7 @@ import { processIdentity } from "../service/process-identity.ts";
 import { type Security, watchSecurity } from "./access/security.ts";
 import type { XdsServerConfig } from "./config.ts";
 import { createXdsMetrics, type XdsMetrics } from "./metrics.ts";
-import type { StreamInfo } from "./protocol/hooks.ts";
+import type { NackInfo, StreamInfo } from "./protocol/hooks.ts";
 import { createXdsServer, type XdsServer } from "./protocol/server.ts";
 import { createSnapshotStore, type SnapshotStore } from "./protocol/snapshot.ts";
 import { typeUrls } from "./protocol/type-urls.ts";
@@ -22,6 +23,7 @@ import { audiences, envoyGroup } from "./publishing/audiences.ts";
 import { createGroupOf } from "./publishing/group-of.ts";
 import { createResourceChanges, type ResourceChanges } from "./publishing/resource-changes.ts";
 import { createViews, type Views } from "./publishing/views.ts";
+import { createReporting, type Reporting } from "./reporting/reporting.ts";
 import { commonResources } from "./resources/build.ts";
 import type { Resource } from "./resources/resource.ts";
 import { processStatus } from "./status.ts";
@@ -40,6 +42,7 @@ export type Context = {
   readonly views: Views;
   readonly xds: XdsServer;
   readonly xdsMetrics: XdsMetrics;
+  readonly reporting: Reporting;
   /** What the heartbeat says. */
   readonly status: () => ProcessStatus;
   readonly heartbeat: Heartbeat;
@@ -98,8 +101,27 @@ export async function createContext(config: XdsServerConfig, signal: AbortSignal
     ...{ views, policy: security.policy, onRefused: xdsMetrics.refused },
   });
   const soon = () => heartbeat.changed();
+  const reporting = createReporting({
+    envoys: () => xds.nodes().filter(({ group }) => group.startsWith(envoyGroup)),
+    isServed: (group, objective) => store.view(group)?.type(typeUrls.scopedRoute).get(objective) !== undefined,
+    usersOf: changes.usersOf,
+    held: changes.held,
+    envoyTtlMs: statusLifetimeMs,
+    monotonicMs: () => performance.now(),
+    now,
+  });
   const hooks = {
     ...xdsMetrics.hooks,
+    onAck: (stream: StreamInfo, ack: { readonly typeUrl: string; readonly names: readonly string[] }) => {
+      xdsMetrics.hooks.onAck?.(stream, ack);
+      reporting.answered(stream.node.id, ack.typeUrl, ack.names);
+      soon();
+    },
+    onNack: (stream: StreamInfo, nack: NackInfo) => {
+      xdsMetrics.hooks.onNack?.(stream, nack);
+      reporting.answered(stream.node.id, nack.typeUrl, nack.names);
+      soon();
+    },
     onAcknowledged: soon,
     onStreamOpen: ({ group }: StreamInfo) => {
       views.opened(group);
@@ -114,7 +136,14 @@ export async function createContext(config: XdsServerConfig, signal: AbortSignal
   security.onPolicyChange(() => xds.endStreams(whyEnd));
   const status = () => {
     const rejections = [...follower.current().rejections.values(), ...changes.refusals()];
-    return processStatus({ identity, follower: follower.status(), rejections, nodes: xds.nodes(), identitiesOf });
+    return processStatus({
+      identity,
+      follower: follower.status(),
+      rejections,
+      nodes: xds.nodes(),
+      identitiesOf,
+      reporting,
+    });
   };
   const heartbeat = startHeartbeat({
     ...nats,
@@ -124,7 +153,7 @@ export async function createContext(config: XdsServerConfig, signal: AbortSignal
   });
   return {
     ...{ config, logger, metrics, health, security },
-    ...{ follower, changes, store, views, xds, xdsMetrics, status, heartbeat },
+    ...{ follower, changes, store, views, xds, xdsMetrics, reporting, status, heartbeat },
   };
 }
 
@@ -134,6 +163,9 @@ function listenersOf(config: XdsServerConfig): Resource[] {
     address: config.ENVOY_KEYED_ADDRESS,
     port: config.ENVOY_KEYED_PORT,
     accessLog: config.ENVOY_ACCESS_LOG,
+    ...(config.ENVOY_ONE_CALL_PORT === 0
+      ? {}
+      : { oneCall: { port: config.ENVOY_ONE_CALL_PORT, resolvers: config.ENVOY_RESOLVERS } }),
   });
 }
 

@@ -83,6 +83,7 @@ function printReady(
     `Ready after ${(tookMs / 1000).toFixed(1)} s.`,
     "",
     `  Envoy, for clients    http://127.0.0.1:${ports.ENVOY_KEYED_PORT}`,
+    `  Envoy, one call       http://127.0.0.1:${ports.ENVOY_ONE_CALL_PORT}    (names an objective, no routing key)`,
     `  Envoy, admin pages    http://127.0.0.1:${ports.ENVOY_ADMIN_PORT}`,
     `  resolver, HTTP        http://127.0.0.1:${ports.RESOLVER_HTTP_PORT}    (OpenAPI at /openapi.json)`,
     `  resolver, gRPC        127.0.0.1:${ports.RESOLVER_GRPC_PORT}`,

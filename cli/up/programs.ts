@@ -49,7 +49,12 @@ export function describePrograms({ ports, dataFolder, renderBootstrap }: Program
   return {
     nats: describeNats(ports, dataFolder),
     resolver: node("resolver", "resolver/main.ts", {}, `http://127.0.0.1:${ports.RESOLVER_HTTP_PORT}/readyz`),
-    xdsServer: node("xds-server", "xds-server/main.ts", {}, `http://127.0.0.1:${ports.XDS_HTTP_PORT}/readyz`),
+    xdsServer: node(
+      "xds-server",
+      "xds-server/main.ts",
+      { ENVOY_RESOLVERS: `127.0.0.1:${ports.RESOLVER_HTTP_PORT}` },
+      `http://127.0.0.1:${ports.XDS_HTTP_PORT}/readyz`,
+    ),
     envoy: describeEnvoy(ports, dataFolder, renderBootstrap),
     modelServers: [
       modelServer("model-server-a", "7", ports.EXAMPLE_A_HTTP_PORT, ports.EXAMPLE_A_GRPC_PORT),

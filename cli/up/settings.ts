@@ -10,6 +10,7 @@ const schema = z.object({
   XDS_GRPC_PORT: port(18_000),
   XDS_HTTP_PORT: port(18_001),
   ENVOY_KEYED_PORT: port(10_000),
+  ENVOY_ONE_CALL_PORT: port(10_001),
   ENVOY_ADMIN_PORT: port(9901),
   EXAMPLE_A_HTTP_PORT: port(9107),
   EXAMPLE_A_GRPC_PORT: port(9117),

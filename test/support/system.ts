@@ -26,6 +26,7 @@ export type System = {
   readonly xdsUrl: string;
   readonly xdsGrpcPort: number;
   readonly envoyUrl: string;
+  readonly oneCallUrl: string;
   readonly adminUrl: string;
   readonly parts: Readonly<Record<"nats" | "resolver" | "xdsServer" | "envoy", Part>>;
   /** Environment for a `signalbox` command against this system. */
@@ -39,7 +40,8 @@ export type System = {
  */
 export async function startSystem(environment: Readonly<Record<string, string>> = {}): Promise<System> {
   const folder = makeTemporaryFolder();
-  const [http, grpc, xds, xdsHttp, envoyPort, adminPort] = (await freePorts(6)) as [
+  const [http, grpc, xds, xdsHttp, envoyPort, adminPort, oneCallPort] = (await freePorts(7)) as [
+    number,
     number,
     number,
     number,
@@ -58,6 +60,8 @@ export async function startSystem(environment: Readonly<Record<string, string>> 
     XDS_GRPC_PORT: String(xds),
     XDS_HTTP_PORT: String(xdsHttp),
     ENVOY_KEYED_PORT: String(envoyPort),
+    ENVOY_ONE_CALL_PORT: String(oneCallPort),
+    ENVOY_RESOLVERS: `127.0.0.1:${http}`,
     ENVOY_ADMIN_PORT: String(adminPort),
     ...environment,
   };
@@ -80,6 +84,7 @@ export async function startSystem(environment: Readonly<Record<string, string>> 
     xdsUrl: `http://127.0.0.1:${xdsHttp}`,
     xdsGrpcPort: xds,
     envoyUrl: `http://127.0.0.1:${envoyPort}`,
+    oneCallUrl: `http://127.0.0.1:${oneCallPort}`,
     adminUrl: `http://127.0.0.1:${adminPort}`,
     parts,
     environment: variables,
