@@ -4,6 +4,7 @@ import { readConfig } from "./config.ts";
 test("the defaults are those of a resolver on this machine only", () => {
   expect(readConfig({})).toEqual({
     host: "127.0.0.1",
+    activation: "acknowledged",
     httpPort: 7070,
     grpcPort: 7071,
     maxRequestBytes: 262_144,

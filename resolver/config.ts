@@ -9,6 +9,10 @@ const variables = z.object({
   RESOLVER_GRPC_PORT: port(7071),
   /** Largest request, in bytes, over HTTP and gRPC. */
   RESOLVER_MAX_REQUEST_BYTES: wholeNumber(256 * 1024),
+  /** When a new revision answers: once every xds-server reports that its Envoys can serve it, or at once. */
+  RESOLVER_ACTIVATION: z
+    .enum(["acknowledged", "immediate"], { error: "must be acknowledged or immediate" })
+    .default("acknowledged"),
   /** Who may force a model version: SHA-256 sums of bearer tokens in hex, each after `namespace=` or for all; with commas between. */
   RESOLVER_OVERRIDE_TOKENS: z.string().default("").transform(parseOverrideTokens),
 });
@@ -19,6 +23,7 @@ export type ResolverConfig = {
   readonly httpPort: number;
   readonly grpcPort: number;
   readonly maxRequestBytes: number;
+  readonly activation: "acknowledged" | "immediate";
   readonly overrideTokens: readonly OverrideToken[];
   readonly natsServers: readonly string[];
   readonly natsCredentialsFile: string | undefined;
@@ -38,6 +43,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     httpPort: values.RESOLVER_HTTP_PORT,
     grpcPort: values.RESOLVER_GRPC_PORT,
     maxRequestBytes: values.RESOLVER_MAX_REQUEST_BYTES,
+    activation: values.RESOLVER_ACTIVATION,
     overrideTokens: values.RESOLVER_OVERRIDE_TOKENS,
     natsServers: values.NATS_URL,
     natsCredentialsFile: values.NATS_CREDENTIALS,

@@ -1,7 +1,8 @@
 import { join } from "node:path";
+import type { LiveDocuments } from "../config/live-documents.ts";
 import { countByKind } from "../config/live-documents.ts";
 import { followDocuments, type LiveFollower } from "../config/store/follow.ts";
-import { type Heartbeat, startHeartbeat } from "../rollout/heartbeat.ts";
+import { startHeartbeat } from "../rollout/heartbeat.ts";
 import { logFeedEvent, observeDocumentFeed } from "../service/document-feed.ts";
 import { createHealth, type Health } from "../service/health.ts";
 import { observeHeartbeat } from "../service/heartbeat-observation.ts";
@@ -9,9 +10,9 @@ import { createLogger, type Logger } from "../service/logger.ts";
 import { createMetrics, type Metrics } from "../service/metrics.ts";
 import { type ProcessIdentity, processIdentity } from "../service/process-identity.ts";
 import { startTracing, type Tracing } from "../service/tracing.ts";
+import { activate } from "./activation.ts";
 import type { AnswerDeps } from "./answer.ts";
 import type { ResolverConfig } from "./config.ts";
-import { createCurrentSelection } from "./current-selection.ts";
 import type { EndpointDeps } from "./endpoint.ts";
 import { createObservation } from "./observation.ts";
 import { createAuthorise } from "./override-tokens.ts";
@@ -51,16 +52,37 @@ export async function createContext(
     clientName: `signalbox-${processName} ${identity.id}`,
     replicas: config.replicas,
   };
+  // By port, because a folder has one owner and several resolvers may share a machine.
+  const folder = join(config.dataFolder, `${processName}-${config.httpPort}`);
+  let snapshot: LiveDocuments | null = null;
   const follower = followDocuments({
     ...nats,
     bucket: config.bucket,
-    // By port, because a folder has one owner and several resolvers may share a machine.
-    snapshotFolder: join(config.dataFolder, `${processName}-${config.httpPort}`),
+    snapshotFolder: folder,
+    onSnapshot: (live) => {
+      snapshot = live;
+    },
     onEvent: (event) => logFeedEvent(logger, event),
     signal: stopping.signal,
   });
-  const selection = createCurrentSelection(follower, logger);
-  const heartbeat = beat(config, nats, follower, identity, observeHeartbeat({ metrics, logger }));
+  const activation = activate({
+    ...{ follower, config, nats, logger, metrics, health, now, signal: stopping.signal },
+    folder: join(folder, "former"),
+    snapshot: () => snapshot,
+    onChange: () => heartbeat.changed(),
+  });
+  const heartbeat = startHeartbeat({
+    ...nats,
+    bucket: config.statusBucket,
+    status: () => {
+      const { revision, connected, staleSince } = follower.status();
+      const rejections = [...follower.current().rejections.values()];
+      const status = { process: processName, ...identity, revision, connectedToStore: connected } as const;
+      return { ...status, staleSince, rejections, rollout: activation.report() };
+    },
+    onProblem: observeHeartbeat({ metrics, logger }),
+  });
+  follower.subscribe(heartbeat.changed);
   observeFollower(follower, health, metrics);
   const observation = createObservation({ metrics, logger });
   let isDraining = false;
@@ -73,18 +95,17 @@ export async function createContext(
     tracing,
     observation,
     maxRequestBytes: config.maxRequestBytes,
-    selection: selection.get,
+    selection: activation.get,
     authorise: createAuthorise(config.overrideTokens),
     onOverride: observation.overrode,
-    started: follower.started,
+    started: activation.started,
     startDraining: () => {
       isDraining = true;
     },
     close: async () => {
-      selection.stop();
       await heartbeat.stop();
       stopping.abort();
-      await follower.stopped;
+      await Promise.all([follower.stopped, activation.stopped()]);
       await tracing?.close();
     },
   };
@@ -99,26 +120,4 @@ function observeFollower(follower: LiveFollower, health: Health, metrics: Metric
     metrics,
     now: Date.now,
   });
-}
-
-/** Tells `signalbox status`, and later the rollout, that this resolver is alive and which revision it answers from. */
-function beat(
-  config: ResolverConfig,
-  nats: Omit<Parameters<typeof startHeartbeat>[0], "status">,
-  follower: LiveFollower,
-  identity: ProcessIdentity,
-  onProblem: (problem: string | null) => void,
-): Heartbeat {
-  const heartbeat = startHeartbeat({
-    ...nats,
-    bucket: config.statusBucket,
-    status: () => {
-      const { revision, connected, staleSince } = follower.status();
-      const rejections = [...follower.current().rejections.values()];
-      return { process: processName, ...identity, revision, connectedToStore: connected, staleSince, rejections };
-    },
-    onProblem,
-  });
-  follower.subscribe(heartbeat.changed);
-  return heartbeat;
 }

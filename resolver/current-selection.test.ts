@@ -1,18 +1,23 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { LiveDocuments } from "../config/live-documents.ts";
 import { emptyLiveDocuments } from "../config/settle.ts";
+import type { HeldObjective, ProcessStatus } from "../rollout/process-status.ts";
+import { sampleHeld, sampleStatus } from "../rollout/testing.ts";
 import { createLogger } from "../service/logger.ts";
-import { createCurrentSelection } from "./current-selection.ts";
+import { type CurrentSelection, createCurrentSelection } from "./current-selection.ts";
 import { liveDocuments } from "./testing.ts";
 
-function source() {
+/** Without `statuses`, every revision is activated at once. */
+function source(statuses?: readonly ProcessStatus[] | null, history?: (revision: number) => Promise<LiveDocuments>) {
+  let alive = statuses;
+  let onStatus = () => {};
   const started = Promise.withResolvers<void>();
   let current = emptyLiveDocuments;
   let listener: ((live: LiveDocuments) => void) | undefined;
   const lines: string[] = [];
   const logger = createLogger({ name: "t", level: "info", destination: { write: (line) => lines.push(line) } });
-  const selection = createCurrentSelection(
-    {
+  const selection = createCurrentSelection({
+    source: {
       current: () => current,
       subscribe: (given) => {
         listener = given;
@@ -22,14 +27,30 @@ function source() {
       },
       started: started.promise,
     },
+    statuses:
+      alive === undefined
+        ? null
+        : {
+            current: () => alive ?? null,
+            subscribe: (given) => {
+              onStatus = given;
+              return () => {};
+            },
+          },
+    history,
     logger,
-  );
+    now: () => new Date(0),
+  });
   return {
     selection,
     lines,
     start: async () => {
       started.resolve();
       await started.promise;
+    },
+    report: (given: readonly ProcessStatus[] | null) => {
+      alive = given;
+      onStatus();
     },
     update: (live: LiveDocuments) => {
       current = live;
@@ -73,4 +94,86 @@ test("after it was stopped it hears of nothing", () => {
   selection.stop();
   update(liveDocuments);
   expect(selection.get()).toBeNull();
+});
+
+describe("with xds-servers", () => {
+  const shard = (revision: number) => ({ ...liveDocuments, revision, objectives: atRevision(revision) });
+  const atRevision = (revision: number) =>
+    new Map([...liveDocuments.objectives].map(([name, { document }]) => [name, { document, revision }]));
+  const server = (watermark: number, held: readonly HeldObjective[] = []) =>
+    sampleStatus("xds-server", "x1", watermark, { held });
+  const answered = (selection: CurrentSelection) => selection.get()?.objectives.get("default/ranking")?.revision;
+
+  test("a new revision answers once every xds-server reports it, and the old one until then", () => {
+    const { selection, update, report } = source([server(5)]);
+    update(liveDocuments);
+    expect(answered(selection)).toBe(5);
+    update(shard(6));
+    expect(answered(selection)).toBe(5);
+    expect(selection.report()).toMatchObject({ watermark: 6, held: [{ revision: 6, activeRevision: 5 }] });
+    report([server(6), { ...server(5), id: "x2" }]);
+    expect(answered(selection)).toBe(5);
+    report([server(6), { ...server(6), id: "x2" }]);
+    expect(answered(selection)).toBe(6);
+    expect(selection.report()).toEqual({ watermark: 6, held: [] });
+  });
+
+  test("an objective that is held back goes on with its former revision, and the reason is known", () => {
+    const { selection, update, report } = source([server(5)]);
+    update(liveDocuments);
+    update(shard(6));
+    report([server(6, [sampleHeld("default/ranking", 5, 6)])]);
+    expect(answered(selection)).toBe(5);
+    expect(selection.get()?.held?.get("default/ranking")).toEqual([
+      "xds-server x1: shard default/slow has no ready host",
+    ]);
+  });
+
+  test("without any xds-server what is active stays active", () => {
+    const { selection, update, report } = source([server(5)]);
+    update(liveDocuments);
+    report([]);
+    update(shard(6));
+    expect(answered(selection)).toBe(5);
+    report(null);
+    expect(answered(selection)).toBe(5);
+  });
+
+  test("started where there is no xds-server, it answers from the documents as they are", () => {
+    const { selection, update } = source([]);
+    update(liveDocuments);
+    expect(answered(selection)).toBe(5);
+    update(shard(6));
+    expect(answered(selection)).toBe(5);
+  });
+
+  test("while it is not known who is alive, nothing is activated", () => {
+    const { selection, update, report } = source(null);
+    update(liveDocuments);
+    expect(selection.get()).toBeNull();
+    report([server(5)]);
+    expect(answered(selection)).toBe(5);
+  });
+
+  test("started again, it answers what is held back from the documents that it wrote down", () => {
+    const { selection, update } = source([server(6, [sampleHeld("default/ranking", 5, 6)])]);
+    selection.startFrom(shard(6), new Map([["default/ranking", liveDocuments]]));
+    expect(answered(selection)).toBe(5);
+    update({ ...shard(6), revision: 7 });
+    expect(answered(selection)).toBe(5);
+    expect(selection.former().get("default/ranking")).toBe(liveDocuments);
+  });
+
+  test("started anew, it reads what is held back from the history, as the xds-servers serve it", async () => {
+    const asked: number[] = [];
+    const { selection, update } = source([server(6, [sampleHeld("default/ranking", 5, 6)])], async (revision) => {
+      asked.push(revision);
+      return liveDocuments;
+    });
+    update(shard(6));
+    await new Promise(setImmediate);
+    expect(answered(selection)).toBe(5);
+    expect(asked).toEqual([5]);
+    expect(selection.report()?.held).toMatchObject([{ revision: 6, activeRevision: 5 }]);
+  });
 });

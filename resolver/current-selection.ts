@@ -1,6 +1,11 @@
+import { affectedObjectives, objectiveRevision } from "../config/dependencies.ts";
 import type { LiveDocuments } from "../config/live-documents.ts";
+import { type Candidates, decideActivation, type Verdicts, withChanges } from "../rollout/activation.ts";
+import { countedServers } from "../rollout/live-processes.ts";
+import type { HeldObjective, ProcessStatus, RolloutReport } from "../rollout/process-status.ts";
 import { compileSelection, type Selection } from "../selection/selector.ts";
 import type { Logger } from "../service/logger.ts";
+import type { Answering } from "./decide.ts";
 
 /** The part of a follower that is needed here. */
 export type DocumentSource = {
@@ -10,27 +15,210 @@ export type DocumentSource = {
   readonly started: Promise<void>;
 };
 
+/** The part of a status watch that is needed here. */
+export type StatusSource = {
+  /** Null while it is not known who is alive. */
+  current(): readonly ProcessStatus[] | null;
+  subscribe(listener: () => void): () => void;
+};
+
+export type CurrentSelectionDeps = {
+  readonly source: DocumentSource;
+  /** Whose reports activate a new form; null activates each at once. */
+  readonly statuses: StatusSource | null;
+  readonly logger: Logger;
+  readonly now: () => Date;
+  /** The documents as they were at a former revision, for objectives that were held back before this process started. */
+  readonly history?: (revision: number) => Promise<LiveDocuments>;
+  /** Called after every change of what answers, or of what is held back. */
+  readonly onChange?: () => void;
+};
+
 export type CurrentSelection = {
   /** The objectives in force, compiled; null until there are documents. Each call of the resolver asks once. */
-  get(): Selection | null;
+  get(): Answering | null;
+  /** Starts from these documents as the ones that answer, save the objectives in `former`; before the first update. */
+  startFrom(documents: LiveDocuments, former: ReadonlyMap<string, LiveDocuments>): void;
+  /** What the heartbeat tells of it; undefined until there are documents. */
+  report(): RolloutReport | undefined;
+  /** The documents from which the objectives that are held back are answered. */
+  former(): ReadonlyMap<string, LiveDocuments>;
   stop(): void;
 };
 
-/** Keeps the objectives compiled: every change of the documents makes a new whole, swapped in at once. */
-export function createCurrentSelection(source: DocumentSource, logger: Logger): CurrentSelection {
-  let selection: Selection | null = null;
+type Former = { readonly documents: LiveDocuments; readonly since: string };
+
+/**
+ * Keeps the objectives compiled. Each is answered from the newest form that every xds-server reports as ready; what is
+ * activated together is swapped in at once.
+ */
+export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelection {
+  const { source, statuses, logger, now } = deps;
+  let newest: Selection | null = null;
+  let active: Required<Answering> | null = null;
+  let candidates: Candidates = { revision: 0, waiting: new Map() };
+  let former: ReadonlyMap<string, Former> = new Map();
+  /** Nothing has been activated by reports yet. */
+  let isFirst = true;
+  /** It was known who is alive when it was last looked at. */
+  let wasKnown = false;
+
+  const swap = (from: Selection, activated: readonly string[], held: Verdicts["held"]) => {
+    const objectives = new Map(active?.objectives);
+    const waiting = new Map(candidates.waiting);
+    const rest = new Map(former);
+    for (const name of activated) {
+      const compiled = from.objectives.get(name);
+      if (compiled) objectives.set(name, compiled);
+      else objectives.delete(name);
+      waiting.delete(name);
+      rest.delete(name);
+    }
+    candidates = { ...candidates, waiting };
+    former = rest;
+    active = { ...from, objectives, held };
+    deps.onChange?.();
+  };
+
+  const verdicts = (): Verdicts | null => {
+    if (statuses === null) return { active: [...candidates.waiting.keys()], held: new Map() };
+    const processes = statuses.current();
+    if (processes === null) return null;
+    const servers = countedServers(processes);
+    // Nobody knows better: there is nothing that would stay active.
+    if (isFirst && servers.length === 0) return { active: [...candidates.waiting.keys()], held: new Map() };
+    return decideActivation(candidates, servers);
+  };
+
+  const evaluate = () => {
+    if (!newest || (candidates.waiting.size === 0 && active?.live === newest.live)) return;
+    const decided = verdicts();
+    if (decided) {
+      swap(newest, decided.active, decided.held);
+      isFirst = false;
+      if (!wasKnown) void recoverFormer(decided.held);
+    } else if (active) {
+      swap(newest, [], active.held);
+    }
+    wasKnown = decided !== null;
+  };
+
+  /** What was held back while this process was not there, or cut off, is answered as the xds-servers serve it. */
+  const recoverFormer = async (held: Verdicts["held"]) => {
+    const reports = (statuses?.current() ?? []).flatMap(({ rollout }) => rollout?.held ?? []);
+    for (const name of held.keys()) {
+      const revision = servedRevision(name, reports);
+      if (revision <= (candidates.waiting.get(name)?.activeRevision ?? revision) || !deps.history) continue;
+      try {
+        useFormer(name, await deps.history(revision));
+      } catch (error) {
+        logger.warn({ objective: name, revision, err: error }, "the former revision of an objective cannot be read");
+      }
+    }
+  };
+
+  const useFormer = (name: string, documents: LiveDocuments) => {
+    const waiting = candidates.waiting.get(name);
+    const compiled = compileOne(documents, name);
+    if (!active || !waiting || !compiled || waiting.activeRevision >= documents.revision) return;
+    active = { ...active, objectives: new Map(active.objectives).set(name, compiled) };
+    candidates = {
+      ...candidates,
+      waiting: new Map(candidates.waiting).set(name, { ...waiting, activeRevision: documents.revision }),
+    };
+    former = new Map(former).set(name, { documents, since: now().toISOString() });
+    deps.onChange?.();
+  };
+
   const take = (live: LiveDocuments) => {
-    const next = compileSelection(live, selection ?? undefined);
+    const before = newest;
+    const next = compileSelection(live, before ?? undefined);
     for (const [objective, reason] of next.failures) {
-      if (selection?.failures.get(objective) !== reason)
+      if (before?.failures.get(objective) !== reason)
         logger.error({ objective, reason }, "objective cannot be compiled; its last good form answers");
     }
-    selection = next;
+    newest = next;
+    if (before) noteChanges(before.live, live);
+    else candidates = allNew(live);
+    evaluate();
   };
-  const stop = source.subscribe(take);
+
+  const noteChanges = (before: LiveDocuments, live: LiveDocuments) => {
+    const changed = affectedObjectives(before, live);
+    candidates = withChanges(candidates, live.revision, changed);
+    const since = now().toISOString();
+    const known = new Map(former);
+    for (const name of changed) if (!known.has(name)) known.set(name, { documents: before, since });
+    former = known;
+  };
+
+  const stopSource = source.subscribe(take);
+  const stopStatuses = statuses?.subscribe(evaluate);
   // An empty store changes nothing, so no listener hears that it is ready.
   void source.started.then(() => {
-    if (selection === null) take(source.current());
+    if (newest?.live !== source.current()) take(source.current());
   });
-  return { get: () => selection, stop };
+
+  return {
+    get: () => active,
+    startFrom: (documents, held) => {
+      newest = compileSelection(documents);
+      isFirst = false;
+      const objectives = new Map(newest.objectives);
+      for (const [name, { compiled }] of compiledFormers(held)) {
+        if (compiled) objectives.set(name, compiled);
+        else objectives.delete(name);
+      }
+      const since = now().toISOString();
+      former = new Map([...held].map(([name, each]) => [name, { documents: each, since }]));
+      const { revision } = documents;
+      const waiting = [...held].map(([name, each]) => [name, { revision, activeRevision: each.revision }] as const);
+      candidates = { revision, waiting: new Map(waiting) };
+      active = { ...newest, objectives, held: new Map() };
+    },
+    report: () => (active ? reportOf(candidates, former, active.held) : undefined),
+    former: () => new Map([...former].map(([name, { documents }]) => [name, documents])),
+    stop: () => {
+      stopSource();
+      stopStatuses?.();
+    },
+  };
+}
+
+/** At the start every objective is new; it came with the newest of its documents. */
+function allNew(live: LiveDocuments): Candidates {
+  const waiting = [...live.objectives.keys()].map(
+    (name) => [name, { revision: objectiveRevision(live, name), activeRevision: 0 }] as const,
+  );
+  return { revision: live.revision, waiting: new Map(waiting) };
+}
+
+/** What all xds-servers that hold an objective back serve of it: the oldest of it. */
+function servedRevision(name: string, held: readonly HeldObjective[]): number {
+  const revisions = held.filter(({ objective }) => objective === name).map(({ activeRevision }) => activeRevision);
+  return revisions.length === 0 ? 0 : Math.min(...revisions);
+}
+
+function compiledFormers(former: ReadonlyMap<string, LiveDocuments>) {
+  return [...former].map(([name, documents]) => [name, { compiled: compileOne(documents, name) }] as const);
+}
+
+function compileOne(documents: LiveDocuments, name: string) {
+  const objective = documents.objectives.get(name);
+  const objectives = new Map(objective ? [[name, objective]] : []);
+  return compileSelection({ ...documents, objectives }).objectives.get(name);
+}
+
+function reportOf(
+  { revision, waiting }: Candidates,
+  former: ReadonlyMap<string, Former>,
+  reasons: Verdicts["held"],
+): RolloutReport {
+  const held = [...waiting].map(([objective, each]) => ({
+    objective,
+    ...each,
+    reason: reasons.get(objective)?.join("; ") ?? "waits for the xds-servers",
+    since: former.get(objective)?.since ?? "",
+  }));
+  return { watermark: revision, held };
 }

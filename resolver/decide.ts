@@ -27,9 +27,15 @@ export type OverrideEvent = {
   readonly caller: Caller;
 };
 
+/** The objectives that answer. */
+export type Answering = Selection & {
+  /** Objectives whose newest form is held back, each with the reasons. */
+  readonly held?: ReadonlyMap<string, readonly string[]>;
+};
+
 export type DecideDeps = {
   /** The objectives in force; null while there are no documents yet. */
-  readonly selection: () => Selection | null;
+  readonly selection: () => Answering | null;
   readonly authorise: Authorise;
   readonly onOverride: (event: OverrideEvent) => void;
 };
@@ -75,11 +81,14 @@ export function decideAll<T>(
 
 const suggestAmong = 1000;
 
-function find(selection: Selection, objective: string): CompiledObjective {
+function find(selection: Answering, objective: string): CompiledObjective {
   const compiled = selection.objectives.get(objective);
   if (compiled) return compiled;
   const failure = selection.failures.get(objective);
   if (failure !== undefined) throw new SignalboxError("internal", `Objective ${objective} cannot be used: ${failure}`);
+  const held = selection.live.objectives.has(objective) ? selection.held?.get(objective) : undefined;
+  if (held)
+    throw new SignalboxError("not_ready", `Objective ${objective} is published but not live yet: ${held.join("; ")}`);
   const [namespace] = objective.split("/");
   // A search among very many names would let a flood of wrong ones slow down the right ones.
   const few = selection.objectives.size <= suggestAmong ? [...selection.objectives.keys()] : [];

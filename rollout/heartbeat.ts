@@ -26,7 +26,7 @@ export type Heartbeat = {
 };
 
 /** How soon after a change, so that many changes are one heartbeat. */
-const afterChangeMs = 50;
+const afterChangeMs = 3;
 
 /**
  * Publishes the process' status every two seconds until it is stopped. NATS may be away at any time, also at the
@@ -45,7 +45,10 @@ export function startHeartbeat(settings: HeartbeatSettings): Heartbeat {
 
   const beat = async () => {
     if (link?.connection.isClosed()) link = null;
-    link ??= await connectToNats({ connectTimeoutMs: 2000, ...settings });
+    if (!link) {
+      link = await connectToNats({ connectTimeoutMs: 2000, ...settings });
+      link.onChange((connected) => connected && wake.abort());
+    }
     // While it is reconnecting, a publish would only wait in memory and then say what is no longer true.
     if (!link.connected()) throw new Error("the connection to NATS was lost");
     // Opened again after a failure: the bucket is in memory and goes with the server.
@@ -81,9 +84,17 @@ export function startHeartbeat(settings: HeartbeatSettings): Heartbeat {
   };
 }
 
-/** A process that cannot say goodbye is forgotten with its last heartbeat. */
+/**
+ * A process that cannot say goodbye is forgotten with its last heartbeat. An xds-server with Envoys leaves its last words, so
+ * that it counts until its Envoys are seen on another one.
+ */
 async function leave(link: NatsLink | null, bucket: Bucket | null, status: ProcessStatus): Promise<void> {
   if (!link?.connected() || !bucket) return;
+  if (status.envoys?.length) {
+    const lastWords = JSON.stringify(withinLimits({ ...status, leaving: true }));
+    await link.client.publish(bucket.subjectOf(keyOf(status)), lastWords, { timeout: 1000 });
+    return;
+  }
   const deletion = headers();
   deletion.set("KV-Operation", "DEL");
   await link.client.publish(bucket.subjectOf(keyOf(status)), undefined, { headers: deletion, timeout: 1000 });
@@ -114,7 +125,8 @@ export async function statusesIn(bucket: Bucket): Promise<ProcessStatus[]> {
     .sort((a, b) => (`${a.process}/${a.id}` < `${b.process}/${b.id}` ? -1 : 1));
 }
 
-function parseStatus(value: Uint8Array | null): ProcessStatus | null {
+/** Null for what is no status. */
+export function parseStatus(value: Uint8Array | null): ProcessStatus | null {
   if (value === null) return null;
   try {
     return processStatusSchema.parse(JSON.parse(Buffer.from(value).toString()));

@@ -47,6 +47,8 @@ const heldObjective = z.object({
   activeRevision: z.int(),
   reason: z.string(),
   since: z.string(),
+  /** The key of the pin that holds it, when nothing else is in its way. */
+  heldBy: z.string().optional(),
 });
 
 const rollout = z.object({

@@ -24,6 +24,8 @@ export type RevisionReason = {
   /** The document key (rejected) or objective (held); absent when the whole process is behind. */
   readonly subject?: string;
   readonly text: string;
+  /** The key of the pin that holds it back: it waits on purpose. */
+  readonly heldBy?: string;
   /** ISO 8601. */
   readonly since?: string;
 };
@@ -84,7 +86,7 @@ function rejections({ process, id, rejections: all }: ProcessStatus, query: Revi
     .filter((each) => each.revision >= from && each.revision <= revision && (keys?.has(each.key) ?? true))
     .map(({ key, problems, at, heldBy }) => ({
       ...{ process, id, subject: key, since: at },
-      kind: heldBy === undefined ? ("rejected" as const) : ("held" as const),
+      ...(heldBy === undefined ? { kind: "rejected" as const } : { kind: "held" as const, heldBy }),
       text: problems.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join("; "),
     }));
 }
@@ -92,8 +94,9 @@ function rejections({ process, id, rejections: all }: ProcessStatus, query: Revi
 function holds({ process, id, rollout }: ProcessStatus, query: RevisionQuery): RevisionReason[] {
   return (rollout?.held ?? [])
     .filter((each) => concerns(each, query))
-    .map(({ objective, reason, since }) => ({
+    .map(({ objective, reason, since, heldBy }) => ({
       ...{ process, id, kind: "held" as const, subject: objective, since },
+      ...(heldBy === undefined ? {} : { heldBy }),
       text: reason,
     }));
 }

@@ -4,6 +4,7 @@ import type { XdsHooks } from "./protocol/hooks.ts";
 import type { XdsServer } from "./protocol/server.ts";
 import type { RefusalReason } from "./publishing/group-of.ts";
 import type { Published } from "./publishing/publisher.ts";
+import { revisionOf } from "./reporting/commit-number.ts";
 
 export type XdsMetrics = {
   readonly hooks: XdsHooks;
@@ -140,7 +141,7 @@ function addGauges(metrics: Metrics, observed: Observed): void {
         .map(({ acknowledgedRevision }) => acknowledgedRevision ?? 0);
       // A reset gauge without labels is 0, not absent.
       this.remove();
-      if (revisions.length > 0) this.set(Math.min(...revisions));
+      if (revisions.length > 0) this.set(revisionOf(Math.min(...revisions)));
     },
   });
   metrics.gauge({

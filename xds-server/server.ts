@@ -56,6 +56,7 @@ async function start(context: Context, stopping: AbortController): Promise<Start
     views: context.views,
     onPublished: (published) => {
       context.xdsMetrics.published(published);
+      context.reporting.published(published.commit, context.changes.takeForms());
       const { revision, changed, durationMs } = published;
       logger.info({ revision, changed, durationMs: Math.round(durationMs) }, "resources published to the Envoys");
       heartbeat.changed();

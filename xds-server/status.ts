@@ -3,6 +3,8 @@ import type { FollowerStatus } from "../config/store/follower-status.ts";
 import type { EnvoyStatus, ProcessStatus } from "../rollout/process-status.ts";
 import type { ProcessIdentity } from "../service/process-identity.ts";
 import type { NodeStatus } from "./protocol/node-status.ts";
+import { revisionOf } from "./reporting/commit-number.ts";
+import type { Reporting, VanishedEnvoy } from "./reporting/reporting.ts";
 
 export type StatusParts = {
   readonly identity: ProcessIdentity;
@@ -11,10 +13,15 @@ export type StatusParts = {
   readonly nodes: readonly NodeStatus[];
   /** Who the certificate of a node says it is. */
   readonly identitiesOf: (node: NodeStatus["node"]) => readonly string[];
+  readonly reporting: Reporting;
 };
 
 /** What this process reports of itself and of the Envoys that are connected to it. */
-export function processStatus({ identity, follower, rejections, nodes, identitiesOf }: StatusParts): ProcessStatus {
+export function processStatus(parts: StatusParts): ProcessStatus {
+  const { identity, follower, rejections, nodes, identitiesOf, reporting } = parts;
+  const rollout = reporting.report();
+  const counts = new Map(reporting.envoys().map((envoy) => [envoy.nodeId, envoy.counts]));
+  const connected = nodes.map((node) => envoyStatus(node, identitiesOf(node.node), counts.get(node.nodeId)));
   return {
     process: "xds-server",
     ...identity,
@@ -22,11 +29,16 @@ export function processStatus({ identity, follower, rejections, nodes, identitie
     connectedToStore: follower.connected,
     ...(follower.staleSince === undefined ? {} : { staleSince: follower.staleSince }),
     rejections,
-    envoys: nodes.map((node) => envoyStatus(node, identitiesOf(node.node))),
+    envoys: [...connected, ...reporting.vanished().map((gone) => vanishedEnvoy(gone, identitiesOf(gone.node.node)))],
+    ...(rollout ? { rollout } : {}),
   };
 }
 
-function envoyStatus(node: NodeStatus, identities: readonly string[]): EnvoyStatus {
+function vanishedEnvoy({ node, sinceMs }: VanishedEnvoy, identities: readonly string[]): EnvoyStatus {
+  return { ...envoyStatus(node, identities, true), goneSince: isoTime(sinceMs) };
+}
+
+function envoyStatus(node: NodeStatus, identities: readonly string[], counts: boolean | undefined): EnvoyStatus {
   return {
     nodeId: node.nodeId,
     cluster: node.cluster,
@@ -34,7 +46,8 @@ function envoyStatus(node: NodeStatus, identities: readonly string[]): EnvoyStat
     ...(identities.length === 0 ? {} : { identity: identities.join(", ") }),
     address: node.address,
     connectedSince: isoTime(node.connectedSince),
-    acknowledgedRevision: node.acknowledgedRevision ?? 0,
+    acknowledgedRevision: revisionOf(node.acknowledgedRevision ?? 0),
+    ...(counts === undefined ? {} : { counts }),
     nacks: node.nacks.map(({ at, ...nack }) => ({ ...nack, at: isoTime(at) })),
   };
 }

@@ -19,6 +19,8 @@ export type FollowSettings = StoreSettings & {
   readonly startTimeoutMs?: number;
   /** Between a change and its snapshot; 1,000 by default. */
   readonly snapshotDelayMs?: number;
+  /** Hears of the documents that were live when the last snapshot was written, before anything else. Must not throw. */
+  readonly onSnapshot?: (live: LiveDocuments) => void;
   /** Everything worth a log line. Must not throw. */
   readonly onEvent?: (event: FollowEvent) => void;
   /** Ends it: the watch stops, the connection closes, the last snapshot is written. */
@@ -158,6 +160,7 @@ export function followDocuments(settings: FollowSettings): LiveFollower {
       streamCreatedAt = loaded.streamCreatedAt;
       status = { ...status, staleSince: loaded.currentAt };
       const { live, currentAt } = loaded;
+      settings.onSnapshot?.(live);
       emit({ type: "snapshot-loaded", revision: live.revision, documents: countDocuments(live), currentAt });
     }
     const startTimer = setTimeout(() => {

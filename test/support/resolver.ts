@@ -33,6 +33,8 @@ export async function startTestResolver(options: ResolverOptions): Promise<TestR
       SIGNALBOX_DATA: options.dataFolder,
       RESOLVER_HTTP_PORT: String(http),
       RESOLVER_GRPC_PORT: String(grpc),
+      // There is no xds-server that could say that its Envoys are ready.
+      RESOLVER_ACTIVATION: "immediate",
       ...options.environment,
     },
     ready: () => answers(url + (options.readyPath ?? "/readyz")),

@@ -15,6 +15,8 @@ export type NodeStatus = {
   readonly streams: number;
   /** The highest commit of which every stream has in use all it subscribes to; undefined when none is. */
   readonly acknowledgedRevision: number | undefined;
+  /** The highest commit of which every stream has answered all it subscribes to, refused or not. */
+  readonly settledRevision: number | undefined;
   /** What it refuses at present. */
   readonly nacks: readonly NodeNack[];
   /** NACKs since its streams were opened. */
@@ -30,15 +32,21 @@ export type NodeNack = {
 };
 
 /** The nodes behind some open streams, in the order of their ids. */
-export function nodeStatuses(streams: Iterable<ServedStream>): NodeStatus[] {
+export function nodeStatuses(streams: Iterable<ServedStream>, revisionAt: RevisionAt): NodeStatus[] {
   const byNode = Map.groupBy(streams, (stream) => `${stream.info.group}\0${stream.info.node.id}`);
-  const statuses = [...byNode.values()].map(statusOf);
+  const statuses = [...byNode.values()].map((own) => statusOf(own, revisionAt));
   return statuses.sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
 }
 
-function statusOf(streams: readonly ServedStream[]): NodeStatus {
+/** The highest revision of which everything is contained in a sequence of a group. */
+export type RevisionAt = (group: string, sequence: number) => number | undefined;
+
+function statusOf(streams: readonly ServedStream[], revisionAt: RevisionAt): NodeStatus {
   const oldest = streams.reduce((a, b) => (b.info.openedAt < a.info.openedAt ? b : a));
   const revisions = streams.map((stream) => stream.acknowledgedRevision());
+  const settled = streams.flatMap(({ subscriptions }) =>
+    [...subscriptions.values()].map((each) => each.progress.settled),
+  );
   return {
     node: oldest.info.node,
     nodeId: oldest.info.node.id,
@@ -48,6 +56,7 @@ function statusOf(streams: readonly ServedStream[]): NodeStatus {
     connectedSince: oldest.info.openedAt,
     streams: streams.length,
     acknowledgedRevision: revisions.every((revision) => revision !== undefined) ? Math.min(...revisions) : undefined,
+    settledRevision: settled.length === 0 ? undefined : revisionAt(oldest.info.group, Math.min(...settled)),
     nacks: streams.flatMap(nacksOf),
     nackCount: streams.reduce((sum, stream) => sum + stream.nacks, 0),
   };

@@ -134,7 +134,7 @@ export function createXdsServer(deps: XdsServerDeps): XdsServer {
         });
       }
     },
-    nodes: () => nodeStatuses(streams),
+    nodes: () => nodeStatuses(streams, (group, sequence) => store.view(group)?.revisionAt(sequence)),
     streamCount: () => streams.size,
     endStreams: (why) => {
       for (const stream of [...streams]) {

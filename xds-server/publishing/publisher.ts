@@ -1,4 +1,5 @@
 import type { LiveDocuments } from "../../config/live-documents.ts";
+import { nextCommitNumber } from "../reporting/commit-number.ts";
 import type { ResourceChanges } from "./resource-changes.ts";
 import type { Views } from "./views.ts";
 
@@ -21,6 +22,8 @@ export type PublisherDeps = {
 export type Published = {
   /** The store revision that it brings the Envoys to. */
   readonly revision: number;
+  /** The number under which the protocol layer knows it. */
+  readonly commit: number;
   /** Resources set or removed, all groups together. */
   readonly changed: number;
   readonly durationMs: number;
@@ -38,14 +41,17 @@ export async function publishDocuments(deps: PublisherDeps): Promise<void> {
   try {
     await Promise.race([documents.started, aborted]);
     let published: LiveDocuments | null = null;
+    let commit = 0;
     while (!signal.aborted) {
       wake = Promise.withResolvers<void>();
       const live = documents.current();
       if (live !== published) {
         const startedAt = performance.now();
-        const changed = views.apply(await changes.update(live), { revision: live.revision });
+        const updates = await changes.update(live);
+        commit = nextCommitNumber(commit, live.revision);
+        const changed = views.apply(updates, { revision: commit });
         published = live;
-        deps.onPublished({ revision: live.revision, changed, durationMs: performance.now() - startedAt });
+        deps.onPublished({ revision: live.revision, commit, changed, durationMs: performance.now() - startedAt });
       }
       await Promise.race([wake.promise, aborted]);
     }

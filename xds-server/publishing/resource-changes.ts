@@ -3,6 +3,7 @@ import { affectedObjectives } from "../../config/dependencies.ts";
 import type { Objective } from "../../config/documents/objective.ts";
 import type { Shard } from "../../config/documents/shard.ts";
 import type { LiveDocuments, Rejection } from "../../config/live-documents.ts";
+import type { HeldObjective } from "../../rollout/process-status.ts";
 import { objectiveResources, shardResources } from "../resources/build.ts";
 import type { Resource } from "../resources/resource.ts";
 import { clustersOf } from "../routing/clusters-of.ts";
@@ -29,6 +30,23 @@ export type ResourceChanges = {
   update(live: LiveDocuments): Promise<OwnedChange[]>;
   /** The documents refused at present. */
   refusals(): Rejection[];
+  /** The objectives that are kept in a former form at present. */
+  held(): readonly HeldObjective[];
+  /** The objectives whose routes lead to a cluster. */
+  usersOf(cluster: string): string[];
+  /** The objectives that are served in another form since the last call, or no more. */
+  takeForms(): readonly FormChange[];
+};
+
+/** An objective that is served in a new form. */
+export type FormChange = {
+  readonly objective: string;
+  /** The store revision of the documents that the form was made from; null when the objective is gone. */
+  readonly revision: number | null;
+  /** The store revision up to which the form before was the newest. */
+  readonly previousRevision: number;
+  /** It was not served before. */
+  readonly isNew: boolean;
 };
 
 type ResourceName = Pick<Resource, "typeUrl" | "name">;
@@ -45,6 +63,21 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
   const routed = new Map<string, Held>();
   const refusals = new Map<string, Rejection>();
   let before: LiveDocuments | null = null;
+  let forms: FormChange[] = [];
+  const held = new Map<string, HeldObjective>();
+
+  /** The objective stays as it is served; what it is held back for may change, not since when and on what. */
+  const hold = (objective: string, revision: number, reason: string): OwnedChange[] => {
+    const earlier = held.get(objective);
+    const since = earlier?.since ?? now().toISOString();
+    const activeRevision = earlier?.activeRevision ?? before?.revision ?? 0;
+    held.set(objective, { objective, revision, activeRevision, reason, since });
+    return [];
+  };
+
+  const noteForm = (objective: string, revision: number | null, isNew: boolean) => {
+    forms.push({ objective, revision, previousRevision: before?.revision ?? 0, isNew });
+  };
 
   const noteRefusal = (
     what: string,
@@ -76,9 +109,14 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
     const old = routed.get(name);
     if (!objective) {
       routed.delete(name);
+      held.delete(name);
+      if (old) noteForm(name, null, false);
       return old ? replace(old.owner, old.names, []) : [];
     }
-    const refuse = (problems: readonly ResourceProblem[]) => noteRefusal(`objective ${name}`, objective, problems);
+    const refuse = (problems: readonly ResourceProblem[]) => {
+      hold(name, live.revision, problems[0]?.message ?? "refused");
+      return noteRefusal(`objective ${name}`, objective, problems);
+    };
     try {
       const routes = routeObjective(live, name);
       const used = clustersOf(routes);
@@ -89,6 +127,8 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
       if (problems.length > 0) return refuse(problems);
       const owner = ownerOf("objective", name, objective.document, used);
       routed.set(name, { owner, names: namesOf(resources) });
+      held.delete(name);
+      noteForm(name, live.revision, old === undefined);
       return replace(owner, old?.names ?? [], resources);
     } catch (error) {
       return refuse([{ path: "", message: `cannot be routed: ${error instanceof Error ? error.message : error}` }]);
@@ -125,6 +165,13 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
       return changes;
     },
     refusals: () => [...refusals.values()],
+    held: () => [...held.values()],
+    usersOf: (cluster) => [...routed].flatMap(([name, { owner }]) => (owner.uses.has(cluster) ? [name] : [])),
+    takeForms: () => {
+      const taken = forms;
+      forms = [];
+      return taken;
+    },
   };
 }
 

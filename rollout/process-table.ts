@@ -1,0 +1,57 @@
+import type { ProcessStatus } from "./process-status.ts";
+
+/** The processes that this one has heard of, judged by its own clock alone: whose clock is right does not matter. */
+export type ProcessTable = {
+  /** Takes in an entry of the status bucket; null is a process that said goodbye. */
+  note(key: string, status: ProcessStatus | null): void;
+  /** NATS is back after it was away: whoever was alive when it went is given a whole lifetime to report again. */
+  resume(): void;
+  /** NATS is away: from now on nobody can be heard, and who is alive now stays so until it is back. */
+  suspend(): void;
+  /** Those heard of within a lifetime, by process and id. */
+  alive(): readonly ProcessStatus[];
+  /** Besides those alive, the ones that vanished without a goodbye less than `forMs` ago, with their last status. */
+  remembered(forMs: number): readonly ProcessStatus[];
+};
+
+type Entry = { readonly status: ProcessStatus; heardAtMs: number };
+
+/** Vanished processes are forgotten after this, whoever asks: a day. */
+const forgottenAfterMs = 24 * 3600 * 1000;
+
+/** `now`: milliseconds of a clock that never jumps. */
+export function createProcessTable(deps: { readonly lifetimeMs: number; readonly now: () => number }): ProcessTable {
+  const { lifetimeMs, now } = deps;
+  const entries = new Map<string, Entry>();
+  let suspendedAtMs: number | null = null;
+
+  const within = (durationMs: number) => {
+    const at = suspendedAtMs ?? now();
+    const found = [...entries.values()].filter(({ heardAtMs }) => at - heardAtMs < durationMs);
+    return found.map(({ status }) => status).sort(byProcess);
+  };
+
+  return {
+    note: (key, status) => {
+      if (status === null) entries.delete(key);
+      else entries.set(key, { status, heardAtMs: now() });
+      for (const [each, { heardAtMs }] of entries) if (now() - heardAtMs > forgottenAfterMs) entries.delete(each);
+    },
+    suspend: () => {
+      suspendedAtMs ??= now();
+    },
+    resume: () => {
+      if (suspendedAtMs === null) return;
+      for (const entry of entries.values()) {
+        if (suspendedAtMs - entry.heardAtMs < lifetimeMs) entry.heardAtMs = now();
+      }
+      suspendedAtMs = null;
+    },
+    alive: () => within(lifetimeMs),
+    remembered: (forMs) => within(Math.max(lifetimeMs, forMs)),
+  };
+}
+
+function byProcess(a: ProcessStatus, b: ProcessStatus): number {
+  return `${a.process}/${a.id}` < `${b.process}/${b.id}` ? -1 : 1;
+}

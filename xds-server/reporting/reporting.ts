@@ -1,0 +1,133 @@
+import type { HeldObjective, RolloutReport } from "../../rollout/process-status.ts";
+import type { NodeStatus } from "../protocol/node-status.ts";
+import { typeUrls } from "../protocol/type-urls.ts";
+import type { FormChange } from "../publishing/resource-changes.ts";
+import { createEnvoyLedger, type KnownEnvoy } from "./envoy-ledger.ts";
+import { type RefusedObjective, rolloutReport, type ServedForm } from "./rollout-report.ts";
+
+export type ReportingDeps = {
+  /** The Envoys that are connected. */
+  readonly envoys: () => readonly NodeStatus[];
+  /** Whether the objective is among what the group is served. */
+  readonly isServed: (group: string, objective: string) => boolean;
+  /** The objectives that route to a cluster. */
+  readonly usersOf: (cluster: string) => readonly string[];
+  /** Objectives that this xds-server holds back itself. */
+  readonly held: () => readonly HeldObjective[];
+  /** How long an Envoy that vanished, or answers nothing, is waited for. */
+  readonly envoyTtlMs: number;
+  /** Milliseconds of a clock that never jumps. */
+  readonly monotonicMs: () => number;
+  readonly now: () => Date;
+};
+
+export type Reporting = {
+  /** A commit was made, with these changes of what objectives are served as. */
+  published(commit: number, forms: readonly FormChange[]): void;
+  /** An Envoy accepted or refused resources. */
+  answered(nodeId: string, typeUrl: string, names: readonly string[]): void;
+  /** Undefined before the first commit. */
+  report(): RolloutReport | undefined;
+  /** The Envoys as of the last report. */
+  envoys(): readonly KnownEnvoy[];
+  /** Those of them that are not connected, and still counted because they may come back. */
+  vanished(): readonly VanishedEnvoy[];
+};
+
+/** An Envoy that is not connected any more, as it was last seen. */
+export type VanishedEnvoy = { readonly node: NodeStatus; readonly sinceMs: number };
+
+/** Knows what of the documents is in use in this xds-server's Envoys. */
+export function createReporting(deps: ReportingDeps): Reporting {
+  const ledger = createEnvoyLedger({ ttlMs: deps.envoyTtlMs, now: deps.monotonicMs });
+  const forms = new Map<string, ServedForm>();
+  const released = new Set<string>();
+  let heldBefore: ReadonlySet<string> = new Set();
+  const lastSeen = new Map<string, { readonly node: NodeStatus; readonly atMs: number }>();
+  let connectedIds: ReadonlySet<string> = new Set();
+  let latest = 0;
+  let best: number | undefined;
+
+  const refusals = (connected: readonly NodeStatus[]): RefusedObjective[] =>
+    connected.flatMap(({ nodeId, nacks }) =>
+      nacks.flatMap(({ typeUrl, resourceNames, message, at }) => {
+        const objectives = new Set(resourceNames.flatMap((name) => objectivesOf(typeUrl, name)));
+        return [...objectives].map((objective) => ({ nodeId, objective, message, at: new Date(at).toISOString() }));
+      }),
+    );
+
+  const objectivesOf = (typeUrl: string, name: string): readonly string[] => {
+    if (typeUrl === typeUrls.cluster) return deps.usersOf(name);
+    // `<namespace>/<shard>/<how its hosts are spoken to>`
+    if (typeUrl === typeUrls.endpoint) return deps.usersOf(name.split("/").slice(0, 2).join("/"));
+    return [name];
+  };
+
+  /** Routes that a node is not served are not awaited from it. */
+  const forgetUnserved = (connected: readonly NodeStatus[]) => {
+    const groups = new Map(connected.map(({ nodeId, group }) => [nodeId, group]));
+    for (const { nodeId, awaited } of ledger.known()) {
+      const group = groups.get(nodeId);
+      if (group === undefined) continue;
+      const unserved = [...awaited].filter((objective) => !deps.isServed(group, objective));
+      if (unserved.length > 0) ledger.answeredRoutes(nodeId, unserved);
+    }
+  };
+
+  const noteSeen = (connected: readonly NodeStatus[]) => {
+    const atMs = deps.now().getTime();
+    for (const node of connected) lastSeen.set(node.nodeId, { node, atMs });
+    connectedIds = new Set(connected.map(({ nodeId }) => nodeId));
+    const known = new Set(ledger.known().map(({ nodeId }) => nodeId));
+    for (const nodeId of lastSeen.keys()) if (!known.has(nodeId)) lastSeen.delete(nodeId);
+  };
+
+  return {
+    published: (commit, changes) => {
+      latest = commit;
+      const held = new Set(deps.held().map(({ objective }) => objective));
+      for (const { objective, revision, previousRevision, isNew } of changes) {
+        if (revision === null) {
+          forms.delete(objective);
+          ledger.forgetRoutes(objective);
+          continue;
+        }
+        forms.set(objective, { revision, previousRevision, commit });
+        if (isNew) ledger.awaitRoutes(objective);
+        if (heldBefore.has(objective) && !held.has(objective)) released.add(objective);
+      }
+      heldBefore = held;
+    },
+    answered: (nodeId, typeUrl, names) => {
+      if (typeUrl === typeUrls.route) ledger.answeredRoutes(nodeId, names);
+    },
+    report: () => {
+      if (latest === 0) return undefined;
+      const connected = deps.envoys();
+      ledger.observe(
+        connected.map(({ nodeId, settledRevision }) => ({ nodeId, settled: settledRevision })),
+        latest,
+      );
+      forgetUnserved(connected);
+      noteSeen(connected);
+      const envoys = ledger.known();
+      const settled = Math.min(latest, ...envoys.flatMap((envoy) => (envoy.counts ? [envoy.settled] : [])));
+      for (const objective of released) if ((forms.get(objective)?.commit ?? 0) <= settled) released.delete(objective);
+      const report = rolloutReport({
+        ...{ latest, envoys, forms, released, now: deps.now },
+        held: deps.held(),
+        refused: refusals(connected),
+      });
+      // What was reached stays reached: Envoys do not unlearn. Only a new bucket begins anew.
+      if (best === undefined || best > latest) best = report.watermark;
+      best = Math.max(best, report.watermark);
+      return { ...report, watermark: best };
+    },
+    envoys: ledger.known,
+    vanished: () =>
+      ledger.known().flatMap(({ nodeId }) => {
+        const seen = lastSeen.get(nodeId);
+        return seen && !connectedIds.has(nodeId) ? [{ node: seen.node, sinceMs: seen.atMs }] : [];
+      }),
+  };
+}
