@@ -4,6 +4,7 @@ import { ClusterLoadAssignmentSchema } from "../../proto/gen/envoy/config/endpoi
 import { ListenerSchema } from "../../proto/gen/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "../../proto/gen/envoy/config/route/v3/route_pb.js";
 import { ScopedRouteConfigurationSchema } from "../../proto/gen/envoy/config/route/v3/scoped_route_pb.js";
+import { RuntimeSchema } from "../../proto/gen/envoy/service/runtime/v3/rtds_pb.js";
 import { registry } from "../../proto/registry.ts";
 import type { ResourceChange } from "../../xds-server/protocol/snapshot.ts";
 import { typeUrls } from "../../xds-server/protocol/type-urls.ts";
@@ -76,6 +77,16 @@ export function scopeResource(name: string): ResourceChange {
     routeConfigurationName: name,
     key: { fragments: [{ stringKey: name }] },
   });
+}
+
+/** A runtime layer, which lives for `ttlMs` after the last word of it when that is given. */
+export function runtimeResource(
+  name: string,
+  layer: Readonly<Record<string, JsonValue>>,
+  ttlMs?: number,
+): ResourceChange {
+  const made = change(typeUrls.runtime, name, RuntimeSchema, { name, layer });
+  return made.resource && ttlMs !== undefined ? { ...made, resource: { ...made.resource, ttlMs } } : made;
 }
 
 export function removal(typeUrl: string, name: string): ResourceChange {

@@ -1,3 +1,4 @@
+import { Heartbeats } from "./heartbeats.ts";
 import { Ledger } from "./ledger.ts";
 import type { StoredResource } from "./resource.ts";
 import { type Gate, type Progress, type Response, type Subscription, TooFarBehindError } from "./subscription.ts";
@@ -11,6 +12,9 @@ import type { DeltaRequest } from "./wire.ts";
  */
 const maxOutstanding = 8;
 
+/** Responses on the way before heartbeats wait, too. */
+const maxWithHeartbeats = 64;
+
 type Collected = { readonly resources: Map<string, StoredResource>; readonly removed: Set<string> };
 
 /**
@@ -19,7 +23,9 @@ type Collected = { readonly resources: Map<string, StoredResource>; readonly rem
  */
 export class DeltaSubscription implements Subscription<DeltaRequest> {
   readonly typeUrl: string;
+  readonly #now: () => number;
   readonly #ledger: Ledger;
+  readonly #heartbeats = new Heartbeats();
   readonly #names = new Set<string>();
   /** Names that must be in the next answer, changed or not. */
   readonly #owed = new Set<string>();
@@ -40,6 +46,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
 
   constructor(typeUrl: string, now: () => number) {
     this.typeUrl = typeUrl;
+    this.#now = now;
     this.#ledger = new Ledger({ now, severalRefused: "offer" });
   }
 
@@ -56,7 +63,9 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   }
 
   wakeAt(): number | undefined {
-    return this.#ledger.pausedUntil;
+    const beatAt = this.#ledger.outstanding < maxWithHeartbeats ? this.#heartbeats.nextAt : undefined;
+    const wakeAt = Math.min(this.#ledger.pausedUntil ?? Number.POSITIVE_INFINITY, beatAt ?? Number.POSITIVE_INFINITY);
+    return Number.isFinite(wakeAt) ? wakeAt : undefined;
   }
 
   /** "A stale nonce does not make a request stale": subscription changes count whatever the nonce. */
@@ -73,6 +82,20 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
 
   next(view: TypeView, gate: Gate, nextNonce: () => string): Response | undefined {
     if (!this.#started) return undefined;
+    const response = this.#nextContent(view, gate, nextNonce) ?? this.#nextHeartbeat(view, nextNonce);
+    if (response && view.hasLifetimes) {
+      this.#heartbeats.sent([...response.resources, ...(response.heartbeats ?? [])], this.#now());
+    }
+    return response;
+  }
+
+  resend(names: Iterable<string>, view: TypeView): void {
+    for (const name of names) {
+      if (this.#names.has(name) && view.get(name)) this.#owed.add(name);
+    }
+  }
+
+  #nextContent(view: TypeView, gate: Gate, nextNonce: () => string): Response | undefined {
     const mayPush = this.#ledger.outstanding === 0 && this.#ledger.pausedUntil === undefined;
     const mustAnswer = this.#owesAll || this.#owed.size > 0;
     if (!mayPush && !(mustAnswer && this.#ledger.outstanding < maxOutstanding)) return undefined;
@@ -94,10 +117,25 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     return { typeUrl: this.typeUrl, version: view.version, nonce, resources, changed: resources, removed };
   }
 
-  resend(names: Iterable<string>, view: TypeView): void {
-    for (const name of names) {
-      if (this.#names.has(name) && view.get(name)) this.#owed.add(name);
-    }
+  /** Does not wait for other responses: a client that withholds an ACK while its clusters warm has timers all the same. */
+  #nextHeartbeat(view: TypeView, nextNonce: () => string): Response | undefined {
+    if (this.#ledger.outstanding >= maxWithHeartbeats) return undefined;
+    const { alive, expired } = this.#heartbeats.due(this.#now(), ({ name }) => this.#holds(name, view));
+    if (alive.length + expired.length === 0) return undefined;
+    const nonce = nextNonce();
+    this.#ledger.record(
+      nonce,
+      [...alive, ...expired].map(({ name }) => name),
+      false,
+    );
+    const response = { typeUrl: this.typeUrl, version: view.version, nonce, removed: [] };
+    return { ...response, resources: expired, changed: expired, heartbeats: alive };
+  }
+
+  #holds(name: string, view: TypeView): boolean {
+    return (
+      this.#wants(name) && !this.#ledger.parked.has(name) && (view.get(name) !== undefined || this.#held.has(name))
+    );
   }
 
   #start(request: DeltaRequest, view: TypeView): void {

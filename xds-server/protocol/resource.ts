@@ -7,6 +7,11 @@ export type ResourceInput = {
   readonly bytes: Uint8Array;
   /** Default: a short hash of `bytes`, equal on every replica. An equal version means that nothing changed. */
   readonly version?: string;
+  /**
+   * Time to live: a client drops the resource when it has not heard of it for this many milliseconds. The server sends
+   * heartbeats meanwhile, so it goes only when no server is there. Never by default.
+   */
+  readonly ttlMs?: number;
   /** For a Cluster: the `ClusterLoadAssignment` to resend after the cluster changed; default is the resource's name. */
   readonly endpointsName?: string;
 };
@@ -21,6 +26,12 @@ export type StoredResource = Frames & {
 /** Characters of a hash version: 72 bits, so a chance below 1 in 10^12 of an equal pair among 100,000 contents. */
 const versionCharacters = 12;
 
+/** Throws a RangeError when a time to live is none. */
+function checkTtl(name: string, ttlMs: number | undefined): void {
+  if (ttlMs !== undefined && !(ttlMs > 0 && Number.isFinite(ttlMs)))
+    throw new RangeError(`resource "${name}": ttlMs is ${ttlMs}; it has to be a number of milliseconds above 0`);
+}
+
 /** A short content hash: 12 base64url characters of SHA-256. */
 export function contentVersion(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("base64url").slice(0, versionCharacters);
@@ -32,6 +43,7 @@ export type ResourceEncoder = (typeUrl: string, name: string, input: ResourceInp
 type Encoded = {
   readonly typeUrl: string;
   readonly version: string | undefined;
+  readonly ttlMs: number | undefined;
   readonly resource: StoredResource;
 };
 
@@ -49,13 +61,17 @@ export function createResourceEncoder(): ResourceEncoder {
       known?.typeUrl === typeUrl &&
       known.resource.name === name &&
       known.resource.endpointsName === endpointsName &&
-      known.version === input.version
+      known.version === input.version &&
+      known.ttlMs === input.ttlMs
     ) {
       return known.resource;
     }
-    const version = input.version ?? contentVersion(input.bytes);
-    const resource = { name, version, endpointsName, ...encodeFrames(typeUrl, name, version, input.bytes) };
-    encoded.set(input.bytes, { typeUrl, version: input.version, resource });
+    const { bytes: body, ttlMs } = input;
+    checkTtl(name, ttlMs);
+    const version =
+      input.version ?? contentVersion(ttlMs === undefined ? body : Buffer.concat([body, Buffer.from(`ttl ${ttlMs}`)]));
+    const resource = { name, version, endpointsName, ...encodeFrames({ typeUrl, name, version, body, ttlMs }) };
+    encoded.set(body, { typeUrl, version: input.version, ttlMs, resource });
     return resource;
   };
 }

@@ -72,11 +72,12 @@ class Model {
     this.#namesBad = namesBad;
     this.#isFullState = isFullState(typeUrl);
     this.#store.apply("g", []);
-    this.#subscription = new SotwSubscription(
+    this.#subscription = new SotwSubscription({
       typeUrl,
-      () => this.#now,
-      (_, name) => (typeUrl === typeUrls.endpoint ? frames(name, standIn) : undefined),
-    );
+      now: () => this.#now,
+      answerMissing: (_, name) => (typeUrl === typeUrls.endpoint ? frames(name, standIn) : undefined),
+      takesLifetimes: false,
+    });
     this.#listed = first;
     this.#request();
   }
@@ -237,7 +238,7 @@ class Model {
 }
 
 function frames(name: string, content: string) {
-  const { delta, sotw } = encodeFrames("", name, "", Buffer.from(content));
+  const { delta, sotw } = encodeFrames({ typeUrl: "", name, version: "", body: Buffer.from(content) });
   return { name, version: "", endpointsName: name, delta, sotw };
 }
 

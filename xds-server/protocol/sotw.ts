@@ -1,3 +1,4 @@
+import { Heartbeats } from "./heartbeats.ts";
 import { Ledger } from "./ledger.ts";
 import type { StoredResource } from "./resource.ts";
 import type { Gate, Progress, Response, Subscription, Verdict } from "./subscription.ts";
@@ -11,6 +12,15 @@ type Add = (name: string, resource: StoredResource | undefined) => void;
 /** Stands in for a resource that does not exist, where a client would wait for it in vain; undefined stays silent. */
 export type AnswerMissing = (typeUrl: string, name: string) => StoredResource | undefined;
 
+export type SotwOptions = {
+  readonly typeUrl: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly answerMissing: AnswerMissing;
+  /** Whether the client is told times to live, and gets heartbeats. */
+  readonly takesLifetimes: boolean;
+};
+
 /**
  * One type on one state-of-the-world stream. Of Listener, Cluster and their like every response is the whole state, and
  * absence deletes; of the other types a response holds what changed or was asked for.
@@ -18,8 +28,11 @@ export type AnswerMissing = (typeUrl: string, name: string) => StoredResource | 
 export class SotwSubscription implements Subscription<SotwRequest> {
   readonly typeUrl: string;
   readonly #isFullState: boolean;
+  readonly #now: () => number;
   readonly #answerMissing: AnswerMissing;
+  readonly #takesLifetimes: boolean;
   readonly #ledger: Ledger;
+  readonly #heartbeats = new Heartbeats();
   readonly #owed = new Set<string>();
   readonly #held = new Map<string, number>();
   readonly #ahead = new Map<string, number>();
@@ -31,8 +44,10 @@ export class SotwSubscription implements Subscription<SotwRequest> {
   #owesAll = false;
   #cursor = 0;
 
-  constructor(typeUrl: string, now: () => number, answerMissing: AnswerMissing) {
+  constructor({ typeUrl, now, answerMissing, takesLifetimes }: SotwOptions) {
     this.typeUrl = typeUrl;
+    this.#now = now;
+    this.#takesLifetimes = takesLifetimes;
     this.#isFullState = isFullState(typeUrl);
     this.#answerMissing = answerMissing;
     this.#ledger = new Ledger({ now, severalRefused: this.#isFullState ? "name" : "offer" });
@@ -51,7 +66,9 @@ export class SotwSubscription implements Subscription<SotwRequest> {
   }
 
   wakeAt(): number | undefined {
-    return this.#ledger.pausedUntil;
+    const beatAt = this.#ledger.outstanding === 0 ? this.#heartbeats.nextAt : undefined;
+    const wakeAt = Math.min(this.#ledger.pausedUntil ?? Number.POSITIVE_INFINITY, beatAt ?? Number.POSITIVE_INFINITY);
+    return Number.isFinite(wakeAt) ? wakeAt : undefined;
   }
 
   /** "The server should not send a response for any request with a stale nonce": such a request is ignored whole. */
@@ -69,6 +86,20 @@ export class SotwSubscription implements Subscription<SotwRequest> {
 
   next(view: TypeView, gate: Gate, nextNonce: () => string): Response | undefined {
     if (!this.#started || this.#ledger.outstanding > 0) return undefined;
+    const response = this.#nextContent(view, gate, nextNonce) ?? this.#nextHeartbeat(view, nextNonce);
+    if (!response) return undefined;
+    this.#lastNonce = response.nonce;
+    if (view.hasLifetimes && this.#takesLifetimes) {
+      this.#heartbeats.sent(response.resources, this.#now());
+    }
+    return response;
+  }
+
+  resend(names: Iterable<string>, view: TypeView): void {
+    for (const name of names) if (this.#wants(name) && view.get(name)) this.#owed.add(name);
+  }
+
+  #nextContent(view: TypeView, gate: Gate, nextNonce: () => string): Response | undefined {
     const limit = Math.min(gate.pushLimit, view.sequence);
     const isAnswer = this.#owesAll || this.#owed.size > 0;
     if (!isAnswer && this.#ledger.pausedUntil !== undefined) return undefined;
@@ -77,16 +108,39 @@ export class SotwSubscription implements Subscription<SotwRequest> {
       this.#settleIfIdle();
       return undefined;
     }
-    this.#lastNonce = nextNonce();
+    const nonce = nextNonce();
     const news = due.changed.length > 0 ? due.changed : due.resources;
     const names = news.map((resource) => resource.name);
-    this.#ledger.record(this.#lastNonce, names, !isAnswer);
-    const version = this.#version(view);
-    return { typeUrl: this.typeUrl, version, nonce: this.#lastNonce, ...due, removed: [] };
+    this.#ledger.record(nonce, names, !isAnswer);
+    return { typeUrl: this.typeUrl, version: this.#version(view), nonce, ...due, removed: [] };
   }
 
-  resend(names: Iterable<string>, view: TypeView): void {
-    for (const name of names) if (this.#wants(name) && view.get(name)) this.#owed.add(name);
+  /**
+   * The resource once more: Envoy takes a state-of-the-world heartbeat without content, and lets the resource expire all the
+   * same (seen with 1.40 and 1.36). A whole state is sent whole, because what is not in it is deleted; changes that have to
+   * wait for other types make it wait.
+   */
+  #nextHeartbeat(view: TypeView, nextNonce: () => string): Response | undefined {
+    const now = this.#now();
+    if (this.#heartbeats.nextAt === undefined || this.#heartbeats.nextAt > now) return undefined;
+    if (this.#isFullState && this.#cursor < view.sequence) return undefined;
+    const { alive, expired } = this.#heartbeats.due(now, ({ name }) => this.#holds(name, view));
+    const due = [...alive, ...expired];
+    if (due.length === 0) return undefined;
+    const nonce = nextNonce();
+    this.#ledger.record(
+      nonce,
+      due.map(({ name }) => name),
+      false,
+    );
+    const resources = this.#isFullState ? this.#everything(view) : due;
+    return { typeUrl: this.typeUrl, version: this.#version(view), nonce, resources, changed: [], removed: [] };
+  }
+
+  #holds(name: string, view: TypeView): boolean {
+    return (
+      this.#wants(name) && !this.#ledger.parked.has(name) && (view.get(name) !== undefined || this.#held.has(name))
+    );
   }
 
   /**

@@ -7,15 +7,15 @@ import type { GroupView } from "./snapshot.ts";
 import { type Response, type Subscription, TooFarBehindError, type Verdict } from "./subscription.ts";
 import type { TypeView } from "./type-state.ts";
 import { compareTypes, typeUrls } from "./type-urls.ts";
-import type { DeltaRequest, SotwRequest } from "./wire.ts";
+import type { DeltaRequest, Node, SotwRequest } from "./wire.ts";
 
 export type AnyRequest = DeltaRequest | SotwRequest;
 
 /** One of the two variants of the protocol. */
 export type Variant<Request extends AnyRequest> = {
   readonly name: "delta" | "sotw";
-  createSubscription(typeUrl: string): Subscription<Request>;
-  encode(response: Response): Buffer;
+  createSubscription(typeUrl: string, node: Node): Subscription<Request>;
+  encode(response: Response, node: Node): Buffer;
 };
 
 export type StreamLimits = {
@@ -177,7 +177,7 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
     let sent = false;
     const settledBefore = this.#settled();
     for (const subscription of this.#inOrder) {
-      if (this.#unsentBytes >= this.#deps.limits.unsentBytes) return false;
+      if (this.#isBehind()) return false;
       const gate = this.#ordering.gate(subscription.typeUrl, view.sequence);
       const response = subscription.next(view.type(subscription.typeUrl), gate, () => String(++this.#nonces));
       if (!response) continue;
@@ -186,6 +186,11 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
       if (response.typeUrl === typeUrls.cluster) this.#resendEndpoints(response, view.type(typeUrls.endpoint));
     }
     return sent || this.#settled() !== settledBefore;
+  }
+
+  /** The network still has to take what was made: it takes up the flush when it has. */
+  #isBehind(): boolean {
+    return this.#unsentBytes >= this.#deps.limits.unsentBytes;
   }
 
   #settled(): number {
@@ -204,20 +209,25 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   }
 
   #send(response: Response): void {
-    const bytes = this.#deps.variant.encode(response);
+    const bytes = this.#deps.variant.encode(response, this.info.node);
     this.#unsentBytes += bytes.length;
     this.#deps.write(bytes, () => {
-      const wasBlocked = this.#unsentBytes >= this.#deps.limits.unsentBytes;
+      const wasBlocked = this.#isBehind();
       this.#unsentBytes -= bytes.length;
       if (wasBlocked && !this.#isClosed) this.#deps.queue.soon(this);
     });
     const { typeUrl, nonce } = response;
-    const counts = { resources: response.resources.length, removed: response.removed.length, bytes: bytes.length };
+    const counts = {
+      resources: response.resources.length + (response.heartbeats?.length ?? 0),
+      removed: response.removed.length,
+      bytes: bytes.length,
+    };
     this.#deps.hooks.onResponse?.(this.info, { typeUrl, nonce, ...counts });
   }
 
   #schedule(): void {
     clearTimeout(this.#timer);
+    if (this.#isBehind()) return;
     const own = this.#inOrder.flatMap((subscription) => subscription.wakeAt() ?? []);
     const wakeAt = Math.min(this.#ordering.wakeAt() ?? Number.POSITIVE_INFINITY, ...own);
     if (!Number.isFinite(wakeAt)) return;
@@ -255,7 +265,7 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
       this.#deps.end(status.RESOURCE_EXHAUSTED, `more than ${limit} types on one stream`);
       return undefined;
     }
-    const created = this.#deps.variant.createSubscription(typeUrl);
+    const created = this.#deps.variant.createSubscription(typeUrl, this.info.node);
     this.#subscriptions.set(typeUrl, created);
     this.#inOrder = [...this.#subscriptions.values()].sort((a, b) => compareTypes(a.typeUrl, b.typeUrl));
     return created;

@@ -12,6 +12,8 @@ export type Response = {
   readonly changed: readonly StoredResource[];
   /** Delta only: names that are gone or never existed. */
   readonly removed: readonly string[];
+  /** Delta only: resources whose time to live starts anew; sent without their content. */
+  readonly heartbeats?: readonly StoredResource[];
 };
 
 /** How far a subscription may go now, so that the types of one stream change in the right order. */

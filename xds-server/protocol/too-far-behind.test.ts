@@ -51,11 +51,12 @@ describe("a stream that lags behind what is remembered", () => {
 
   it("is sent the whole state when its type is a state of the world", () => {
     const { change, view } = storeOf();
-    const subscription = new SotwSubscription(
+    const subscription = new SotwSubscription({
       typeUrl,
-      () => 0,
-      () => undefined,
-    );
+      now: () => 0,
+      answerMissing: () => undefined,
+      takesLifetimes: false,
+    });
     const request = { ...common, versionInfo: "", resourceNames: [] };
     subscription.request({ ...request, responseNonce: "" }, view());
     expect(subscription.next(view(), open, () => "1")?.resources).toHaveLength(4);

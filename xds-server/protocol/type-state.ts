@@ -10,6 +10,8 @@ export type TypeView = {
   readonly version: string;
   /** True when `version` was given by the store's owner, and is not a hash of the content. */
   readonly isVersionGiven: boolean;
+  /** True when a resource has, or had, a time to live. */
+  readonly hasLifetimes: boolean;
   get(name: string): StoredResource | undefined;
   all(): Iterable<StoredResource>;
   /** The last content of a removed resource, as long as it is remembered. */
@@ -41,6 +43,7 @@ export function createTypeState(): TypeState {
   let contentHash = 0n;
   let explicitVersion: string | undefined;
   let horizon = 0;
+  let hasLifetimes = false;
 
   const toggle = (resource: StoredResource, sign: bigint) => {
     contentHash = BigInt.asUintN(64, contentHash + sign * hashOf(resource));
@@ -53,6 +56,7 @@ export function createTypeState(): TypeState {
       if (previous) toggle(previous, -1n);
       toggle(resource, 1n);
       resources.set(resource.name, resource);
+      hasLifetimes ||= resource.lifetime !== undefined;
       removed.delete(resource.name);
       journal.record(sequence, resource.name);
     },
@@ -80,6 +84,7 @@ export function createTypeState(): TypeState {
       sequence,
       version: explicitVersion ?? encode(contentHash),
       isVersionGiven: explicitVersion !== undefined,
+      hasLifetimes,
       get: (name) => resources.get(name),
       all: () => resources.values(),
       lastKnown: (name) => removed.get(name),

@@ -9,6 +9,7 @@ import {
   encodeFrames,
   encodeNameOnly,
   encodeSotwResponse,
+  type Node,
   type SotwRequest,
 } from "./wire.ts";
 
@@ -17,27 +18,31 @@ export function createVariants(now: () => number) {
   const delta: Variant<DeltaRequest> = {
     name: "delta",
     createSubscription: (typeUrl) => new DeltaSubscription(typeUrl, now),
-    encode: ({ typeUrl, version, nonce, resources, removed }) =>
+    encode: ({ typeUrl, version, nonce, resources, removed, heartbeats = [] }) =>
       encodeDeltaResponse(
         typeUrl,
         version,
         nonce,
-        resources.map((resource) => resource.delta),
+        [...resources.map(({ delta }) => delta), ...heartbeats.flatMap(({ lifetime }) => lifetime?.heartbeat ?? [])],
         removed,
       ),
   };
   const sotw: Variant<SotwRequest> = {
     name: "sotw",
-    createSubscription: (typeUrl) => new SotwSubscription(typeUrl, now, answerMissing),
-    encode: ({ typeUrl, version, nonce, resources }) =>
-      encodeSotwResponse(
-        typeUrl,
-        version,
-        nonce,
-        resources.map((resource) => resource.sotw),
-      ),
+    createSubscription: (typeUrl, node) =>
+      new SotwSubscription({ typeUrl, now, answerMissing, takesLifetimes: takesLifetimes(node) }),
+    encode: ({ typeUrl, version, nonce, resources }, node) => {
+      const wraps = takesLifetimes(node);
+      const frames = resources.map(({ sotw, lifetime }) => (wraps && lifetime?.wrapped) || sotw);
+      return encodeSotwResponse(typeUrl, version, nonce, frames);
+    },
   };
   return { delta, sotw };
+}
+
+/** Whether a state-of-the-world client knows resources with a `Resource` around them, which alone have a time to live. */
+function takesLifetimes({ userAgentName, clientFeatures = [] }: Node): boolean {
+  return userAgentName === "envoy" || clientFeatures.includes("xds.config.resource-in-sotw");
 }
 
 const answeredEmpty: ReadonlySet<string> = new Set([typeUrls.endpoint, typeUrls.runtime]);
@@ -50,5 +55,5 @@ function answerMissing(typeUrl: string, name: string): StoredResource | undefine
   if (!answeredEmpty.has(typeUrl)) return undefined;
   const body = encodeNameOnly(name);
   const version = contentVersion(body);
-  return { name, version, endpointsName: name, ...encodeFrames(typeUrl, name, version, body) };
+  return { name, version, endpointsName: name, ...encodeFrames({ typeUrl, name, version, body }) };
 }

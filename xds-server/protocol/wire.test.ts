@@ -1,10 +1,12 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { AnySchema, anyUnpack, DurationSchema } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
 import {
   DeltaDiscoveryRequestSchema,
   DeltaDiscoveryResponseSchema,
   DiscoveryRequestSchema,
   DiscoveryResponseSchema,
+  ResourceSchema,
 } from "../../proto/gen/envoy/service/discovery/v3/discovery_pb.js";
 import {
   decodeDeltaRequest,
@@ -21,6 +23,7 @@ const node = {
   userAgentName: "envoy",
   metadata: { "signalbox.dev/namespaces": ["a", "b"], nested: { on: true, count: 3 } },
   locality: { region: "eu", zone: "1", subZone: "x" },
+  clientFeatures: ["xds.config.resource-in-sotw"],
 };
 
 describe("the wire format, against the generated code", () => {
@@ -50,7 +53,10 @@ describe("the wire format, against the generated code", () => {
         resourceNames: ["a", ""],
         error: { code: 0, message: "bad" },
       },
-      node: { id: "n", cluster: "", userAgentName: "", metadata: {}, locality: { region: "", zone: "", subZone: "" } },
+      node: {
+        ...{ id: "n", cluster: "", userAgentName: "", metadata: {}, clientFeatures: [] },
+        locality: { region: "", zone: "", subZone: "" },
+      },
     });
   });
 
@@ -69,7 +75,7 @@ describe("the wire format, against the generated code", () => {
 
   it.each(["", "body", "b".repeat(100_000)])("writes both kinds of response from one copy of the bytes", (text) => {
     const body = Buffer.from(text);
-    const frames = encodeFrames(typeUrl, "name-ü", "v1", body);
+    const frames = encodeFrames({ typeUrl, name: "name-ü", version: "v1", body });
     expect(frames.sotw.buffer).toBe(frames.delta.buffer);
 
     const delta = fromBinary(
@@ -87,5 +93,25 @@ describe("the wire format, against the generated code", () => {
     expect(sotw).toMatchObject({ typeUrl, versionInfo: "s1", nonce: "5" });
     expect(sotw.resources).toHaveLength(2);
     expect(Buffer.from(sotw.resources[1]?.value ?? "").equals(body)).toBe(true);
+  });
+
+  it.each([1, 333, 1000, 61_500.5])("writes a time to live of %s ms, and heartbeats", (ttlMs) => {
+    const body = Buffer.from("body");
+    const { delta, sotw, lifetime } = encodeFrames({ typeUrl, name: "n", version: "v1", body, ttlMs });
+    if (!lifetime) throw new Error("a resource with a time to live has a lifetime");
+    const ttl = create(DurationSchema, {
+      seconds: BigInt(Math.floor(ttlMs / 1000)),
+      nanos: Math.round((ttlMs % 1000) * 1e6),
+    });
+    const resource = { name: "n", version: "v1", resource: create(AnySchema, { typeUrl, value: body }), ttl };
+    const heartbeat = { name: "n", version: "v1", ttl };
+
+    const deltaBytes = encodeDeltaResponse(typeUrl, "s", "1", [delta, lifetime.heartbeat], []);
+    expect(fromBinary(DeltaDiscoveryResponseSchema, deltaBytes).resources).toMatchObject([resource, heartbeat]);
+
+    const sotwBytes = encodeSotwResponse(typeUrl, "s", "1", [sotw, lifetime.wrapped]);
+    const [plain, ...wrapped] = fromBinary(DiscoveryResponseSchema, sotwBytes).resources;
+    expect(plain).toMatchObject({ typeUrl, value: body });
+    expect(wrapped.map((any) => anyUnpack(any, ResourceSchema))).toMatchObject([resource]);
   });
 });

@@ -10,6 +10,8 @@ export type Node = {
   readonly userAgentName: string;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly locality: { readonly region: string; readonly zone: string; readonly subZone: string };
+  /** What it says that it understands, such as `xds.config.resource-in-sotw`. */
+  readonly clientFeatures?: readonly string[];
 };
 
 /** The reason of a NACK (`google.rpc.Status`). */
@@ -114,7 +116,8 @@ function decodeStatus(bytes: Uint8Array): ErrorDetail {
 function decodeNode(bytes: Uint8Array): Node {
   const reader = new BinaryReader(bytes);
   const metadata: Record<string, unknown> = {};
-  const node = { id: "", cluster: "", userAgentName: "", metadata, locality: noLocality };
+  const clientFeatures: string[] = [];
+  const node = { id: "", cluster: "", userAgentName: "", metadata, locality: noLocality, clientFeatures };
   readFields(reader, reader.len, {
     1: () => (node.id = reader.string()),
     2: () => (node.cluster = reader.string()),
@@ -122,6 +125,7 @@ function decodeNode(bytes: Uint8Array): Node {
       (node.metadata = toJson(StructSchema, fromBinary(StructSchema, reader.bytes())) as Record<string, unknown>),
     4: () => (node.locality = decodeLocality(reader.bytes())),
     6: () => (node.userAgentName = reader.string()),
+    10: () => clientFeatures.push(reader.string()),
   });
   return node;
 }
@@ -140,23 +144,66 @@ function decodeLocality(bytes: Uint8Array): Node["locality"] {
 }
 
 /** A resource ready to be sent: `delta` is a whole `resources` field of a delta response, `sotw` its tail. */
-export type Frames = { readonly delta: Uint8Array; readonly sotw: Uint8Array };
+export type Frames = {
+  readonly delta: Uint8Array;
+  readonly sotw: Uint8Array;
+  /** Present when the resource has a time to live. */
+  readonly lifetime?: Lifetime;
+};
+
+/** What is sent of a resource that a client forgets `ttlMs` after it last heard of it. */
+export type Lifetime = {
+  readonly ttlMs: number;
+  /** The `resources` field of a state-of-the-world response with the time to live, which needs a `Resource` around it. */
+  readonly wrapped: Uint8Array;
+  /** The `resources` field of a delta response without the resource itself: its time starts anew. */
+  readonly heartbeat: Uint8Array;
+};
+
+export type EncodedResource = {
+  readonly typeUrl: string;
+  readonly name: string;
+  readonly version: string;
+  readonly body: Uint8Array;
+  readonly ttlMs?: number | undefined;
+};
 
 /**
  * Encodes one resource as the `resources` field (number 2) of both kinds of response. `Resource.resource`,
  * `DiscoveryResponse.resources` and `DeltaDiscoveryResponse.resources` all have number 2, so with the `Any` as the last
  * field of `Resource` the state-of-the-world frame is the tail of the delta frame: one copy of the bytes serves both.
  */
-export function encodeFrames(typeUrl: string, name: string, version: string, body: Uint8Array): Frames {
+export function encodeFrames({ typeUrl, name, version, body, ttlMs }: EncodedResource): Frames {
+  const sotw = resourcesField(anyOf(typeUrl, body));
+  const writer = new BinaryWriter().tag(3, WireType.LengthDelimited).string(name);
+  writer.tag(1, WireType.LengthDelimited).string(version);
+  if (ttlMs !== undefined) writer.tag(6, WireType.LengthDelimited).bytes(durationOf(ttlMs));
+  const head = writer.finish();
+  const start = new BinaryWriter().tag(2, WireType.LengthDelimited).uint32(head.length + sotw.length);
+  const delta = Buffer.concat([start.finish(), head, sotw]);
+  const frames = { delta, sotw: delta.subarray(delta.length - sotw.length) };
+  if (ttlMs === undefined) return frames;
+  const wrapped = resourcesField(anyOf(resourceTypeUrl, Buffer.concat([head, sotw])));
+  return { ...frames, lifetime: { ttlMs, wrapped, heartbeat: resourcesField(head) } };
+}
+
+const resourceTypeUrl = "type.googleapis.com/envoy.service.discovery.v3.Resource";
+
+function resourcesField(bytes: Uint8Array): Uint8Array {
+  return new BinaryWriter().tag(2, WireType.LengthDelimited).bytes(bytes).finish();
+}
+
+function anyOf(typeUrl: string, body: Uint8Array): Uint8Array {
   const any = new BinaryWriter().tag(1, WireType.LengthDelimited).string(typeUrl);
   if (body.length > 0) any.tag(2, WireType.LengthDelimited).bytes(body);
-  const sotw = new BinaryWriter().tag(2, WireType.LengthDelimited).bytes(any.finish()).finish();
-  const head = new BinaryWriter().tag(3, WireType.LengthDelimited).string(name);
-  head.tag(1, WireType.LengthDelimited).string(version);
-  const headBytes = head.finish();
-  const start = new BinaryWriter().tag(2, WireType.LengthDelimited).uint32(headBytes.length + sotw.length);
-  const delta = Buffer.concat([start.finish(), headBytes, sotw]);
-  return { delta, sotw: delta.subarray(delta.length - sotw.length) };
+  return any.finish();
+}
+
+/** A `google.protobuf.Duration`. */
+function durationOf(milliseconds: number): Uint8Array {
+  const seconds = Math.floor(milliseconds / 1000);
+  const nanos = Math.round((milliseconds - seconds * 1000) * 1e6);
+  return new BinaryWriter().tag(1, WireType.Varint).int64(seconds).tag(2, WireType.Varint).int32(nanos).finish();
 }
 
 /** Encodes a message that holds nothing but a name in field 1. */
