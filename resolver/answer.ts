@@ -1,4 +1,5 @@
 import { explain } from "../selection/explain.ts";
+import { withTargetingKey } from "../selection/flag.ts";
 import { select } from "../selection/select.ts";
 import { SignalboxError } from "../service/errors.ts";
 import { type Caller, type Decide, type DecideDeps, decideAll, type Outcome } from "./decide.ts";
@@ -37,6 +38,17 @@ export function resolveAll(deps: AnswerDeps, request: ResolveRequest, caller: Ca
 /** The decision for every objective of a request and why; not counted as decisions, because nobody acts on them. */
 export function explainAll(deps: AnswerDeps, request: ResolveRequest, caller: Caller) {
   return answer(deps, "explain", request, caller, explain);
+}
+
+/** As {@link resolveAll} for OpenFeature, whose targeting key is the unit where a context has none; bulk is not counted. */
+export function evaluateAll(deps: AnswerDeps, method: "ofrep" | "ofrep_bulk", request: ResolveRequest, caller: Caller) {
+  const outcomes = answer(deps, method, request, caller, (compiled, context, options) =>
+    select(compiled, withTargetingKey(context, compiled.unit), options),
+  );
+  for (const outcome of method === "ofrep" ? outcomes : []) {
+    if ("value" in outcome) deps.observation.decided(outcome.value, request, caller);
+  }
+  return outcomes;
 }
 
 /** What is told of an objective that failed among several. */

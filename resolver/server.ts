@@ -10,6 +10,7 @@ import { getDefaults } from "./get-defaults.ts";
 import { getOpenApi } from "./get-openapi.ts";
 import { createGrpcResolver } from "./grpc-resolver.ts";
 import { postExplain } from "./post-explain.ts";
+import { postOfrepFlag, postOfrepFlags } from "./post-ofrep.ts";
 import { postResolve } from "./post-resolve.ts";
 
 /**
@@ -50,6 +51,8 @@ function startHttp(config: ResolverConfig, context: ResolverContext): Promise<Ht
     app.post("/v1/resolve", resolve).all("/v1/resolve", postOnly);
     app.post("/v1/explain", postExplain(context)).all("/v1/explain", postOnly);
     app.get("/v1/defaults", getDefaults(context)).all("/v1/defaults", getOnly);
+    app.post("/ofrep/v1/evaluate/flags", postOfrepFlags(context)).all("/ofrep/v1/evaluate/flags", postOnly);
+    app.post("/ofrep/v1/evaluate/flags/:key", postOfrepFlag(context)).all("/ofrep/v1/evaluate/flags/:key", postOnly);
     app.get("/openapi.json", getOpenApi(context.identity.version));
   });
   return startHttpServer({

@@ -1,0 +1,103 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { RequestHandler } from "express";
+import { evaluateFlag, parseFlagKey } from "../selection/flag.ts";
+import { resolutionOf } from "../selection/resolution.ts";
+import { type ErrorCode, SignalboxError } from "../service/errors.ts";
+import { sendJson } from "../service/http-app.ts";
+import { type AnswerDeps, evaluateAll } from "./answer.ts";
+import type { Caller } from "./decide.ts";
+import { callerOf, type EndpointDeps } from "./endpoint.ts";
+import { entityTag } from "./etag.ts";
+import { answer } from "./get-defaults.ts";
+import type { Method } from "./observation.ts";
+import { failureOf, sendOfrepError } from "./ofrep-error.ts";
+import { parseOfrepRequest } from "./ofrep-request.ts";
+import { readJsonBody } from "./read-json-body.ts";
+import type { ResolveRequest } from "./request.ts";
+
+export type OfrepDeps = AnswerDeps & EndpointDeps;
+
+/**
+ * `POST /ofrep/v1/evaluate/flags/{key}`: one flag of the OpenFeature Remote Evaluation Protocol. What a key names is in
+ * selection/flag.ts.
+ */
+export function postOfrepFlag(deps: OfrepDeps): RequestHandler<{ key: string }> {
+  return (request, response) => {
+    const { key } = request.params;
+    return endpoint(deps, "ofrep", key, request, response, async (caller) => {
+      const body = await readJsonBody(request, deps.maxRequestBytes);
+      const { objective, field } = parseFlagKey(key);
+      const wanted = parseOfrepRequest(body, request, checkObjective(objective, key));
+      const [outcome] = evaluateAll(deps, "ofrep", wanted, caller);
+      if (!outcome || "error" in outcome) throw outcome?.error ?? new SignalboxError("internal", "No outcome.");
+      const evaluation = evaluateFlag(resolutionOf(outcome.value, wanted), field);
+      if (evaluation === null) throw noSuchField(key);
+      sendJson(response, 200, JSON.stringify({ key, ...evaluation }));
+    });
+  };
+}
+
+/**
+ * `POST /ofrep/v1/evaluate/flags`: every objective of a namespace as a flag, with an `ETag`; 304 when `If-None-Match` has
+ * it. Not counted as decisions: nobody knows which of them will be acted on.
+ */
+export function postOfrepFlags(deps: OfrepDeps): RequestHandler {
+  return (request, response) =>
+    endpoint(deps, "ofrep_bulk", undefined, request, response, async (caller) => {
+      const body = await readJsonBody(request, deps.maxRequestBytes);
+      const wanted = parseOfrepRequest(body, request, "all");
+      const flags = evaluateAll(deps, "ofrep_bulk", everyObjective(deps, wanted), caller).map((outcome) => {
+        const key = outcome.objective.slice(wanted.namespace.length + 1);
+        if ("error" in outcome) return failureOf(outcome.error, key);
+        return { key, ...evaluateFlag(resolutionOf(outcome.value, wanted), "") };
+      });
+      const json = JSON.stringify({ flags });
+      answer(request, response, entityTag(json), json);
+    });
+}
+
+/** Counts, and sends what was thrown in OFREP's words. */
+async function endpoint(
+  { observation }: OfrepDeps,
+  method: Method,
+  key: string | undefined,
+  request: IncomingMessage,
+  response: ServerResponse,
+  run: (caller: Caller) => Promise<void>,
+): Promise<void> {
+  const startedAt = performance.now();
+  const caller = callerOf(request);
+  let code: ErrorCode | "ok" = "ok";
+  try {
+    await run(caller);
+  } catch (thrown) {
+    code = SignalboxError.from(thrown).code;
+    observation.callFailed("http", method, thrown, caller);
+    sendOfrepError(response, thrown, key);
+  }
+  observation.callEnded("http", method, code, (performance.now() - startedAt) / 1000);
+}
+
+function everyObjective({ selection }: OfrepDeps, request: ResolveRequest): ResolveRequest {
+  const prefix = `${request.namespace}/`;
+  const names = [...(selection()?.objectives.keys() ?? [])].filter((name) => name.startsWith(prefix));
+  return { ...request, single: false, objectives: names.map((name) => name.slice(prefix.length)).sort() };
+}
+
+/** A key that cannot be an objective's is one of no flag. */
+function checkObjective(objective: string, key: string): string {
+  if (/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(objective)) return objective;
+  const wanted = "<objective> or <objective>.<field>";
+  throw new SignalboxError(
+    "unknown_objective",
+    `There is no flag ${JSON.stringify(key.slice(0, 200))}: keys are ${wanted}`,
+  );
+}
+
+function noSuchField(key: string): SignalboxError {
+  const fields = "routingKey, model, version, variant (where it was split), rule, parameters, parameters.<name>";
+  return new SignalboxError(
+    "unknown_objective",
+    `There is no flag ${JSON.stringify(key.slice(0, 200))}: fields are ${fields}`,
+  );
+}
