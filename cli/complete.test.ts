@@ -20,7 +20,9 @@ test("completes kinds where a kind stands, wherever the flags are", () => {
 });
 
 test("completes flags", () => {
-  expect(completed("rollback", "objective", "x", "--")).toEqual(["--namespace", "--output", "--to", "--help"]);
+  expect(completed("rollback", "objective", "x", "--")).toEqual([
+    ...["--namespace", "--wait", "--timeout", "--output", "--to", "--help"],
+  ]);
   expect(completed("get", "--al")).toEqual(["--all-namespaces"]);
 });
 

@@ -112,7 +112,7 @@ function trackReceipts(
   const receipts = new Map<string, Receipt>();
   const queries = results.map(({ key, revision }) => ({
     key,
-    query: { revision, keys: new Set([key]), objectives: objectivesUsing(key, before, after) },
+    query: { revision, keys: new Set([key]), ...touchedBy(key, before, after) },
   }));
   return {
     update: (watch) => {
@@ -128,13 +128,31 @@ function trackReceipts(
         const liveMs = earlier?.liveMs ?? Math.round(performance.now() - storedAtMs);
         receipts.set(key, { ...state, ...(state.state === "live" ? { liveMs } : {}) });
       }
-      return [...receipts.values()].every(({ state }) => state === "live" || state === "rejected");
+      return [...receipts.values()].every(isFinal);
     },
     of: ({ key, change }) => {
       const { liveMs, ...receipt } = receipts.get(key) ?? nothing;
       return liveMs === undefined || change === "unchanged" ? receipt : { ...receipt, liveMs };
     },
   };
+}
+
+/** What waits for a pin waits on purpose. */
+function isFinal({ state, reasons }: Receipt): boolean {
+  return state === "live" || state === "rejected" || (state === "held" && reasons.every(({ heldBy }) => heldBy));
+}
+
+/** What a document is part of; of a pin that goes, what it held, whatever was published since. */
+function touchedBy(key: string, before: LiveDocuments, after: LiveDocuments) {
+  const id = parseDocumentKey(key);
+  if (id?.kind !== "Pin") return { objectives: objectivesUsing(key, before, after) };
+  const name = `${id.namespace}/${id.name}`;
+  const [old, next] = [before.pins.get(name), after.pins.get(name)];
+  const specs = [old, next].flatMap((pin) => pin?.document.spec ?? []);
+  const all = [...after.objectives.keys()].filter((each) => each.startsWith(`${id.namespace}/`));
+  const named = specs.flatMap(({ objective }) => (objective === undefined ? all : [`${id.namespace}/${objective}`]));
+  // What is held on purpose is not waited for.
+  return next ? { objectives: new Set<string>() } : { objectives: new Set(named), from: old?.revision ?? 0 };
 }
 
 /** The objectives (`<namespace>/<name>`) that a document is part of, before or after the change. */

@@ -3,10 +3,13 @@ import type { DocumentId, SignalboxDocument } from "../../config/documents/docum
 import type { StoredEntry } from "../../config/live-documents.ts";
 import type { Command } from "../command.ts";
 import { documentNamed, kindPositional, titleOf } from "../document-kinds.ts";
-import { CommandError, exitCode } from "../exit-codes.ts";
+import { CommandError } from "../exit-codes.ts";
 import { formatChanges } from "../output/changes.ts";
+import { formatFate } from "../output/receipts.ts";
 import { outputOption, render } from "../output/render.ts";
+import { parseRevision } from "../parse-revision.ts";
 import { publishEdited } from "../publish-edited.ts";
+import { exitCodeOf, waitOptions } from "../receipts.ts";
 import { namespaceOption, withStore } from "../store-access.ts";
 import { missingDocument, storedDocument } from "../stored-document.ts";
 
@@ -17,6 +20,7 @@ export const rollback: Command = {
   positionals: { kind: kindPositional, name: { describe: "Its name" } },
   options: {
     ...namespaceOption,
+    ...waitOptions,
     ...outputOption,
     to: { describe: "The revision to go back to; `signalbox history` lists them" },
   },
@@ -26,24 +30,24 @@ export const rollback: Command = {
   ],
   run: async (args, context) => {
     const id = documentNamed(args);
-    const to = args.to === undefined ? undefined : parseRevision(String(args.to));
+    const to = args.to === undefined ? undefined : parseRevision("to", String(args.to));
     const done = await withStore(context, async (store) => {
       const entries = await store.history(id);
       const current = entries.at(-1);
       if (!current) throw await missingDocument(store, id, ", and there never was one");
       const target = targetOf(entries, id, to);
       const edited = { ...target, source: `revision ${target.revision}`, editedFrom: current.revision };
-      const revision = await publishEdited(store, edited, context.signal);
+      const published = await publishEdited(store, [edited], args, context);
       const changes = diffDocuments(storedDocument(current), target.document);
-      return { id, to: target.revision, revision, changes };
+      return { id, to: target.revision, changes, ...published };
     });
     render(args, context, done, () => {
       const [first = "", how = ""] =
         done.changes.length === 0 ? ["already", ""] : ["now", `, published as revision ${done.revision}`];
       const sentence = `${titleOf(id)} is as it was at revision ${done.to} ${first}${how}`;
-      return [sentence, ...formatChanges(done.changes, context.colours)].join("\n");
+      return [formatFate(sentence, done), ...formatChanges(done.changes, context.colours)].join("\n");
     });
-    return exitCode.ok;
+    return exitCodeOf(done);
   },
 };
 
@@ -61,9 +65,4 @@ function targetOf(entries: readonly StoredEntry[], id: DocumentId, to: number | 
   const known = earlier.map(({ revision }) => revision).join(", ") || "none";
   const why = entries.some(({ revision }) => revision === to) ? "no document in" : `no`;
   throw new CommandError(`${titleOf(id)} has ${why} ${wanted}; it can go back to: ${known}. Nothing was changed.`);
-}
-
-function parseRevision(text: string): number {
-  if (/^[1-9]\d*$/.test(text)) return Number(text);
-  throw new CommandError(`--to ${text}: give a revision, a whole number such as 42.`, exitCode.usage);
 }

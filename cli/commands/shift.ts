@@ -8,8 +8,10 @@ import { objectiveNamed, titleOf } from "../document-kinds.ts";
 import { CommandError, exitCode } from "../exit-codes.ts";
 import { formatChanges } from "../output/changes.ts";
 import { formatProblems } from "../output/problems.ts";
+import { formatFate } from "../output/receipts.ts";
 import { outputOption, render } from "../output/render.ts";
 import { publishEdited } from "../publish-edited.ts";
+import { exitCodeOf, waitOptions } from "../receipts.ts";
 import { type Shift, shiftObjective } from "../shift-objective.ts";
 import { namespaceOption, withStore } from "../store-access.ts";
 import { missingDocument, storedDocument } from "../stored-document.ts";
@@ -21,6 +23,7 @@ export const shift: Command = {
   positionals: { objective: { describe: "Its name" } },
   options: {
     ...namespaceOption,
+    ...waitOptions,
     ...outputOption,
     to: { describe: "MODEL@VERSION=PERCENT", required: true },
     rule: { describe: "The rule whose split is edited; by default the first one without a condition" },
@@ -36,14 +39,14 @@ export const shift: Command = {
     const done = await withStore(context, async (store) => {
       const { before, revision: editedFrom } = await readObjective(store, id);
       const document = edit(before, wanted, rule);
-      const revision = await publishEdited(store, { document, source: "shift", editedFrom }, context.signal);
-      return { id, revision, changes: diffDocuments(before, document) };
+      const published = await publishEdited(store, [{ document, source: "shift", editedFrom }], args, context);
+      return { id, changes: diffDocuments(before, document), ...published };
     });
     render(args, context, done, () => {
       const how = done.changes.length === 0 ? "is so already" : `published as revision ${done.revision}`;
-      return [`${titleOf(id)} ${how}`, ...formatChanges(done.changes, context.colours)].join("\n");
+      return [formatFate(`${titleOf(id)} ${how}`, done), ...formatChanges(done.changes, context.colours)].join("\n");
     });
-    return exitCode.ok;
+    return exitCodeOf(done);
   },
 };
 

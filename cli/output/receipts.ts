@@ -21,9 +21,18 @@ export function formatPublished(published: Published, useColours: boolean): stri
   return [...lines, ...footer(published)].join("\n");
 }
 
+/** A sentence of one's own about a change of one document, and what became of it. */
+export function formatFate(sentence: string, published: Published): string {
+  const [result] = published.results;
+  return [...(result ? withFate(sentence, result) : [sentence]), ...footer(published)].join("\n");
+}
+
 function resultLines(result: Result, useColours: boolean): string[] {
-  const { id, change, revision, receipt } = result;
-  const head = colour(useColours, colours[change], `${titleOf(id)} ${change}, revision ${revision}`);
+  const { id, change, revision } = result;
+  return withFate(colour(useColours, colours[change], `${titleOf(id)} ${change}, revision ${revision}`), result);
+}
+
+function withFate(head: string, { change, receipt }: Result): string[] {
   if (!receipt || receipt.state === "accepted") return [head];
   if (change === "unchanged" && receipt.state === "live") return [head];
   return [`${head}; ${stateText(receipt)}`, ...reasonLines(receipt)];
