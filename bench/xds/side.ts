@@ -94,7 +94,7 @@ async function startServer(kind: ServerKind, files: Files, port: number, control
   const cache = kind === "go-control-plane" ? "linear" : "snapshot";
   const addresses = ["-address", `127.0.0.1:${port}`, "-control", `127.0.0.1:${controlPort}`];
   const args = [...addresses, "-cache", cache, "-table", files.table, "-changes", files.changes];
-  return startProcess(buildGo(goFolder("peer")), args, ready);
+  return startProcess(await buildGo(goFolder("peer")), args, ready);
 }
 
 type Clients = { ask<T>(command: string): Promise<T>; stop(): Promise<void> };
@@ -102,7 +102,7 @@ type Clients = { ask<T>(command: string): Promise<T>; stop(): Promise<void> };
 async function startClients(port: number, { streams, loading, files }: SideOptions): Promise<Clients> {
   const args = ["-address", `127.0.0.1:${port}`, "-table", files.table];
   const counts = ["-streams", String(streams), "-loading", String(loading)];
-  const child = spawn(buildGo(goFolder("clients")), [...args, ...counts], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(await buildGo(goFolder("clients")), [...args, ...counts], { stdio: ["pipe", "pipe", "inherit"] });
   const waiting: PromiseWithResolvers<string>[] = [];
   createInterface(child.stdout).on("line", (line) => waiting.shift()?.resolve(line));
   const ended = new Promise<void>((resolve) => {

@@ -1,7 +1,8 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { basename, join } from "node:path";
+import { promisify } from "node:util";
 import { toolsFolder } from "../../setup/paths.js";
 
 /** The oldest Go that builds the programs of this checkout: what their `go.mod` files say. */
@@ -24,21 +25,16 @@ function tooOld(version: string): string | null {
 
 /**
  * Builds the Go program in a folder (with its own `go.mod`, or a package of the module above it) and answers with the binary.
- * It is kept in the tools folder under a hash of the module's sources, so that it is built once. Throws with Go's own
- * message when it cannot be built; modules come from the Go module proxy.
+ * It is kept in the tools folder under a hash of the module's sources, so that it is built once; the first time takes a
+ * minute or more. Rejects with Go's own message when it cannot be built; modules come from the Go module proxy.
  */
-export function buildGo(folder: string): string {
+export async function buildGo(folder: string): Promise<string> {
   const module = execFileSync("go", ["env", "GOMOD"], { cwd: folder, encoding: "utf8" }).trim();
   const target = join(toolsFolder, "go", `${basename(folder)}-${hashOf(join(module, ".."))}`);
   if (existsSync(target)) return target;
   mkdirSync(join(toolsFolder, "go"), { recursive: true });
   const partial = `${target}.${process.pid}.partial`;
-  const build = spawnSync("go", ["build", "-trimpath", "-buildvcs=false", "-o", partial, "."], {
-    cwd: folder,
-    encoding: "utf8",
-  });
-  if (build.error) throw new Error("go is not installed (https://go.dev/dl)", { cause: build.error });
-  if (build.status !== 0) throw new Error(`go build failed in ${folder}:\n${build.stderr}`);
+  await promisify(execFile)("go", ["build", "-trimpath", "-buildvcs=false", "-o", partial, "."], { cwd: folder });
   renameSync(partial, target);
   return target;
 }
