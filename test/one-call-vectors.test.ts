@@ -7,8 +7,9 @@ import { embeddingObstacles } from "../config/embedding.ts";
 import { type CompiledObjective, compileObjective } from "../selection/compile.ts";
 import type { Context } from "../selection/context.ts";
 import { formatDecisionHeader } from "../selection/decision-header.ts";
-import { emitProgram, programAttributes } from "../selection/lua/emit-program.ts";
+import { emitProgram } from "../selection/lua/emit-program.ts";
 import { luaNumber, luaString } from "../selection/lua/literal.ts";
+import { oneCallAttributes } from "../selection/one-call/attributes.ts";
 import { select } from "../selection/select.ts";
 import * as arbitraries from "../selection/testing/arbitraries.ts";
 import { compileRules } from "../selection/testing/documents.ts";
@@ -29,7 +30,7 @@ afterAll(() => lua?.stop());
 
 /** The decision headers that the emitted program gives for contexts, inside Envoy. */
 async function decideInEnvoy(compiled: CompiledObjective, contexts: readonly Context[]): Promise<string[]> {
-  const attributes = programAttributes(compiled);
+  const attributes = oneCallAttributes(compiled);
   const calls = contexts.map((context) => {
     const values = attributes.map(({ name }) => luaValue(Object.hasOwn(context, name) ? context[name] : undefined));
     const list = values.map((value, index) => `[${index + 1}]=${value}`).join(",");

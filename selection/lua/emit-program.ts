@@ -16,7 +16,7 @@ import { luaNumber, luaString } from "./literal.ts";
  * `embeddingObstacles` refuses.
  */
 export function emitProgram(compiled: CompiledObjective): string {
-  const attributes = programAttributes(compiled);
+  const attributes = oneCallAttributes(compiled);
   const { data, constants } = createData(attributes);
   const outcomes = createOutcomes();
   const byDefault = outcomes.indexOf(compiled.fallback);
@@ -40,7 +40,7 @@ export function emitProgram(compiled: CompiledObjective): string {
  * the default, which counts when it does not answer.
  */
 export function emitResolverProgram(compiled: CompiledObjective): string {
-  const renamed = programAttributes(compiled).flatMap(({ name, header }) =>
+  const renamed = oneCallAttributes(compiled).flatMap(({ name, header }) =>
     header === null || header === `x-signalbox-context-${name.toLowerCase()}` ? [] : [[header, name.toLowerCase()]],
   );
   const { routingKey, config, decision } = oneCallHeaders(compiled.fallback.decided);
@@ -49,11 +49,6 @@ export function emitResolverProgram(compiled: CompiledObjective): string {
     `renamed={${renamed.map(([from = "", name]) => `{${luaString(from)},${luaString(`x-signalbox-context-${name}`)}}`).join(",")}},`,
     `fallback={${[routingKey, config, decision].map(luaString).join(",")}}}`,
   ].join("\n");
-}
-
-/** The attributes that a program gets the values of, in its order. */
-export function programAttributes({ unit, rules, objective }: CompiledObjective): OneCallAttribute[] {
-  return oneCallAttributes({ unit, conditions: rules.map(({ condition }) => condition), objective });
 }
 
 function emitAttribute({ header, baggage, type }: OneCallAttribute): string {

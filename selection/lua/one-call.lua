@@ -505,7 +505,7 @@ function envoy_on_request(handle)
   local headers = handle:headers()
   local program = young[id] or load(id, settings)
   if headers:get("x-signalbox-objective") ~= program.name then
-    return refuse(handle, headers, "400", "invalid_objective", "x-signalbox-objective must be <namespace>/<objective>, once")
+    return refuse(handle, headers, "400", "invalid_request", "x-signalbox-objective must be <namespace>/<objective>, once")
   end
   if program.choose == nil then
     return prepareForResolver(headers, program)
@@ -515,7 +515,7 @@ function envoy_on_request(handle)
   end
   local context, unit, problem = readContext(headers, program.attributes)
   if context == nil then
-    return refuse(handle, headers, "400", "invalid_context", unit .. " " .. problem)
+    return refuse(handle, headers, "400", "invalid_request", unit .. " " .. problem)
   end
   local index, isUnitMissing = program.choose(context, unit)
   local outcome = program.outcomes[index]

@@ -1,4 +1,4 @@
-import type { Objective } from "../../config/documents/objective.ts";
+import type { CompiledObjective } from "../compile.ts";
 import type { ConditionNode } from "../conditions.ts";
 
 /** What the text of a header is read as. */
@@ -21,20 +21,19 @@ export function contextHeader(attribute: string): string {
   return prefix + attribute.toLowerCase();
 }
 
-export type AttributeSource = {
-  readonly unit: string;
-  readonly conditions: readonly ConditionNode[];
-  readonly objective: Objective;
-};
-
 /**
- * The attributes that the rules of an objective read, the unit first, the others by name. An attribute whose `type` is not
- * given is a number when rules compare it with numbers only, true or false when they compare it with those only, and a
- * text otherwise.
+ * The attributes that an objective's rules and experiments read, the unit first, the others by name. An attribute whose
+ * `type` is not given is a number when it is compared with numbers only, true or false when it is compared with those
+ * only, a list when it holds an outside platform's cells, and a text otherwise.
  */
-export function oneCallAttributes({ unit, conditions, objective }: AttributeSource): OneCallAttribute[] {
+export function oneCallAttributes({ unit, rules, experiments, objective }: CompiledObjective): OneCallAttribute[] {
   const operands = new Map<string, Set<string>>([[unit, new Set()]]);
-  for (const condition of conditions) collectOperands(condition, operands);
+  for (const { condition } of [...rules, ...experiments]) collectOperands(condition, operands);
+  for (const experiment of experiments) {
+    const { allocation } = experiment;
+    if (!operands.has(experiment.unit)) operands.set(experiment.unit, new Set());
+    if (allocation.by === "cells") operands.set(allocation.attribute, new Set(["list"]));
+  }
   const others = [...operands.keys()].filter((name) => name !== unit).sort();
   const sources = objective.spec.context ?? {};
   return [unit, ...others].map((name) => {
@@ -51,6 +50,7 @@ export function oneCallAttributes({ unit, conditions, objective }: AttributeSour
 function inferredType(types: ReadonlySet<string>): AttributeType {
   if (types.size !== 1) return "string";
   if (types.has("number")) return "number";
+  if (types.has("list")) return "list";
   return types.has("boolean") ? "boolean" : "string";
 }
 

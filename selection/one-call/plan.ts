@@ -31,9 +31,14 @@ export function planOneCall(compiled: CompiledObjective): OneCallPlan {
   return plan("resolver", [tooLong], emitResolverProgram(compiled));
 }
 
-function obstaclesOf({ objective }: CompiledObjective): string[] {
+function obstaclesOf({ objective, experiments }: CompiledObjective): string[] {
   const { policy, rules } = objective.spec;
   if (policy.engine === "resolver") return ["policy.engine asks for the resolver"];
+  if (experiments.length > 0) {
+    return [
+      `experiments come before the rules, and only the resolver runs them: ${experiments.map(({ name }) => name).join(", ")}`,
+    ];
+  }
   return embeddingObstacles(rules).map(({ path, message }) => `${formatPath(["spec", "rules", ...path])} ${message}`);
 }
 

@@ -4,14 +4,9 @@ import { all, flags, grpc, hasValue, isPresent, type LocalReply, status, type Wr
 /** Why selection/lua/one-call.lua refuses a request: the code and the message are in headers. */
 const refusals = [
   {
-    code: "invalid_objective",
+    code: "invalid_request",
     grpcStatus: grpc.invalidArgument,
-    remedy: "send the namespace and the objective, and nothing else, such as default/ranking",
-  },
-  {
-    code: "invalid_context",
-    grpcStatus: grpc.invalidArgument,
-    remedy: "send the value as UTF-8 in percent-encoding",
+    remedy: "correct the header; values of a context are UTF-8 in percent-encoding",
   },
   {
     code: "override_denied",
