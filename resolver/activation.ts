@@ -1,18 +1,15 @@
 import type { LiveDocuments } from "../config/live-documents.ts";
 import type { NatsSettings } from "../config/store/connection.ts";
 import type { LiveFollower } from "../config/store/follow.ts";
-import { createFormerWriter, documentsAt, openFormerFolder } from "../rollout/former-documents.ts";
+import { type Activation, activate } from "../rollout/activate.ts";
 import type { RolloutReport } from "../rollout/process-status.ts";
-import { watchStatuses } from "../rollout/status-watch.ts";
 import type { Health } from "../service/health.ts";
 import type { Logger } from "../service/logger.ts";
 import type { Metrics } from "../service/metrics.ts";
 import { observeStatusWatch } from "../service/status-watch-observation.ts";
 import type { ResolverConfig } from "./config.ts";
-import { createCurrentSelection } from "./current-selection.ts";
-import type { Answering } from "./decide.ts";
 
-export type ActivationDeps = {
+export type ObservedActivationDeps = {
   readonly follower: LiveFollower;
   readonly config: ResolverConfig;
   readonly nats: NatsSettings;
@@ -29,114 +26,35 @@ export type ActivationDeps = {
   readonly signal: AbortSignal;
 };
 
-export type Activation = {
-  /** What answers; null until there are documents, and somebody has said what may answer. */
-  get(): Answering | null;
-  report(): RolloutReport | undefined;
-  /** Resolves when there is something to answer from. */
-  readonly started: Promise<void>;
-  /** Resolves when all has ended after `signal` aborted. */
-  stopped(): Promise<void>;
-};
-
-/** How long the answers wait, at the start, for word from the xds-servers. */
-const firstReportMs = 3000;
 /** What waits longer than this is worth a line in the log. */
 const logHeldAfterMs = 1000;
 
-/** Answers each objective from the newest form that the Envoys can serve. */
-export function activate(deps: ActivationDeps): Activation {
-  const { follower, config, nats, logger, now, signal } = deps;
-  const documents = { ...nats, bucket: config.bucket };
-  const statuses =
-    config.activation === "immediate"
-      ? null
-      : watchStatuses({
-          ...nats,
-          bucket: config.statusBucket,
-          documentsBucket: config.bucket,
-          onProblem: observeStatusWatch(logger),
-          signal,
-        });
-  const folder = openFormerFolder(deps.folder);
-  const selection = createCurrentSelection({
-    ...{ source: waitingFor(prepare(), follower), statuses, logger, now },
-    history: (revision) => documentsAt(documents, revision),
+/** {@link activate}, shown in the log, the metrics and `/readyz`. */
+export function observedActivation(deps: ObservedActivationDeps): Activation {
+  const { config, logger, onChange, ...rest } = deps;
+  const activation = activate({
+    ...{ ...rest, logger, bucket: config.bucket },
+    statusBucket: config.activation === "immediate" ? null : config.statusBucket,
+    onStatusProblem: observeStatusWatch(logger),
     onChange: () => {
-      writer.changed();
       log.changed();
-      deps.onChange();
+      onChange();
     },
   });
-  const writer = createFormerWriter({
-    folder,
-    former: selection.former,
-    onProblem: (error) => {
-      logger.warn({ err: error }, "what is held back could not be written down");
-    },
-  });
-  const log = heldLog(logger, () => selection.get()?.held ?? new Map());
-  addMetrics(deps.metrics, selection.report);
+  const log = heldLog(logger, activation.held);
+  addMetrics(deps.metrics, activation.report);
   let isStarted = false;
+  void activation.started.then(() => {
+    isStarted = true;
+  });
   deps.health.addCheck("activation", () =>
     isStarted ? { ok: true } : { ok: false, reason: "no word from the xds-servers yet" },
   );
-  const started = firstWord().then(() => {
-    isStarted = true;
-  });
-
-  /** What answered before this process was started again goes on answering. */
-  async function prepare(): Promise<void> {
-    const former = await folder.load();
-    await follower.started;
-    const snapshot = deps.snapshot();
-    if (snapshot && statuses) selection.startFrom(snapshot, former);
-  }
-
-  async function firstWord(): Promise<void> {
-    await follower.started;
-    if (!statuses) return;
-    await new Promise<void>((resolve) => {
-      const check = () => {
-        const known = statuses.current() !== null && selection.get() !== null;
-        if (known || signal.aborted) done();
-      };
-      const done = () => {
-        clearTimeout(timer);
-        clearInterval(polling);
-        resolve();
-      };
-      const polling = setInterval(check, 10);
-      const timer = setTimeout(done, firstReportMs);
-      signal.addEventListener("abort", done, { once: true });
-    });
-  }
-
   return {
-    get: () => (isStarted ? selection.get() : null),
-    report: selection.report,
-    started,
+    ...activation,
     stopped: async () => {
-      selection.stop();
-      await Promise.all([statuses?.stopped, writer.close()]);
+      await activation.stopped();
       log.close();
-    },
-  };
-}
-
-/** A source that says nothing before `ready`. */
-function waitingFor(ready: Promise<void>, follower: LiveFollower) {
-  return {
-    current: follower.current,
-    started: Promise.all([ready, follower.started]).then(() => undefined),
-    subscribe: (listener: (live: LiveDocuments) => void) => {
-      let isReady = false;
-      void ready.then(() => {
-        isReady = true;
-      });
-      return follower.subscribe((live) => {
-        if (isReady) listener(live);
-      });
     },
   };
 }

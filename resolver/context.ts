@@ -10,7 +10,7 @@ import { createLogger, type Logger } from "../service/logger.ts";
 import { createMetrics, type Metrics } from "../service/metrics.ts";
 import { type ProcessIdentity, processIdentity } from "../service/process-identity.ts";
 import { startTracing, type Tracing } from "../service/tracing.ts";
-import { activate } from "./activation.ts";
+import { observedActivation } from "./activation.ts";
 import type { AnswerDeps } from "./answer.ts";
 import type { ResolverConfig } from "./config.ts";
 import type { EndpointDeps } from "./endpoint.ts";
@@ -65,7 +65,7 @@ export async function createContext(
     onEvent: (event) => logFeedEvent(logger, event),
     signal: stopping.signal,
   });
-  const activation = activate({
+  const activation = observedActivation({
     ...{ follower, config, nats, logger, metrics, health, now, signal: stopping.signal },
     folder: join(folder, "former"),
     snapshot: () => snapshot,

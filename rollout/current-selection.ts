@@ -1,11 +1,21 @@
 import { affectedObjectives, objectiveRevision } from "../config/dependencies.ts";
 import type { LiveDocuments } from "../config/live-documents.ts";
-import { type Candidates, decideActivation, type Verdicts, withChanges } from "../rollout/activation.ts";
-import { countedServers } from "../rollout/live-processes.ts";
-import type { HeldObjective, ProcessStatus, RolloutReport } from "../rollout/process-status.ts";
 import { compileSelection, type Selection } from "../selection/selector.ts";
-import type { Logger } from "../service/logger.ts";
-import type { Answering } from "./decide.ts";
+import { type Candidates, decideActivation, type Verdicts, withChanges } from "./activation.ts";
+import { countedServers } from "./live-processes.ts";
+import type { HeldObjective, ProcessStatus, RolloutReport } from "./process-status.ts";
+
+/** Where it is told what goes wrong with an objective: the logger of the process, or what takes its place. */
+export type SelectionLog = {
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+};
+
+/** What answers: the objectives, each in the form that is activated. */
+export type ActiveSelection = Selection & {
+  /** Objectives whose newest form is held back, each with the reasons. */
+  readonly held: ReadonlyMap<string, readonly string[]>;
+};
 
 /** The part of a follower that is needed here. */
 export type DocumentSource = {
@@ -26,7 +36,7 @@ export type CurrentSelectionDeps = {
   readonly source: DocumentSource;
   /** Whose reports activate a new form; null activates each at once. */
   readonly statuses: StatusSource | null;
-  readonly logger: Logger;
+  readonly logger: SelectionLog;
   readonly now: () => Date;
   /** The documents as they were at a former revision, for objectives that were held back before this process started. */
   readonly history?: (revision: number) => Promise<LiveDocuments>;
@@ -36,7 +46,7 @@ export type CurrentSelectionDeps = {
 
 export type CurrentSelection = {
   /** The objectives in force, compiled; null until there are documents. Each call of the resolver asks once. */
-  get(): Answering | null;
+  get(): ActiveSelection | null;
   /** Starts from these documents as the ones that answer, save the objectives in `former`; before the first update. */
   startFrom(documents: LiveDocuments, former: ReadonlyMap<string, LiveDocuments>): void;
   /** What the heartbeat tells of it; undefined until there are documents. */
@@ -55,7 +65,7 @@ type Former = { readonly documents: LiveDocuments; readonly since: string };
 export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelection {
   const { source, statuses, logger, now } = deps;
   let newest: Selection | null = null;
-  let active: Required<Answering> | null = null;
+  let active: ActiveSelection | null = null;
   let candidates: Candidates = { revision: 0, waiting: new Map() };
   let former: ReadonlyMap<string, Former> = new Map();
   /** Nothing has been activated by reports yet. */

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { LiveDocuments } from "../config/live-documents.ts";
 import { emptyLiveDocuments } from "../config/settle.ts";
-import type { HeldObjective, ProcessStatus } from "../rollout/process-status.ts";
-import { sampleHeld, sampleStatus } from "../rollout/testing.ts";
+import { liveDocuments } from "../resolver/testing.ts";
 import { createLogger } from "../service/logger.ts";
 import { type CurrentSelection, createCurrentSelection } from "./current-selection.ts";
-import { liveDocuments } from "./testing.ts";
+import type { HeldObjective, ProcessStatus } from "./process-status.ts";
+import { sampleHeld, sampleStatus } from "./testing.ts";
 
 /** Without `statuses`, every revision is activated at once. */
 function source(statuses?: readonly ProcessStatus[] | null, history?: (revision: number) => Promise<LiveDocuments>) {
