@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { encodeFrames, type Frames } from "./wire.ts";
 
 /** What the owner of a snapshot hands in for one resource. */
@@ -21,7 +21,12 @@ export type StoredResource = Frames & {
   readonly name: string;
   readonly version: string;
   readonly endpointsName: string;
+  /** Stands for name and version in the version of the whole type; 64 bits. */
+  readonly digest: Digest;
 };
+
+/** A number of 64 bits. */
+export type Digest = { readonly high: number; readonly low: number };
 
 /** Characters of a hash version: 72 bits, so a chance below 1 in 10^12 of an equal pair among 100,000 contents. */
 const versionCharacters = 12;
@@ -34,10 +39,15 @@ function checkTtl(name: string, ttlMs: number | undefined): void {
 
 /** A short content hash: 12 base64url characters of SHA-256. */
 export function contentVersion(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("base64url").slice(0, versionCharacters);
+  return hash("sha256", bytes, "base64url").slice(0, versionCharacters);
 }
 
 /** `input` may be what another group of the same store has: it is shared as it is. */
+function digestOf(name: string, version: string): Digest {
+  const bytes = hash("sha256", `${name}\0${version}`, "buffer");
+  return { high: bytes.readUInt32BE(0), low: bytes.readUInt32BE(4) };
+}
+
 export type ResourceEncoder = (typeUrl: string, name: string, input: ResourceInput | StoredResource) => StoredResource;
 
 type Encoded = {
@@ -70,7 +80,8 @@ export function createResourceEncoder(): ResourceEncoder {
     checkTtl(name, ttlMs);
     const version =
       input.version ?? contentVersion(ttlMs === undefined ? body : Buffer.concat([body, Buffer.from(`ttl ${ttlMs}`)]));
-    const resource = { name, version, endpointsName, ...encodeFrames({ typeUrl, name, version, body, ttlMs }) };
+    const digest = digestOf(name, version);
+    const resource = { name, version, endpointsName, digest, ...encodeFrames({ typeUrl, name, version, body, ttlMs }) };
     encoded.set(body, { typeUrl, version: input.version, ttlMs, resource });
     return resource;
   };

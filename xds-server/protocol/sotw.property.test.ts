@@ -239,7 +239,7 @@ class Model {
 
 function frames(name: string, content: string) {
   const { delta, sotw } = encodeFrames({ typeUrl: "", name, version: "", body: Buffer.from(content) });
-  return { name, version: "", endpointsName: name, delta, sotw };
+  return { name, version: "", endpointsName: name, digest: { high: 0, low: 0 }, delta, sotw };
 }
 
 /** The content is the end of the frame. */

@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
 import { type Change, createJournal } from "./journal.ts";
-import type { StoredResource } from "./resource.ts";
+import type { Digest, StoredResource } from "./resource.ts";
 
 /** What a subscription sees of one type in one group. */
 export type TypeView = {
@@ -40,21 +39,17 @@ export function createTypeState(): TypeState {
   const resources = new Map<string, StoredResource>();
   const removed = new Map<string, StoredResource>();
   const journal = createJournal();
-  let contentHash = 0n;
+  const sum = createDigestSum();
   let explicitVersion: string | undefined;
   let horizon = 0;
   let hasLifetimes = false;
-
-  const toggle = (resource: StoredResource, sign: bigint) => {
-    contentHash = BigInt.asUintN(64, contentHash + sign * hashOf(resource));
-  };
 
   return {
     resources,
     set: (resource, sequence) => {
       const previous = resources.get(resource.name);
-      if (previous) toggle(previous, -1n);
-      toggle(resource, 1n);
+      if (previous) sum.subtract(previous.digest);
+      sum.add(resource.digest);
       resources.set(resource.name, resource);
       hasLifetimes ||= resource.lifetime !== undefined;
       removed.delete(resource.name);
@@ -63,7 +58,7 @@ export function createTypeState(): TypeState {
     remove: (name, sequence) => {
       const previous = resources.get(name);
       if (!previous) return;
-      toggle(previous, -1n);
+      sum.subtract(previous.digest);
       resources.delete(name);
       removed.delete(name);
       removed.set(name, previous);
@@ -82,7 +77,9 @@ export function createTypeState(): TypeState {
     },
     view: (sequence) => ({
       sequence,
-      version: explicitVersion ?? encode(contentHash),
+      get version() {
+        return explicitVersion ?? sum.text();
+      },
       isVersionGiven: explicitVersion !== undefined,
       hasLifetimes,
       get: (name) => resources.get(name),
@@ -96,15 +93,28 @@ export function createTypeState(): TypeState {
 }
 
 /**
- * The type's version is the sum modulo 2^64 of one hash per resource: it does not depend on order, so it is equal on every
- * replica, and a change costs one hash and not the whole table.
+ * The type's version is the sum modulo 2^64 of one digest per resource: it does not depend on order, so it is equal on every
+ * replica, and a change costs one addition and not the whole table.
  */
-function hashOf(resource: StoredResource): bigint {
-  return createHash("sha256").update(`${resource.name}\0${resource.version}`).digest().readBigUInt64BE();
-}
-
-function encode(hash: bigint): string {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(hash);
-  return bytes.toString("base64url");
+function createDigestSum() {
+  let high = 0;
+  let low = 0;
+  return {
+    add: (digest: Digest) => {
+      const sum = low + digest.low;
+      low = sum >>> 0;
+      high = (high + digest.high + (sum > 0xffff_ffff ? 1 : 0)) >>> 0;
+    },
+    subtract: (digest: Digest) => {
+      const difference = low - digest.low;
+      low = difference >>> 0;
+      high = (high - digest.high - (difference < 0 ? 1 : 0)) >>> 0;
+    },
+    text: () => {
+      const bytes = Buffer.alloc(8);
+      bytes.writeUInt32BE(high, 0);
+      bytes.writeUInt32BE(low, 4);
+      return bytes.toString("base64url");
+    },
+  };
 }

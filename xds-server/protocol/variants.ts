@@ -55,5 +55,6 @@ function answerMissing(typeUrl: string, name: string): StoredResource | undefine
   if (!answeredEmpty.has(typeUrl)) return undefined;
   const body = encodeNameOnly(name);
   const version = contentVersion(body);
-  return { name, version, endpointsName: name, ...encodeFrames({ typeUrl, name, version, body }) };
+  const digest = { high: 0, low: 0 };
+  return { name, version, endpointsName: name, digest, ...encodeFrames({ typeUrl, name, version, body }) };
 }

@@ -174,17 +174,24 @@ export type EncodedResource = {
  * field of `Resource` the state-of-the-world frame is the tail of the delta frame: one copy of the bytes serves both.
  */
 export function encodeFrames({ typeUrl, name, version, body, ttlMs }: EncodedResource): Frames {
-  const sotw = resourcesField(anyOf(typeUrl, body));
-  const writer = new BinaryWriter().tag(3, WireType.LengthDelimited).string(name);
-  writer.tag(1, WireType.LengthDelimited).string(version);
-  if (ttlMs !== undefined) writer.tag(6, WireType.LengthDelimited).bytes(durationOf(ttlMs));
-  const head = writer.finish();
-  const start = new BinaryWriter().tag(2, WireType.LengthDelimited).uint32(head.length + sotw.length);
-  const delta = Buffer.concat([start.finish(), head, sotw]);
-  const frames = { delta, sotw: delta.subarray(delta.length - sotw.length) };
+  const any = fieldsLength(body.length > 0 ? [typeUrl, body] : [typeUrl]);
+  const ttl = ttlMs === undefined ? undefined : durationOf(ttlMs);
+  const head = fieldsLength(ttl ? [name, version, ttl] : [name, version]);
+  const sotwLength = 1 + varintLength(any) + any;
+  const delta = Buffer.allocUnsafe(1 + varintLength(head + sotwLength) + head + sotwLength);
+  let at = writeLength(delta, 0, 2, head + sotwLength);
+  at = writeField(delta, at, 3, name);
+  at = writeField(delta, at, 1, version);
+  if (ttl) at = writeField(delta, at, 6, ttl);
+  const sotwAt = at;
+  at = writeLength(delta, at, 2, any);
+  at = writeField(delta, at, 1, typeUrl);
+  if (body.length > 0) writeField(delta, at, 2, body);
+  const frames = { delta, sotw: delta.subarray(sotwAt) };
   if (ttlMs === undefined) return frames;
-  const wrapped = resourcesField(anyOf(resourceTypeUrl, Buffer.concat([head, sotw])));
-  return { ...frames, lifetime: { ttlMs, wrapped, heartbeat: resourcesField(head) } };
+  const resource = delta.subarray(sotwAt - head);
+  const wrapped = resourcesField(anyOf(resourceTypeUrl, resource));
+  return { ...frames, lifetime: { ttlMs, wrapped, heartbeat: resourcesField(resource.subarray(0, head)) } };
 }
 
 const resourceTypeUrl = "type.googleapis.com/envoy.service.discovery.v3.Resource";
@@ -194,9 +201,53 @@ function resourcesField(bytes: Uint8Array): Uint8Array {
 }
 
 function anyOf(typeUrl: string, body: Uint8Array): Uint8Array {
-  const any = new BinaryWriter().tag(1, WireType.LengthDelimited).string(typeUrl);
-  if (body.length > 0) any.tag(2, WireType.LengthDelimited).bytes(body);
-  return any.finish();
+  return new BinaryWriter()
+    .tag(1, WireType.LengthDelimited)
+    .string(typeUrl)
+    .tag(2, WireType.LengthDelimited)
+    .bytes(body)
+    .finish();
+}
+
+type FieldValue = string | Uint8Array;
+
+/** Bytes of a message with these length-delimited fields, all of numbers below 16. */
+function fieldsLength(values: readonly FieldValue[]): number {
+  let length = 0;
+  for (const value of values) {
+    const own = byteLength(value);
+    length += 1 + varintLength(own) + own;
+  }
+  return length;
+}
+
+function byteLength(value: FieldValue): number {
+  return typeof value === "string" ? Buffer.byteLength(value) : value.length;
+}
+
+function varintLength(value: number): number {
+  let length = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length++;
+  return length;
+}
+
+/** Writes a field and gives the position after it. */
+function writeField(target: Buffer, at: number, field: number, value: FieldValue): number {
+  const length = byteLength(value);
+  const start = writeLength(target, at, field, length);
+  if (typeof value === "string") target.write(value, start);
+  else target.set(value, start);
+  return start + length;
+}
+
+/** Writes the tag of a length-delimited field and its length. */
+function writeLength(target: Buffer, at: number, field: number, length: number): number {
+  let position = at;
+  target[position++] = (field << 3) | WireType.LengthDelimited;
+  let rest = length;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) target[position++] = (rest % 0x80) | 0x80;
+  target[position++] = rest;
+  return position;
 }
 
 /** A `google.protobuf.Duration`. */
