@@ -1,3 +1,6 @@
+import type { CompiledObjective } from "../selection/compile.ts";
+import type { Context } from "../selection/context.ts";
+import type { Decision } from "../selection/decision.ts";
 import { explain } from "../selection/explain.ts";
 import { withTargetingKey } from "../selection/flag.ts";
 import { select } from "../selection/select.ts";
@@ -49,6 +52,21 @@ export function evaluateAll(deps: AnswerDeps, method: "ofrep" | "ofrep_bulk", re
     if ("value" in outcome) deps.observation.decided(outcome.value, request, caller);
   }
   return outcomes;
+}
+
+/** As {@link resolveAll} for one objective, whose context is read when it is known which attributes that takes. */
+export function decideOneCall(
+  deps: AnswerDeps,
+  request: ResolveRequest,
+  caller: Caller,
+  contextOf: (compiled: CompiledObjective) => Context,
+): Decision {
+  const [outcome] = answer(deps, "one_call", request, caller, (compiled, _none, options) =>
+    select(compiled, contextOf(compiled), options),
+  );
+  if (!outcome || !("value" in outcome)) throw new Error("an objective that failed was not thrown");
+  deps.observation.decided(outcome.value, request, caller);
+  return outcome.value;
 }
 
 /** What is told of an objective that failed among several. */

@@ -6,6 +6,7 @@ import type { Started } from "../service/lifecycle.ts";
 import type { ResolverConfig } from "./config.ts";
 import { createContext, type ResolverContext } from "./context.ts";
 import { getOnly, postOnly } from "./endpoint.ts";
+import { extAuthz, oneCallPath } from "./ext-authz.ts";
 import { getDefaults } from "./get-defaults.ts";
 import { getOpenApi } from "./get-openapi.ts";
 import { createGrpcResolver } from "./grpc-resolver.ts";
@@ -47,6 +48,7 @@ export async function startResolver(
 
 function startHttp(config: ResolverConfig, context: ResolverContext): Promise<HttpServer> {
   const resolve = postResolve(context);
+  const oneCall = extAuthz(context);
   const app = createHttpApp(context, (app) => {
     app.post("/v1/resolve", resolve).all("/v1/resolve", postOnly);
     app.post("/v1/explain", postExplain(context)).all("/v1/explain", postOnly);
@@ -58,6 +60,7 @@ function startHttp(config: ResolverConfig, context: ResolverContext): Promise<Ht
   return startHttpServer({
     listener: (request, response) => {
       if (request.method === "POST" && request.url === "/v1/resolve") void resolve(request, response);
+      else if (request.url?.startsWith(oneCallPath)) void oneCall(request, response);
       else app(request, response);
     },
     host: config.host,

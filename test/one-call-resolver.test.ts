@@ -1,0 +1,177 @@
+import { createHash } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type EchoServer, type Received, startEchoServer } from "./support/echo-server.ts";
+import { eventually } from "./support/processes.ts";
+import { publishAndWait } from "./support/publish.ts";
+import { sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
+import { type System, startSystem } from "./support/system.ts";
+
+const token = "token-of-the-test";
+
+let system: System;
+let echo: EchoServer;
+
+beforeAll(async () => {
+  const sum = createHash("sha256").update(token).digest("hex");
+  [echo, system] = await Promise.all([startEchoServer({ name: "a" }), startSystem({ RESOLVER_OVERRIDE_TOKENS: sum })]);
+  const serve = { model: "ranker", version: "8", parameters: { beam: 4 } };
+  const rules = [
+    { name: "german", when: { locale: { matches: "^de(-[A-Z]{2})?$" } }, serve },
+    { name: "adults", when: { age: { gte: 18 }, tags: { contains: "beta" } }, serve },
+  ];
+  await publishAndWait(system, "plain", [
+    sampleShard("pool", [echo.http1Port]),
+    sampleModel("ranker", { "7": ["pool"], "8": ["pool"] }),
+    sampleObjective("ranking", "ranker", "7", { rules, context: { tags: { header: "x-tags", type: "list" } } }),
+    sampleObjective("strict", "ranker", "7", {
+      rules,
+      policy: { onResolverFailure: "reject", onUnknownKey: "reject" },
+    }),
+    sampleObjective("patient", "ranker", "7", { rules, policy: { resolverTimeoutMs: 10_000, onUnknownKey: "reject" } }),
+    sampleObjective("plain", "ranker", "7"),
+  ]);
+});
+
+afterAll(async () => {
+  await system?.stop();
+  await echo?.stop();
+});
+
+type Body = Received & {
+  readonly error: { readonly code: string; readonly message: string; readonly retryable?: boolean };
+};
+
+async function call(objective: string, headers: Record<string, string> = {}) {
+  const response = await fetch(`${system.oneCallUrl}/infer`, {
+    method: "POST",
+    headers: { "x-signalbox-objective": `default/${objective}`, ...headers },
+    body: "hello",
+  });
+  return { response, body: (await response.json()) as Body };
+}
+
+const german = { "x-signalbox-context-locale": "de-AT" };
+
+/** A loaded machine may take longer than the usual time limit at first. */
+async function untilResolved(objective: string): Promise<void> {
+  await eventually("the resolver answers in time", async () => {
+    const { response } = await call(objective, german);
+    return response.status === 200 && !response.headers.has("x-signalbox-fallback");
+  });
+}
+
+describe("an objective whose rules Envoy cannot hold", () => {
+  test("is decided by the resolver, and the decision goes to the model", async () => {
+    const { response, body } = await call("patient", german);
+    expect(response.status).toBe(200);
+    expect(response.headers.get("x-signalbox-model")).toBe("ranker@8");
+    expect(response.headers.has("x-signalbox-fallback")).toBe(false);
+    expect(body.bytes).toBe(5);
+    expect(body.headers["x-routing-key"]).toBe("default/patient/ranker@8");
+    expect(body.headers["x-signalbox-decision"]).toContain("rule=german;model=ranker@8");
+    const config = Buffer.from(body.headers["x-signalbox-config"] ?? "", "base64url").toString("utf8");
+    expect(JSON.parse(config)).toEqual({
+      model: "ranker",
+      version: "8",
+      variant: null,
+      rule: "german",
+      parameters: { beam: 4 },
+    });
+    expect(body.headers).not.toHaveProperty("x-signalbox-fallback");
+  });
+
+  test("reads numbers, lists, and headers that the objective names", async () => {
+    await untilResolved("ranking");
+    const adult = { "x-signalbox-context-age": "18" };
+    const model = async (headers: Record<string, string>) =>
+      (await call("ranking", headers)).response.headers.get("x-signalbox-model");
+    await eventually("an adult with the tag gets version 8", async () => {
+      return (await model({ ...adult, "x-tags": "alpha, beta" })) === "ranker@8";
+    });
+    expect(await model({ ...adult, "x-tags": "alpha" })).toBe("ranker@7");
+    // The objective names another header for it.
+    expect(await model({ ...adult, "x-signalbox-context-tags": "beta" })).toBe("ranker@7");
+  });
+
+  test("counts the decision as any other", async () => {
+    await call("patient", german);
+    const metrics = await (await fetch(`${system.resolverUrl}/metrics`)).text();
+    expect(metrics).toMatch(
+      /signalbox_resolver_decisions_total\{namespace="default",objective="patient",model="ranker",version="8",reason="rule",traffic_class="real"\} [1-9]/,
+    );
+    expect(metrics).toMatch(
+      /signalbox_resolver_request_duration_seconds_count\{.*method="one_call".*code="ok".*\} [1-9]/,
+    );
+  });
+
+  test("refuses a context that cannot be read, with the header and the remedy", async () => {
+    const { response, body } = await call("patient", { "x-signalbox-context-locale": "%ff" });
+    expect(response.status).toBe(400);
+    expect(response.headers.get("content-type")).toContain("application/json");
+    expect(body.error).toMatchObject({
+      code: "invalid_request",
+      message: "x-signalbox-context-locale is not UTF-8 in percent-encoding.",
+    });
+  });
+
+  test("lets an authorised caller, and nobody else, force a version", async () => {
+    const forced = await call("patient", { "x-signalbox-override": "8", authorization: `Bearer ${token}` });
+    expect(forced.response.status).toBe(200);
+    expect(forced.body.headers["x-signalbox-decision"]).toContain("model=ranker@8");
+    expect(forced.body.headers["x-signalbox-decision"]).toContain("reason=override;override=true");
+    const denied = await call("patient", { "x-signalbox-override": "8", authorization: "Bearer wrong" });
+    expect(denied.response.status).toBe(403);
+    expect(denied.body.error.code).toBe("override_denied");
+    const unknown = await call("patient", { "x-signalbox-override": "9", authorization: `Bearer ${token}` });
+    expect(unknown.response.status).toBe(422);
+    expect(unknown.body.error.code).toBe("override_unknown_version");
+  });
+});
+
+describe("when no resolver answers", () => {
+  test("a dead one: the default answers, marked and counted, also where unknown keys are refused", async () => {
+    const before = await failures();
+    await system.parts.resolver.kill();
+    for (const objective of ["ranking", "patient"]) {
+      const { response, body } = await call(objective, german);
+      expect(response.status).toBe(200);
+      expect(response.headers.get("x-signalbox-model")).toBe("ranker@7");
+      expect(response.headers.get("x-signalbox-fallback")).toBe("resolver-unavailable");
+      expect(body.headers["x-signalbox-fallback"]).toBe("resolver-unavailable");
+      expect(body.headers["x-signalbox-decision"]).toContain("rule=default;model=ranker@7");
+    }
+    expect(await failures()).toBeGreaterThanOrEqual(before + 2);
+  });
+
+  test("a dead one, and an objective that takes nothing else: 503 in JSON", async () => {
+    const { response, body } = await call("strict", german);
+    expect(response.status).toBe(503);
+    expect(body.error.code).toBe("selection_unavailable");
+  });
+
+  test("objectives that Envoy decides itself do not notice", async () => {
+    const { response } = await call("plain", german);
+    expect(response.status).toBe(200);
+    expect(response.headers.has("x-signalbox-fallback")).toBe(false);
+  });
+
+  test("a frozen one: the default answers within the objective's time", async () => {
+    await system.parts.resolver.start();
+    await untilResolved("ranking");
+    process.kill(system.parts.resolver.running().processId, "SIGSTOP");
+    try {
+      const { response } = await call("ranking", german);
+      expect(response.headers.get("x-signalbox-model")).toBe("ranker@7");
+      expect(response.headers.get("x-signalbox-fallback")).toBe("resolver-unavailable");
+    } finally {
+      process.kill(system.parts.resolver.running().processId, "SIGCONT");
+    }
+    await untilResolved("ranking");
+  });
+});
+
+/** How often Envoy went on without the resolver. */
+async function failures(): Promise<number> {
+  const stats = await (await fetch(`${system.adminUrl}/stats?filter=ext_authz.*failure_mode_allowed`)).text();
+  return Number(/: (\d+)/.exec(stats)?.[1] ?? 0);
+}
