@@ -199,7 +199,7 @@ describe("the logs in docs/operations.md", () => {
   const documented = headings.flatMap(namesUnder);
 
   test("have every message that the processes can write, and no other", () => {
-    const sources = ["resolver", "xds-server", "service"]
+    const sources = ["resolver", "xds-server", "rollout", "service"]
       .flatMap(sourcesUnder)
       // A program of the tests.
       .filter(({ file }) => !file.startsWith("xds-server/conformance/"))
