@@ -1,19 +1,22 @@
 import { RouterSchema } from "../../proto/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { HttpConnectionManager_CodecType } from "../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { HeaderMutationSchema } from "../../proto/gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js";
 import { type AccessLogTarget, accessLog } from "./access-log.ts";
-import { headers } from "./headers.ts";
+import { defaultTrafficClass, headers } from "./headers.ts";
 import { localReplyConfig } from "./local-reply.ts";
-import { extensionChoice, fromAds } from "./proto.ts";
+import { addMissingHeader, extension, extensionChoice, fromAds } from "./proto.ts";
 
 /**
  * What the listeners share: the scoped routes, the errors, the log. The router is the last filter of each. The scope is the
- * first two parts of the header `scopeHeader`: the namespace and the objective.
+ * first two parts of the header `scopeHeader`: the namespace and the objective. The headers `stripped` are taken away
+ * before anything looks at a request, and one without a traffic class gets the default one.
  */
 export function connectionManager(
   statPrefix: string,
   accessLogTarget: AccessLogTarget,
-  scopeHeader: string = headers.routingKey,
+  { scopeHeader = headers.routingKey, stripped = [] }: { scopeHeader?: string; stripped?: readonly string[] } = {},
 ) {
+  const trafficClass = addMissingHeader(headers.trafficClass, defaultTrafficClass);
   return {
     statPrefix,
     codecType: HttpConnectionManager_CodecType.AUTO,
@@ -22,6 +25,14 @@ export function connectionManager(
     localReplyConfig: localReplyConfig(),
     serverName: "signalbox",
     normalizePath: true,
+    earlyHeaderMutationExtensions: [
+      extension("signalbox.headers", HeaderMutationSchema, {
+        mutations: [
+          ...stripped.map((name) => ({ action: { case: "remove" as const, value: name } })),
+          { action: { case: "append" as const, value: trafficClass } },
+        ],
+      }),
+    ],
     httpFilters: [extensionChoice("envoy.filters.http.router", RouterSchema, { suppressEnvoyHeaders: true })],
   };
 }

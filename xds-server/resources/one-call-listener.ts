@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Listener } from "../../proto/gen/envoy/config/listener/v3/listener_pb.js";
 import { LuaSchema } from "../../proto/gen/envoy/extensions/filters/http/lua/v3/lua_pb.js";
-import { HeaderMutationSchema } from "../../proto/gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js";
 import { maxAttributeBytes } from "../../selection/one-call/read-context.ts";
 import { headers } from "./headers.ts";
 import { connectionManager } from "./http-connection-manager.ts";
@@ -10,7 +9,7 @@ import { localReplyConfig } from "./local-reply.ts";
 import { oneCallReplies } from "./one-call-replies.ts";
 import { resolverFilters } from "./one-call-resolver.ts";
 import { oneCallFilterName } from "./one-call-routes.ts";
-import { extension, extensionChoice } from "./proto.ts";
+import { extensionChoice } from "./proto.ts";
 
 export const oneCallListenerName = "one-call";
 
@@ -31,18 +30,16 @@ const strippedHeaders = [
  * objective as the client named it, because Envoy picks the scope before any filter runs.
  */
 export function oneCallListener({ address, port, accessLog }: KeyedListenerSettings): Listener {
-  const shared = connectionManager("one_call", accessLog, headers.objective);
+  const shared = connectionManager("one_call", accessLog, {
+    scopeHeader: headers.objective,
+    stripped: strippedHeaders,
+  });
   return clientListener(
     oneCallListenerName,
     { address, port },
     {
       ...shared,
       localReplyConfig: localReplyConfig(oneCallReplies),
-      earlyHeaderMutationExtensions: [
-        extension("signalbox.strip", HeaderMutationSchema, {
-          mutations: strippedHeaders.map((name) => ({ action: { case: "remove" as const, value: name } })),
-        }),
-      ],
       httpFilters: [
         extensionChoice(oneCallFilterName, LuaSchema, {
           defaultSourceCode: { specifier: { case: "inlineString", value: luaSource() } },

@@ -11,10 +11,10 @@ import {
 import { type RouteConfiguration, RouteConfigurationSchema } from "../../proto/gen/envoy/config/route/v3/route_pb.js";
 import { HttpRequestHeaderMatchInputSchema } from "../../proto/gen/envoy/type/matcher/v3/http_inputs_pb.js";
 import type { ObjectiveRoutes, PathRule, VersionRoute } from "../routing/routing-table.ts";
-import { defaultTrafficClass, headers, shadowTrafficClass } from "./headers.ts";
+import { headers, shadowTrafficClass } from "./headers.ts";
 import { oneCallSettings } from "./one-call-routes.ts";
 import { placement } from "./placement.ts";
-import { addMissingHeader, any, duration, extension, setHeader, setHeaderFormat } from "./proto.ts";
+import { any, duration, extension, setHeader, setHeaderFormat } from "./proto.ts";
 import { retryPolicy } from "./retries.ts";
 import { shadowPolicies } from "./shadow-policies.ts";
 
@@ -59,7 +59,7 @@ export function routeConfiguration(objective: ObjectiveRoutes): RouteConfigurati
     name: objective.name,
     virtualHosts: [retries ? { ...virtualHost, retryPolicy: retries } : virtualHost],
     // One place for all routes: headers of each route's own would take a third of Envoy's memory.
-    requestHeadersToAdd: [addMissingHeader(headers.trafficClass, defaultTrafficClass), modelHeader],
+    requestHeadersToAdd: [modelHeader],
     responseHeadersToAdd: [
       setHeader(headers.revision, String(objective.revision)),
       modelHeader,
