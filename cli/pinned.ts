@@ -15,7 +15,7 @@ const words = ["objective", "group"] as const;
 
 export const pinPositionals: Readonly<Record<"what" | "name", Positional>> = {
   what: { describe: "objective or group", suggestions: words },
-  name: { describe: "The objective, or the group of resolvers (their SIGNALBOX_GROUP)" },
+  name: { describe: "The objective, or the group of resolvers (their RESOLVER_GROUP)" },
 };
 
 export function pinTargetOf(args: Arguments): PinTarget {

@@ -68,6 +68,8 @@ export const processStatusSchema = z.object({
   startedAt: z.string(),
   /** Of Signalbox. */
   version: z.string(),
+  /** Resolvers only: the group that pins and staged rollouts name it by; absent when it is in none. */
+  group: z.string().optional(),
   /** The store revision up to which it has taken everything into account. */
   revision: z.int(),
   connectedToStore: z.boolean(),

@@ -22,6 +22,8 @@ export type DocumentStore = {
   history(id: DocumentId): Promise<StoredEntry[]>;
   /** See {@link liveAt}: what consumers had in force, which is less than what is stored when they refused some of it. */
   liveAt(moment?: Moment): Promise<LiveDocuments>;
+  /** The revision of the newest entry of all, deletions included; 0 in an empty store. */
+  lastRevision(): Promise<number>;
   /** See {@link watchBucket}. */
   watch(options: WatchOptions, onBatch: OnBatch): Promise<void>;
   close(): Promise<void>;
@@ -41,6 +43,7 @@ export async function connectStore(settings: StoreSettings): Promise<DocumentSto
       list: (filter, moment) => listEntries(bucket, filter, moment),
       history: (id) => historyOf(bucket, id),
       liveAt: (moment) => liveAt(bucket, moment),
+      lastRevision: async () => (await bucket.describe()).lastRevision,
       watch: (options, onBatch) => watchBucket(bucket, options, onBatch),
       close: () => link.close(),
     };
