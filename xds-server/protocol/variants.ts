@@ -1,5 +1,6 @@
 import { DeltaSubscription } from "./delta.ts";
 import { contentVersion, type StoredResource } from "./resource.ts";
+import { createSharedFrames } from "./shared-frames.ts";
 import { SotwSubscription } from "./sotw.ts";
 import type { Variant } from "./stream.ts";
 import { typeUrls } from "./type-urls.ts";
@@ -15,6 +16,9 @@ import {
 
 /** The two variants of the protocol, over one shape of response. */
 export function createVariants(now: () => number) {
+  const joinDelta = createSharedFrames({ frameOf: ({ delta }) => delta });
+  const joinSotw = createSharedFrames({ frameOf: ({ sotw }) => sotw });
+  const joinWrapped = createSharedFrames({ frameOf: ({ sotw, lifetime }) => lifetime?.wrapped ?? sotw });
   const delta: Variant<DeltaRequest> = {
     name: "delta",
     createSubscription: (typeUrl) => new DeltaSubscription(typeUrl, now),
@@ -23,7 +27,7 @@ export function createVariants(now: () => number) {
         typeUrl,
         version,
         nonce,
-        [...resources.map(({ delta }) => delta), ...heartbeats.flatMap(({ lifetime }) => lifetime?.heartbeat ?? [])],
+        [joinDelta(resources), ...heartbeats.flatMap(({ lifetime }) => lifetime?.heartbeat ?? [])],
         removed,
       ),
   };
@@ -32,9 +36,8 @@ export function createVariants(now: () => number) {
     createSubscription: (typeUrl, node) =>
       new SotwSubscription({ typeUrl, now, answerMissing, takesLifetimes: takesLifetimes(node) }),
     encode: ({ typeUrl, version, nonce, resources }, node) => {
-      const wraps = takesLifetimes(node);
-      const frames = resources.map(({ sotw, lifetime }) => (wraps && lifetime?.wrapped) || sotw);
-      return encodeSotwResponse(typeUrl, version, nonce, frames);
+      const join = takesLifetimes(node) ? joinWrapped : joinSotw;
+      return encodeSotwResponse(typeUrl, version, nonce, [join(resources)]);
     },
   };
   return { delta, sotw };
