@@ -254,10 +254,14 @@ describe("models and shards", () => {
 
   test("TLS needs to know whom to trust: a name, or an authority of one's own", () => {
     const message =
-      "spec.tls: needs serverName or caFile; with neither, any certificate of a public authority would do";
+      "spec.tls: needs serverName, caFile or caSecret; with none of them, any certificate of a public authority would do";
     expect(problemsOf(writtenShard("s", { tls: {} }))).toEqual([message]);
     expect(problemsOf(writtenShard("s", { tls: { serverName: "models.example.com" } }))).toEqual([]);
     expect(problemsOf(writtenShard("s", { tls: { caFile: "/ca.pem" } }))).toEqual([]);
+    expect(problemsOf(writtenShard("s", { tls: { caSecret: "models", clientSecret: "models" } }))).toEqual([]);
+    expect(problemsOf(writtenShard("s", { tls: { caSecret: "models", caFile: "/ca.pem" } }))).toEqual([
+      "spec.tls.caSecret: must not be there together with caFile; keep the one that is meant",
+    ]);
     const dns = { hostname: "models.example.com", port: 443 };
     expect(problemsOf(writtenShard("s", { tls: {}, dns, endpoints: undefined }))).toEqual([]);
     expect(problemsOf(writtenShard("s", { tls: "yes" }))).toEqual([

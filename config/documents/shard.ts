@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 import { limits } from "../limits.ts";
-import { apiVersion, metadata, milliseconds } from "./common.ts";
+import { apiVersion, metadata, milliseconds, name } from "./common.ts";
 import { beyond, evenIfPartsAreBad, expected, report, unique } from "./refinements.ts";
 
 const port = z.int().min(1).max(65_535);
@@ -74,6 +74,14 @@ const tls = z.strictObject({
     .describe(
       "A PEM file on the Envoy's machine; the system's own when absent, /etc/ssl/certs/ca-certificates.crt, which needs a name to verify.",
     ),
+  caSecret: name
+    .optional()
+    .describe("Instead of caFile: the secret of this namespace, on the xds-servers, whose ca.crt Envoy is given."),
+  clientSecret: name
+    .optional()
+    .describe(
+      "The secret of this namespace, on the xds-servers, whose tls.crt and tls.key Envoy shows to the hosts as its own.",
+    ),
 });
 
 /** A serving cluster that hosts model versions: one Envoy cluster. */
@@ -106,11 +114,13 @@ export const shardSchema = z.strictObject({
     .superRefine((spec, ctx) => {
       if ((spec.endpoints === undefined) === (spec.dns === undefined))
         report(ctx, [], "must have exactly one of endpoints and dns");
-      if (spec.tls instanceof Object && !spec.tls.caFile && !spec.tls.serverName && !spec.dns)
+      if (spec.tls instanceof Object && spec.tls.caFile && spec.tls.caSecret)
+        report(ctx, ["tls", "caSecret"], "must not be there together with caFile; keep the one that is meant");
+      if (spec.tls instanceof Object && !spec.tls.caFile && !spec.tls.caSecret && !spec.tls.serverName && !spec.dns)
         report(
           ctx,
           ["tls"],
-          "needs serverName or caFile; with neither, any certificate of a public authority would do",
+          "needs serverName, caFile or caSecret; with none of them, any certificate of a public authority would do",
         );
       if (spec.healthCheck?.grpcService !== undefined && spec.protocol !== "grpc")
         report(ctx, ["healthCheck", "grpcService"], `needs protocol: grpc, found protocol: ${spec.protocol}; use path`);
