@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type EchoServer, type Received, startEchoServer } from "./support/echo-server.ts";
+import { startLoad } from "./support/load.ts";
 import { eventually } from "./support/processes.ts";
 import { publishAndWait } from "./support/publish.ts";
 import { sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
@@ -28,7 +29,7 @@ beforeAll(async () => {
       policy: { onResolverFailure: "reject", onUnknownKey: "reject" },
     }),
     sampleObjective("patient", "ranker", "7", { rules, policy: { resolverTimeoutMs: 10_000, onUnknownKey: "reject" } }),
-    sampleObjective("plain", "ranker", "7"),
+    sampleObjective("plain", "ranker", "7", { rules: [{ name: "kiosks", when: { device: "kiosk" }, serve }] }),
   ]);
 });
 
@@ -50,6 +51,7 @@ async function call(objective: string, headers: Record<string, string> = {}) {
   return { response, body: (await response.json()) as Body };
 }
 
+const kiosk = { "x-signalbox-context-device": "kiosk" };
 const german = { "x-signalbox-context-locale": "de-AT" };
 
 /** A loaded machine may take longer than the usual time limit at first. */
@@ -150,8 +152,8 @@ describe("when no resolver answers", () => {
   });
 
   test("objectives that Envoy decides itself do not notice", async () => {
-    const { response } = await call("plain", german);
-    expect(response.status).toBe(200);
+    const { response } = await call("plain", kiosk);
+    expect(response.headers.get("x-signalbox-model")).toBe("ranker@8");
     expect(response.headers.has("x-signalbox-fallback")).toBe(false);
   });
 
@@ -168,6 +170,23 @@ describe("when no resolver answers", () => {
     }
     await untilResolved("ranking");
   });
+});
+
+test("with every Signalbox process dead, Envoy goes on selecting", async () => {
+  const headers = { "x-signalbox-objective": "default/plain", ...kiosk };
+  const load = startLoad({ url: `${system.oneCallUrl}/infer`, headers });
+  try {
+    await load.untilSucceeded(50);
+    await Promise.all([system.parts.nats.kill(), system.parts.resolver.kill(), system.parts.xdsServer.kill()]);
+    await load.untilSucceeded(300);
+  } finally {
+    await load.stop();
+  }
+  expect(load.failures).toEqual([]);
+  const { response, body } = await call("plain", kiosk);
+  expect(response.headers.get("x-signalbox-model")).toBe("ranker@8");
+  expect(body.headers["x-signalbox-decision"]).toContain("rule=kiosks;");
+  expect((await call("plain")).response.headers.get("x-signalbox-model")).toBe("ranker@7");
 });
 
 /** How often Envoy went on without the resolver. */
