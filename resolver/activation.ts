@@ -33,7 +33,7 @@ const logHeldAfterMs = 1000;
 export function observedActivation(deps: ObservedActivationDeps): Activation {
   const { config, logger, onChange, ...rest } = deps;
   const activation = activate({
-    ...{ ...rest, logger, bucket: config.bucket },
+    ...{ ...rest, logger, bucket: config.bucket, group: config.group },
     statusBucket: config.activation === "immediate" ? null : config.statusBucket,
     onStatusProblem: observeStatusWatch(logger),
     onChange: () => {
@@ -89,9 +89,9 @@ function addMetrics(metrics: Metrics, report: () => RolloutReport | undefined): 
   });
   metrics.gauge({
     name: "signalbox_resolver_held_objectives",
-    help: "Objectives that answer from a former revision, because the Envoys cannot serve the newest one yet.",
+    help: "Objectives that answer from a former revision, because the Envoys cannot serve the newest one yet; without those that are pinned.",
     collect() {
-      this.set(report()?.held.length ?? 0);
+      this.set(report()?.held.filter(({ heldBy }) => heldBy === undefined).length ?? 0);
     },
   });
 }

@@ -13,6 +13,11 @@ const variables = z.object({
   RESOLVER_ACTIVATION: z
     .enum(["acknowledged", "immediate"], { error: "must be acknowledged or immediate" })
     .default("acknowledged"),
+  /** The group of this resolver, by which pins and staged rollouts name it. */
+  RESOLVER_GROUP: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "must be lower-case letters, digits and hyphens, at most 63")
+    .optional(),
   /** Who may force a model version: SHA-256 sums of bearer tokens in hex, each after `namespace=` or for all; with commas between. */
   RESOLVER_OVERRIDE_TOKENS: z.string().default("").transform(parseOverrideTokens),
 });
@@ -24,6 +29,7 @@ export type ResolverConfig = {
   readonly grpcPort: number;
   readonly maxRequestBytes: number;
   readonly activation: "acknowledged" | "immediate";
+  readonly group: string | undefined;
   readonly overrideTokens: readonly OverrideToken[];
   readonly natsServers: readonly string[];
   readonly natsCredentialsFile: string | undefined;
@@ -44,6 +50,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     grpcPort: values.RESOLVER_GRPC_PORT,
     maxRequestBytes: values.RESOLVER_MAX_REQUEST_BYTES,
     activation: values.RESOLVER_ACTIVATION,
+    group: values.RESOLVER_GROUP,
     overrideTokens: values.RESOLVER_OVERRIDE_TOKENS,
     natsServers: values.NATS_URL,
     natsCredentialsFile: values.NATS_CREDENTIALS,

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { LiveDocuments } from "../config/live-documents.ts";
 import { countByKind } from "../config/live-documents.ts";
+import { countRefused } from "../config/pins.ts";
 import { followDocuments, type LiveFollower } from "../config/store/follow.ts";
 import { startHeartbeat } from "../rollout/heartbeat.ts";
 import { logFeedEvent, observeDocumentFeed } from "../service/document-feed.ts";
@@ -78,7 +79,7 @@ export async function createContext(
       const { revision, connected, staleSince } = follower.status();
       const rejections = [...follower.current().rejections.values()];
       const status = { process: processName, ...identity, revision, connectedToStore: connected } as const;
-      return { ...status, staleSince, rejections, rollout: activation.report() };
+      return { ...status, group: config.group, staleSince, rejections, rollout: activation.report() };
     },
     onProblem: observeHeartbeat({ metrics, logger }),
   });
@@ -115,7 +116,7 @@ function observeFollower(follower: LiveFollower, health: Health, metrics: Metric
   observeDocumentFeed({
     status: follower.status,
     documents: () => countByKind(follower.current()),
-    rejections: () => follower.current().rejections.size,
+    rejections: () => countRefused(follower.current()),
     health,
     metrics,
     now: Date.now,

@@ -1,7 +1,12 @@
 import type { LiveDocuments } from "../config/live-documents.ts";
 import type { NatsSettings } from "../config/store/connection.ts";
 import type { LiveFollower } from "../config/store/follow.ts";
-import { type ActiveSelection, createCurrentSelection, type SelectionLog } from "./current-selection.ts";
+import {
+  type ActiveSelection,
+  createCurrentSelection,
+  type SelectionLog,
+  type StatusSource,
+} from "./current-selection.ts";
 import { createFormerWriter, documentsAt, openFormerFolder } from "./former-documents.ts";
 import type { RolloutReport } from "./process-status.ts";
 import { watchStatuses } from "./status-watch.ts";
@@ -21,6 +26,8 @@ export type ActivationDeps = {
   readonly onChange: () => void;
   /** Hears why the statuses cannot be watched; null when they can again. */
   readonly onStatusProblem: (problem: string | null) => void;
+  /** The group of this process, which pins may hold; none when absent. */
+  readonly group?: string | undefined;
   readonly logger: SelectionLog;
   readonly now: () => Date;
   readonly signal: AbortSignal;
@@ -32,6 +39,8 @@ export type Activation = {
   report(): RolloutReport | undefined;
   /** What is held back, also before it answers. */
   held(): ReadonlyMap<string, readonly string[]>;
+  /** Every process that is alive; null while that is not known, and where nobody's word is waited for. */
+  statuses: StatusSource | null;
   /** Resolves when there is something to answer from. */
   readonly started: Promise<void>;
   /** Resolves when all has ended after `signal` aborted. */
@@ -57,7 +66,7 @@ export function activate(deps: ActivationDeps): Activation {
         });
   const folder = openFormerFolder(deps.folder);
   const selection = createCurrentSelection({
-    ...{ source: waitingFor(prepare(), follower), statuses, logger, now },
+    ...{ source: waitingFor(prepare(), follower), statuses, logger, now, group: deps.group },
     history: (revision) => documentsAt(documents, revision),
     onChange: () => {
       writer.changed();
@@ -106,6 +115,7 @@ export function activate(deps: ActivationDeps): Activation {
   return {
     get: () => (isStarted ? selection.get() : null),
     report: selection.report,
+    statuses,
     held: () => selection.get()?.held ?? new Map(),
     started,
     stopped: async () => {

@@ -1,8 +1,10 @@
 import { affectedObjectives, objectiveRevision } from "../config/dependencies.ts";
 import type { LiveDocuments } from "../config/live-documents.ts";
+import { emptyLiveDocuments } from "../config/settle.ts";
 import { compileSelection, type Selection } from "../selection/selector.ts";
 import { type Candidates, decideActivation, type Verdicts, withChanges } from "./activation.ts";
 import { countedServers } from "./live-processes.ts";
+import { type Pinned, setPinnedAside } from "./pinned.ts";
 import type { HeldObjective, ProcessStatus, RolloutReport } from "./process-status.ts";
 
 /** Where it is told what goes wrong with an objective: the logger of the process, or what takes its place. */
@@ -36,6 +38,8 @@ export type CurrentSelectionDeps = {
   readonly source: DocumentSource;
   /** Whose reports activate a new form; null activates each at once. */
   readonly statuses: StatusSource | null;
+  /** The group of this process, which pins may hold; none when absent. */
+  readonly group?: string | undefined;
   readonly logger: SelectionLog;
   readonly now: () => Date;
   /** The documents as they were at a former revision, for objectives that were held back before this process started. */
@@ -90,14 +94,23 @@ export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelec
     deps.onChange?.();
   };
 
+  const pinned = () => setPinnedAside(candidates, newest?.live ?? emptyLiveDocuments, deps.group);
+
   const verdicts = (): Verdicts | null => {
-    if (statuses === null) return { active: [...candidates.waiting.keys()], held: new Map() };
+    const free = pinned();
+    const decided = verdictsOf(free.candidates);
+    const held = [...free.pinned].map(([name, { reason }]) => [name, [reason]] as const);
+    return decided && { active: decided.active, held: new Map([...decided.held, ...held]) };
+  };
+
+  const verdictsOf = (free: Candidates): Verdicts | null => {
+    if (statuses === null) return { active: [...free.waiting.keys()], held: new Map() };
     const processes = statuses.current();
     if (processes === null) return null;
     const servers = countedServers(processes);
     // Nobody knows better: there is nothing that would stay active.
-    if (isFirst && servers.length === 0) return { active: [...candidates.waiting.keys()], held: new Map() };
-    return decideActivation(candidates, servers);
+    if (isFirst && servers.length === 0) return { active: [...free.waiting.keys()], held: new Map() };
+    return decideActivation(free, servers);
   };
 
   const evaluate = () => {
@@ -116,8 +129,9 @@ export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelec
   /** What was held back while this process was not there, or cut off, is answered as the xds-servers serve it. */
   const recoverFormer = async (held: Verdicts["held"]) => {
     const reports = (statuses?.current() ?? []).flatMap(({ rollout }) => rollout?.held ?? []);
+    const pins = pinned().pinned;
     for (const name of held.keys()) {
-      const revision = servedRevision(name, reports);
+      const revision = pins.get(name)?.revision ?? servedRevision(name, reports);
       if (revision <= (candidates.waiting.get(name)?.activeRevision ?? revision) || !deps.history) continue;
       try {
         useFormer(name, await deps.history(revision));
@@ -186,7 +200,7 @@ export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelec
       candidates = { revision, waiting: new Map(waiting) };
       active = { ...newest, objectives, held: new Map() };
     },
-    report: () => (active ? reportOf(candidates, former, active.held) : undefined),
+    report: () => (active ? reportOf(candidates, former, active.held, pinned().pinned) : undefined),
     former: () => new Map([...former].map(([name, { documents }]) => [name, documents])),
     stop: () => {
       stopSource();
@@ -223,12 +237,14 @@ function reportOf(
   { revision, waiting }: Candidates,
   former: ReadonlyMap<string, Former>,
   reasons: Verdicts["held"],
+  pinned: ReadonlyMap<string, Pinned>,
 ): RolloutReport {
   const held = [...waiting].map(([objective, each]) => ({
     objective,
     ...each,
     reason: reasons.get(objective)?.join("; ") ?? "waits for the xds-servers",
     since: former.get(objective)?.since ?? "",
+    ...(pinned.has(objective) ? { heldBy: pinned.get(objective)?.heldBy } : {}),
   }));
   return { watermark: revision, held };
 }
