@@ -30,8 +30,10 @@ export type ClientEvent =
   | { readonly type: "snapshot-not-written"; readonly reason: string }
   /** Local mode: what happens to its documents. */
   | { readonly type: "documents"; readonly event: FollowEvent }
-  /** Local mode: an objective cannot be compiled; its last good form answers. */
-  | { readonly type: "objective-unusable"; readonly objective: string; readonly reason: string };
+  /** Local mode: why the other processes cannot hear of this one; null when they can again. */
+  | { readonly type: "heartbeat"; readonly problem: string | null }
+  /** Local mode: what hinders answering from the newest documents; null when it does no more. */
+  | { readonly type: "activation"; readonly problem: string | null; readonly [detail: string]: unknown };
 
 /** Hears of events. What it throws is ignored. */
 export type EventListener = (event: ClientEvent) => void;

@@ -35,9 +35,11 @@ const schema = z
             credentialsFile: z.string().optional(),
             bucket: z.string().optional(),
             statusBucket: z.string().optional(),
+            activation: z.enum(["acknowledged", "immediate"]).optional(),
+            heartbeat: z.boolean().optional(),
           }),
         ],
-        "must be a server such as nats://127.0.0.1:4222, a list of them, or { servers, credentialsFile, bucket, statusBucket }",
+        "must be a server such as nats://127.0.0.1:4222, a list of them, or { servers, credentialsFile, bucket, statusBucket, activation, heartbeat }",
       )
       .optional(),
     snapshotFolder: z.string().min(1).optional(),
@@ -110,6 +112,16 @@ export type NatsOptions = {
   readonly bucket?: string;
   /** The KV bucket of the heartbeats; `signalbox-status` by default. */
   readonly statusBucket?: string;
+  /**
+   * When a new revision answers: `acknowledged`, once every xds-server reports that its Envoys can serve it (by default);
+   * `immediate`, at once, where there is no xds-server.
+   */
+  readonly activation?: "acknowledged" | "immediate";
+  /**
+   * Whether it reports to the other processes what it answers from, so that the routes that it needs are kept; true by
+   * default. Without, an answer from a former revision may meet Envoy after its route was dropped, and get the default.
+   */
+  readonly heartbeat?: boolean;
 };
 
 export type CheckedOptions = z.output<typeof schema>;

@@ -18,7 +18,7 @@ describe.each(["remote", "local"] as const)("the OpenFeature provider over a cli
     const where =
       mode === "remote"
         ? { resolverUrl: world.resolver.url, defaultsRefreshMs: 100 }
-        : { nats: world.nats.url, snapshotFolder: temporaryFolder() };
+        : { nats: { servers: world.nats.url, activation: "immediate" as const }, snapshotFolder: temporaryFolder() };
     const client = createSignalbox({ ...where, timeoutMs: 20_000 });
     onTestFinished(() => client.close());
     return client;

@@ -1,7 +1,11 @@
+import { join } from "node:path";
+import type { LiveDocuments } from "../../config/live-documents.ts";
 import { followDocuments } from "../../config/store/follow.ts";
+import { activate } from "../../rollout/activate.ts";
+import type { ActiveSelection } from "../../rollout/current-selection.ts";
+import { type Heartbeat, startHeartbeat } from "../../rollout/heartbeat.ts";
 import { resolutionOf } from "../../selection/resolution.ts";
 import { select } from "../../selection/select.ts";
-import { compileSelection, type Selection } from "../../selection/selector.ts";
 import { untilAborted } from "../aborts.ts";
 import { type Answer, answerFrom } from "../answer.ts";
 import { SignalboxClientError } from "../client-error.ts";
@@ -9,6 +13,7 @@ import type { EventListener } from "../events.ts";
 import type { NatsOptions } from "../options.ts";
 import { type Question, qualifiedObjective } from "../question.ts";
 import type { Source } from "../source.ts";
+import { clientId, packageVersion } from "./identity.ts";
 
 export type LocalSourceDeps = {
   readonly nats: NatsOptions;
@@ -23,30 +28,63 @@ export type LocalSourceDeps = {
 export function createLocalSource(deps: LocalSourceDeps): Source {
   const { nats, emit } = deps;
   const stopping = new AbortController();
-  const follower = followDocuments({
+  const settings = {
     servers: nats.servers,
     credentialsFile: nats.credentialsFile,
-    bucket: nats.bucket,
     clientName: `signalbox-client ${deps.clientName ?? ""}`.trim(),
+  };
+  let snapshot: LiveDocuments | null = null;
+  const follower = followDocuments({
+    ...settings,
+    bucket: nats.bucket,
     snapshotFolder: deps.snapshotFolder,
+    onSnapshot: (live) => {
+      snapshot = live;
+    },
     onEvent: (event) => emit({ type: "documents", event }),
     signal: stopping.signal,
   });
-  let selection: Selection | null = null;
-  const take = () => {
-    const next = compileSelection(follower.current(), selection ?? undefined);
-    for (const [objective, reason] of next.failures) {
-      if (selection?.failures.get(objective) !== reason) emit({ type: "objective-unusable", objective, reason });
-    }
-    selection = next;
-    emit({ type: "changed" });
-  };
-  const unsubscribe = follower.subscribe(take);
-  const ready = follower.started.then(() => {
-    if (selection === null) take();
+  const activation = activate({
+    ...{
+      follower,
+      nats: settings,
+      bucket: nats.bucket,
+      statusBucket: nats.activation === "immediate" ? null : nats.statusBucket,
+    },
+    folder: join(deps.snapshotFolder, "former"),
+    snapshot: () => snapshot,
+    onChange: () => {
+      heartbeat?.changed();
+      emit({ type: "changed" });
+    },
+    onStatusProblem: (problem) => emit({ type: "activation", problem }),
+    logger: {
+      warn: (fields, message) => emit({ type: "activation", problem: message, ...fields }),
+      error: (fields, message) => emit({ type: "activation", problem: message, ...fields }),
+    },
+    now: () => new Date(),
+    signal: stopping.signal,
   });
 
-  const resolveWith = (now: Selection, question: Question): Answer => {
+  const heartbeat = nats.heartbeat === false ? null : beat();
+  const stopListening = follower.subscribe(() => heartbeat?.changed());
+
+  /** What it answers from is waited for, as with any resolver, before the routes of a former revision are dropped. */
+  function beat(): Heartbeat {
+    const identity = { id: clientId(deps.clientName), startedAt: new Date().toISOString(), version: packageVersion() };
+    return startHeartbeat({
+      ...{ ...settings, bucket: nats.statusBucket },
+      status: () => {
+        const { revision, connected, staleSince } = follower.status();
+        const rejections = [...follower.current().rejections.values()];
+        const status = { process: "resolver", ...identity, revision, connectedToStore: connected } as const;
+        return { ...status, staleSince, rejections, rollout: activation.report() };
+      },
+      onProblem: (problem) => emit({ type: "heartbeat", problem }),
+    });
+  }
+
+  const resolveWith = (now: ActiveSelection, question: Question): Answer => {
     if (question.override) throw overrideDenied();
     const name = qualifiedObjective(question);
     const compiled = now.objectives.get(name);
@@ -56,31 +94,42 @@ export function createLocalSource(deps: LocalSourceDeps): Source {
   const resolveLater = async (question: Question, signal: AbortSignal | undefined): Promise<Answer> => {
     const timeout = AbortSignal.timeout(deps.timeoutMs);
     try {
-      await untilAborted(ready, signal ? AbortSignal.any([signal, timeout]) : timeout);
+      await untilAborted(activation.started, signal ? AbortSignal.any([signal, timeout]) : timeout);
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       throw new SignalboxClientError("unavailable", "there are no documents yet: waiting for NATS", { cause: error });
     }
-    return resolveWith(selection as unknown as Selection, question);
+    const now = activation.get();
+    if (now === null) throw new SignalboxClientError("unavailable", "there are no documents yet");
+    return resolveWith(now, question);
   };
 
   return {
-    resolve: (question, signal) =>
-      selection === null ? resolveLater(question, signal) : resolveWith(selection, question),
+    resolve: (question, signal) => {
+      const now = activation.get();
+      return now === null ? resolveLater(question, signal) : resolveWith(now, question);
+    },
     defaultFor: (objective) => {
-      const compiled = selection?.objectives.get(objective);
+      const compiled = activation.get()?.objectives.get(objective);
       return compiled && answerFrom(resolutionOf(compiled.fallback.decided), "default");
     },
-    ready,
+    ready: activation.started,
     close: async () => {
-      unsubscribe();
+      stopListening();
+      await heartbeat?.stop();
       stopping.abort();
+      await activation.stopped();
       await follower.stopped;
     },
   };
 }
 
-function unknown(selection: Selection, objective: string): SignalboxClientError {
+function unknown(selection: ActiveSelection, objective: string): SignalboxClientError {
+  const held = selection.live.objectives.has(objective) ? selection.held.get(objective) : undefined;
+  if (held) {
+    const reasons = held.join("; ");
+    return new SignalboxClientError("unavailable", `${objective} is published but not live yet: ${reasons}`);
+  }
   const failure = selection.failures.get(objective);
   if (failure !== undefined) return new SignalboxClientError("unavailable", `${objective} cannot be used: ${failure}`);
   return new SignalboxClientError("unknown_objective", `There is no objective ${objective}`);
