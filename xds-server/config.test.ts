@@ -24,6 +24,10 @@ test.each([
   [{ XDS_TLS_CERT_FILE: "/tls.crt" }, 'XDS_TLS_CERT_FILE="/tls.crt" needs XDS_TLS_KEY_FILE'],
   [{ XDS_TLS_KEY_FILE: "/tls.key" }, 'XDS_TLS_KEY_FILE="/tls.key" needs XDS_TLS_CERT_FILE'],
   [{ XDS_TLS_CLIENT_CA_FILE: "/ca.crt" }, 'XDS_TLS_CLIENT_CA_FILE="/ca.crt" needs XDS_TLS_CERT_FILE'],
+  [
+    { XDS_SDS_FOLDER: "/sds", HOST: "10.0.0.7", XDS_ALLOW_PLAINTEXT: "true" },
+    'XDS_SDS_FOLDER="/sds" holds private keys',
+  ],
   [{ XDS_IDENTITIES_FILE: "/who.yaml" }, 'XDS_IDENTITIES_FILE="/who.yaml" needs XDS_TLS_CLIENT_CA_FILE'],
 ])("half of a TLS configuration is a problem: %j", (environment, message) => {
   expect(() => readConfig(environment)).toThrow(message);

@@ -19,6 +19,14 @@ const variables = z.object({
   XDS_TLS_CLIENT_CA_FILE: file.optional(),
   /** Which identity may read which namespaces; without it, every client that gets through reads everything. */
   XDS_IDENTITIES_FILE: file.optional(),
+  /** Ask new shards whether they are ready before requests go to them: off where the shards are out of reach. */
+  XDS_SHARD_PROBE: z.enum(["on", "off"], { error: "must be on or off" }).default("on"),
+  /** How long the routes of a resolver's answers stay after it was heard of last, when it did not say goodbye. */
+  XDS_CUT_OFF_RESOLVER_MS: wholeNumber(900_000, 0),
+  /** How long old routes stay after the last answer with their key has run out, for requests under way. */
+  XDS_ROUTE_GRACE_MS: wholeNumber(5000, 0),
+  /** Secrets for the Envoys' connections to the shards: `<namespace>/<name>/` with tls.crt, tls.key, ca.crt. */
+  XDS_SDS_FOLDER: file.optional(),
   /** After how long about a client has to connect again, perhaps to another xds-server; 0 is never. */
   XDS_MAX_CONNECTION_AGE_MS: wholeNumber(3_600_000, 0),
   /** Where the Envoys listen for requests that carry a routing key. */
@@ -49,6 +57,11 @@ const schema = variables.superRefine((given, ctx) => {
     report("XDS_TLS_CLIENT_CA_FILE", "needs XDS_TLS_CERT_FILE and XDS_TLS_KEY_FILE: without TLS nobody is asked");
   if (given.XDS_IDENTITIES_FILE !== undefined && given.XDS_TLS_CLIENT_CA_FILE === undefined)
     report("XDS_IDENTITIES_FILE", "needs XDS_TLS_CLIENT_CA_FILE: identities come from client certificates");
+  if (given.XDS_SDS_FOLDER !== undefined && !isLoopback(given.HOST) && given.XDS_TLS_CLIENT_CA_FILE === undefined)
+    report(
+      "XDS_SDS_FOLDER",
+      "holds private keys: beyond this machine it needs XDS_TLS_CLIENT_CA_FILE, so that no stranger gets them",
+    );
   if (!isLoopback(given.HOST) && !isTls && given.XDS_ALLOW_PLAINTEXT !== "true")
     report(
       "HOST",

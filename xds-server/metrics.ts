@@ -18,7 +18,7 @@ export type Observed = {
   readonly server: () => Pick<XdsServer, "nodes" | "streamCount">;
   /** Node groups, those without a node included. */
   readonly groups: () => number;
-  readonly security: Pick<Security, "failing" | "tls">;
+  readonly security: Pick<Security, "failing" | "tls" | "secrets">;
   /** Resources served, by type URL. */
   readonly resources: () => ReadonlyMap<string, number>;
 };
@@ -115,6 +115,15 @@ function addGauges(metrics: Metrics, observed: Observed): void {
       this.remove();
       const { tls } = observed.security;
       if (tls) this.set(tls.expiresAt().getTime() / 1000);
+    },
+  });
+  metrics.gauge({
+    name: "signalbox_xds_secret_expiry_timestamp_seconds",
+    help: "When the first certificate among the secrets expires, in seconds since the epoch; absent without one.",
+    collect() {
+      this.remove();
+      const first = observed.security.secrets.firstExpiry();
+      if (first) this.set(first.getTime() / 1000);
     },
   });
   metrics.gauge({

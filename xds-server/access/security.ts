@@ -3,9 +3,10 @@ import { type ServerTls, watchServerTls } from "../../service/grpc-tls.ts";
 import type { Logger } from "../../service/logger.ts";
 import { readFiles, type Watched, watchFiles } from "../../service/watched-files.ts";
 import type { XdsServerConfig } from "../config.ts";
+import { noSecrets, type Secrets, watchSecretFolder } from "../secrets/secret-folder.ts";
 import { type AccessPolicy, parseAccessPolicy } from "./access-policy.ts";
 
-/** Who may connect, and what they may read; from files that are read again when they change. */
+/** Who may connect, what they may read, and the secrets that they are given; from files that are read again when they change. */
 export type Security = {
   /** Undefined without TLS. */
   readonly tls: ServerTls | undefined;
@@ -13,7 +14,9 @@ export type Security = {
   readonly policy: () => AccessPolicy | undefined;
   /** Calls `listener` after each change of the policy. */
   onPolicyChange(listener: () => void): void;
-  /** Files that changed and cannot be used; their last good content is. */
+  /** What Envoys are given for their connections to the shards. */
+  readonly secrets: Secrets;
+  /** Sets of files that changed and cannot be used; their last good content is. */
   failing(): number;
   stop(): void;
 };
@@ -28,14 +31,19 @@ export async function watchSecurity(config: XdsServerConfig, logger: Logger): Pr
       for (const listener of listeners) listener();
     }),
   );
+  const { XDS_SDS_FOLDER: folder } = config;
+  const secrets =
+    folder === undefined ? noSecrets : await orCannotStart("XDS_SDS_FOLDER", () => watchSecretFolder(folder, logger));
   return {
     tls,
+    secrets,
     policy: () => policy?.current(),
     onPolicyChange: (listener) => void listeners.push(listener),
-    failing: () => failing.size,
+    failing: () => failing.size + secrets.failing(),
     stop: () => {
       tls?.stop();
       policy?.stop();
+      secrets.stop();
     },
   };
 }

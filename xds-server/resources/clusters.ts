@@ -38,7 +38,7 @@ export function cluster(shard: ShardCluster): Cluster {
     // A host that a document took away gets no more requests, even if it is still healthy.
     ignoreHealthOnHostRemoval: true,
     outlierDetection: spec.outlierDetection && outlierDetection(spec.outlierDetection),
-    transportSocket: spec.tls && transportSocket(spec),
+    transportSocket: spec.tls && transportSocket(shard),
     typedExtensionProtocolOptions: { [httpProtocolOptionsName]: httpProtocolOptions(spec.protocol) },
     upstreamConnectionOptions: { tcpKeepalive: { keepaliveTime: 60, keepaliveInterval: 10, keepaliveProbes: 3 } },
   });
