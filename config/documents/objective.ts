@@ -68,7 +68,10 @@ const policy = z.strictObject({
   idleTimeoutMs: milliseconds.default(300_000).describe("Longest silence on a stream; 0 is no limit."),
   retries: z.int().min(0).max(10).default(1).describe("Only of requests that no model has begun to answer."),
   onUnknownKey: z.enum(["default", "reject"]).default("default"),
-  loading: z.literal("eager").default("eager"),
+  loading: z
+    .enum(["eager", "lazy"])
+    .default("eager")
+    .describe("Whether every Envoy holds the routes at all times, or each loads them at the first request for them."),
   ttlMs: milliseconds.default(10_000).describe("How long a client may reuse an answer of the resolver."),
   engine: z
     .enum(["auto", "embedded", "resolver"])

@@ -33,22 +33,18 @@ export function oneCallListener({ address, port, accessLog }: KeyedListenerSetti
   const shared = connectionManager("one_call", accessLog, {
     scopeHeader: headers.objective,
     stripped: strippedHeaders,
+    filters: [
+      extensionChoice(oneCallFilterName, LuaSchema, {
+        defaultSourceCode: { specifier: { case: "inlineString", value: luaSource() } },
+        statPrefix: "one_call",
+      }),
+      ...resolverFilters(),
+    ],
   });
   return clientListener(
     oneCallListenerName,
     { address, port },
-    {
-      ...shared,
-      localReplyConfig: localReplyConfig(oneCallReplies),
-      httpFilters: [
-        extensionChoice(oneCallFilterName, LuaSchema, {
-          defaultSourceCode: { specifier: { case: "inlineString", value: luaSource() } },
-          statPrefix: "one_call",
-        }),
-        ...resolverFilters(),
-        ...shared.httpFilters,
-      ],
-    },
+    { ...shared, localReplyConfig: localReplyConfig(oneCallReplies) },
   );
 }
 

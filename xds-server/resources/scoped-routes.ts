@@ -6,10 +6,11 @@ import {
 import type { ObjectiveRoutes } from "../routing/routing-table.ts";
 
 /** The scope of an objective: requests whose routing key begins with its name use the routes of the same name. */
-export function scopedRoute({ name, namespace, objective }: ObjectiveRoutes): ScopedRouteConfiguration {
+export function scopedRoute({ name, namespace, objective, isLazy }: ObjectiveRoutes): ScopedRouteConfiguration {
   return create(ScopedRouteConfigurationSchema, {
     name,
     routeConfigurationName: name,
+    onDemand: isLazy,
     key: {
       fragments: [namespace, objective].map((value) => ({ type: { case: "stringKey" as const, value } })),
     },

@@ -44,21 +44,19 @@ end
  * shadow that does not read cannot hold up the primary.
  */
 export function shadowListener(accessLog: AccessLogTarget): Listener {
-  const shared = connectionManager("shadow", accessLog);
+  const filters = [
+    extensionChoice("envoy.filters.http.lua", LuaSchema, {
+      defaultSourceCode: { specifier: { case: "inlineString", value: restorePath } },
+    }),
+    extensionChoice("envoy.filters.http.buffer", BufferSchema, { maxRequestBytes: shadowBodyBytes }),
+  ];
   const manager = create(HttpConnectionManagerSchema, {
-    ...shared,
+    ...connectionManager("shadow", accessLog, { filters }),
     skipXffAppend: true,
     generateRequestId: false,
     maxRequestHeadersKb: 64,
     commonHttpProtocolOptions: { maxHeadersCount: 128, idleTimeout: duration(60_000) },
     streamIdleTimeout: duration(60_000),
-    httpFilters: [
-      extensionChoice("envoy.filters.http.lua", LuaSchema, {
-        defaultSourceCode: { specifier: { case: "inlineString", value: restorePath } },
-      }),
-      extensionChoice("envoy.filters.http.buffer", BufferSchema, { maxRequestBytes: shadowBodyBytes }),
-      ...(shared.httpFilters ?? []),
-    ],
   });
   return create(ListenerSchema, {
     name: shadowListenerName,

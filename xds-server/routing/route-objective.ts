@@ -33,6 +33,7 @@ export function routeObjective(live: LiveDocuments, name: string): ObjectiveRout
     timeoutMs: policy.timeoutMs,
     idleTimeoutMs: policy.idleTimeoutMs,
     retries: policy.retries,
+    isLazy: policy.loading === "lazy",
     oneCall: oneCallRoutes(live, objective),
   };
 }

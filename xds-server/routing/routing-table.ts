@@ -29,6 +29,8 @@ export type ObjectiveRoutes = {
   /** Longest silence; 0 is no limit. */
   readonly idleTimeoutMs: number;
   readonly retries: number;
+  /** Envoy loads the routes at the first request for them. */
+  readonly isLazy: boolean;
   readonly oneCall: OneCallRoutes;
 };
 
