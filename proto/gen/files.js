@@ -93,6 +93,7 @@ import { file_google_api_annotations } from "./google/api/annotations_pb.js";
 import { file_google_api_http } from "./google/api/http_pb.js";
 import { file_google_rpc_status } from "./google/rpc/status_pb.js";
 import { file_signalbox_resolver_v1_resolver } from "./signalbox/resolver/v1/resolver_pb.js";
+import { file_signalbox_rollout_v1_rollout } from "./signalbox/rollout/v1/rollout_pb.js";
 import { file_udpa_annotations_migrate } from "./udpa/annotations/migrate_pb.js";
 import { file_udpa_annotations_security } from "./udpa/annotations/security_pb.js";
 import { file_udpa_annotations_sensitive } from "./udpa/annotations/sensitive_pb.js";
@@ -205,6 +206,7 @@ export const files = [
   file_google_api_http,
   file_google_rpc_status,
   file_signalbox_resolver_v1_resolver,
+  file_signalbox_rollout_v1_rollout,
   file_udpa_annotations_migrate,
   file_udpa_annotations_security,
   file_udpa_annotations_sensitive,
