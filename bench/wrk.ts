@@ -2,9 +2,12 @@ import { spawn, spawnSync } from "node:child_process";
 
 /** What one run of wrk measured. */
 export type WrkResult = {
+  readonly requests: number;
   readonly requestsPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** NaN when the script does not tell it. */
+  readonly p999Ms: number;
   readonly errors: number;
 };
 
@@ -39,12 +42,15 @@ export async function runWrk(options: WrkOptions): Promise<WrkResult> {
     durationMicroseconds: number;
     p50Microseconds: number;
     p99Microseconds: number;
+    p999Microseconds?: number;
     errors: number;
   };
   return {
+    requests: result.requests,
     requestsPerSecond: result.requests / (result.durationMicroseconds / 1e6),
     p50Ms: result.p50Microseconds / 1000,
     p99Ms: result.p99Microseconds / 1000,
+    p999Ms: (result.p999Microseconds ?? Number.NaN) / 1000,
     errors: result.errors,
   };
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Decision, reasons } from "../selection/decision.ts";
 import type { Labels } from "../selection/labels.ts";
-import { hasLabels, resolutionOf } from "../selection/resolution.ts";
+import { hasLabels, type Resolution, resolutionOf } from "../selection/resolution.ts";
 
 /** What a client needs to send its request. */
 export const resolutionSchema = z.object({
@@ -26,14 +26,26 @@ export const resolutionSchema = z.object({
 });
 
 // Written once for each decision, and kept as long as the decision.
-const written = new WeakMap<Decision, string>();
+const written = new WeakMap<Decision, ResolutionText>();
 
 /** The answer for a decision, as JSON. */
 export function resolutionJson(decision: Decision, labels: Labels = {}): string {
-  if (hasLabels(labels)) return JSON.stringify(resolutionOf(decision, labels));
+  return resolutionText(decision, labels).json;
+}
+
+/** The answer for a decision, as JSON, and its length in UTF-8. */
+export function resolutionText(decision: Decision, labels: Labels = {}): ResolutionText {
+  if (hasLabels(labels)) return textOf(resolutionOf(decision, labels));
   const known = written.get(decision);
   if (known !== undefined) return known;
-  const json = JSON.stringify(resolutionOf(decision));
-  written.set(decision, json);
-  return json;
+  const text = textOf(resolutionOf(decision));
+  written.set(decision, text);
+  return text;
 }
+
+function textOf(resolution: Resolution): ResolutionText {
+  const json = JSON.stringify(resolution);
+  return { json, bytes: Buffer.byteLength(json) };
+}
+
+type ResolutionText = { readonly json: string; readonly bytes: number };

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { SignalboxError } from "./errors.ts";
+import { addFastLane, type FastRoute } from "./fast-lane.ts";
 
 export type HttpServerSettings = {
   /** Such as an Express app. */
@@ -10,6 +11,8 @@ export type HttpServerSettings = {
   readonly port: number;
   /** The environment variable that sets the port, for the message when it is in use. */
   readonly portVariable: string;
+  /** Requests that go round node:http; none when absent. */
+  readonly fastRoute?: FastRoute;
 };
 
 export type HttpServer = {
@@ -34,6 +37,7 @@ export async function startHttpServer(settings: HttpServerSettings): Promise<Htt
     response.once("close", () => open.delete(response));
     settings.listener(request, response);
   });
+  const fastLane = settings.fastRoute ? addFastLane(server, settings.fastRoute) : null;
   await listen(server, settings);
   const { port } = server.address() as AddressInfo;
   return {
@@ -42,7 +46,8 @@ export async function startHttpServer(settings: HttpServerSettings): Promise<Htt
     drain: (timeoutMs) => {
       isDraining = true;
       for (const response of open) leaveConnection(response);
-      return close(server, timeoutMs);
+      fastLane?.drain();
+      return close(server, timeoutMs, () => fastLane?.destroy());
     },
   };
 }
@@ -62,10 +67,13 @@ function listen(server: Server, { host, port, portVariable }: HttpServerSettings
 const idleSweepMs = 50;
 
 /** A connection that was busy when draining began is idle after its answer, and would stay open for the next request. */
-function close(server: Server, timeoutMs: number): Promise<void> {
+function close(server: Server, timeoutMs: number, destroyOthers: () => void): Promise<void> {
   return new Promise((resolve) => {
     const sweep = setInterval(() => server.closeIdleConnections(), idleSweepMs);
-    const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);
+    const timer = setTimeout(() => {
+      server.closeAllConnections();
+      destroyOthers();
+    }, timeoutMs);
     server.close(() => {
       clearInterval(sweep);
       clearTimeout(timer);

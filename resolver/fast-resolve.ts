@@ -1,0 +1,45 @@
+import { isUtf8 } from "node:buffer";
+import type { FastAnswer, FastRoute } from "../service/fast-lane.ts";
+import { type AnswerDeps, resolveAll } from "./answer.ts";
+import type { EndpointDeps } from "./endpoint.ts";
+import { parseRequest } from "./request.ts";
+import { resolutionText } from "./resolution.ts";
+
+/**
+ * `POST /v1/resolve` for one objective without an override, when it succeeds and nobody traces; everything else is left
+ * to {@link postResolve}, which tells what is wrong with it.
+ */
+export function fastResolve(deps: EndpointDeps & AnswerDeps): FastRoute {
+  return {
+    path: "/v1/resolve",
+    maxBodyBytes: deps.maxRequestBytes,
+    answer: (body, socket) => answer(deps, body, socket),
+  };
+}
+
+function answer(
+  deps: EndpointDeps & AnswerDeps,
+  body: Buffer,
+  socket: { readonly remoteAddress?: string },
+): FastAnswer | null {
+  if (deps.tracing !== null || !isUtf8(body)) return null;
+  const startedAt = performance.now();
+  try {
+    const request = parseRequest(JSON.parse(body.toString("utf8")));
+    if (!request.single || request.override !== undefined) return null;
+    const caller = {
+      authorization: undefined,
+      // Only logs want it, and asking costs more than a decision.
+      get peer() {
+        return socket.remoteAddress ?? "";
+      },
+    };
+    const [outcome] = resolveAll(deps, request, caller);
+    if (!outcome || !("value" in outcome)) return null;
+    deps.observation.callEnded("http", "resolve", "ok", (performance.now() - startedAt) / 1000);
+    return resolutionText(outcome.value, request);
+  } catch {
+    // A request for one objective fails before anything is counted.
+    return null;
+  }
+}
