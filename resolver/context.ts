@@ -17,6 +17,8 @@ import type { ResolverConfig } from "./config.ts";
 import type { EndpointDeps } from "./endpoint.ts";
 import { createObservation } from "./observation.ts";
 import { createAuthorise } from "./override-tokens.ts";
+import { createRevisionOf, type RevisionOf } from "./revision.ts";
+import { observeRollout } from "./rollout-metrics.ts";
 
 /** Everything that the resolver is made of; only here is it built. */
 export type ResolverContext = AnswerDeps &
@@ -25,6 +27,8 @@ export type ResolverContext = AnswerDeps &
     readonly logger: Logger;
     readonly metrics: Metrics;
     readonly health: Health;
+    /** Where a revision is live. */
+    readonly revisionOf: RevisionOf;
     /** Resolves when there are documents to answer from. */
     readonly started: Promise<void>;
     /** From now on `/readyz` says that the process is ending. */
@@ -85,6 +89,7 @@ export async function createContext(
   });
   follower.subscribe(heartbeat.changed);
   observeFollower(follower, health, metrics);
+  observeRollout({ metrics, statuses: activation.statuses, now: () => performance.now() });
   const observation = createObservation({ metrics, logger });
   let isDraining = false;
   health.addCheck("process", () => (isDraining ? { ok: false, reason: "ending" } : { ok: true }));
@@ -99,6 +104,7 @@ export async function createContext(
     selection: activation.get,
     authorise: createAuthorise(config.overrideTokens),
     onOverride: observation.overrode,
+    revisionOf: createRevisionOf(activation.statuses),
     started: activation.started,
     startDraining: () => {
       isDraining = true;

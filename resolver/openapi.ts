@@ -3,6 +3,7 @@ import { type ErrorCode, errorMeanings } from "../service/errors.ts";
 import { explanationSchema } from "./explanation.ts";
 import { requestSchema } from "./request.ts";
 import { resolutionSchema } from "./resolution.ts";
+import { revisionSchema } from "./revision.ts";
 
 /** The codes that the endpoints answer. */
 const codes = [
@@ -50,6 +51,7 @@ export function createOpenApi(version: string): object {
         post: operation("explain", "Say for every rule why it did or did not match", "Explanation", "Explanations"),
       },
       "/v1/defaults": { get: defaultsOperation() },
+      "/v1/revisions/{revision}": { get: revisionOperation() },
     },
     components: {
       securitySchemes: {
@@ -62,6 +64,7 @@ export function createOpenApi(version: string): object {
         Explanation: explanationSchema,
         Explanations: results(explanationSchema),
         Defaults: z.object({ results: z.array(resolutionSchema).describe("By objective, ascending.") }),
+        Revision: revisionSchema,
         ObjectiveError: objectiveError,
         Error: error,
       }),
@@ -114,6 +117,22 @@ function defaultsOperation(): object {
         content: { "application/json": { schema: reference("Defaults") } },
       },
       304: { description: "They are those of `If-None-Match`" },
+      ...errorResponses(["invalid_request", "internal", "not_ready"]),
+    },
+  };
+}
+
+function revisionOperation(): object {
+  const revision = { type: "integer", minimum: 0 };
+  return {
+    operationId: "revision",
+    summary: "Where a published revision is live: for pipelines that wait for it",
+    parameters: [
+      { name: "revision", in: "path", required: true, schema: revision },
+      { name: "from", in: "query", description: "The first revision of the same batch.", schema: revision },
+    ],
+    responses: {
+      200: { description: "Its state", content: { "application/json": { schema: reference("Revision") } } },
       ...errorResponses(["invalid_request", "internal", "not_ready"]),
     },
   };

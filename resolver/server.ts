@@ -1,4 +1,5 @@
 import { Resolver } from "../proto/gen/signalbox/resolver/v1/resolver_pb.js";
+import { Revisions } from "../proto/gen/signalbox/rollout/v1/rollout_pb.js";
 import { type GrpcServer, startGrpcServer } from "../service/grpc-server.ts";
 import { createHttpApp } from "../service/http-app.ts";
 import { type HttpServer, startHttpServer } from "../service/http-server.ts";
@@ -7,9 +8,12 @@ import type { ResolverConfig } from "./config.ts";
 import { createContext, type ResolverContext } from "./context.ts";
 import { getOnly, postOnly } from "./endpoint.ts";
 import { extAuthz, oneCallPath } from "./ext-authz.ts";
+import { fastResolve } from "./fast-resolve.ts";
 import { getDefaults } from "./get-defaults.ts";
 import { getOpenApi } from "./get-openapi.ts";
+import { getRevision } from "./get-revision.ts";
 import { createGrpcResolver } from "./grpc-resolver.ts";
+import { createGrpcRevisions } from "./grpc-revisions.ts";
 import { postExplain } from "./post-explain.ts";
 import { postOfrepFlag, postOfrepFlags } from "./post-ofrep.ts";
 import { postResolve } from "./post-resolve.ts";
@@ -55,6 +59,7 @@ function startHttp(config: ResolverConfig, context: ResolverContext): Promise<Ht
     app.get("/v1/defaults", getDefaults(context)).all("/v1/defaults", getOnly);
     app.post("/ofrep/v1/evaluate/flags", postOfrepFlags(context)).all("/ofrep/v1/evaluate/flags", postOnly);
     app.post("/ofrep/v1/evaluate/flags/:key", postOfrepFlag(context)).all("/ofrep/v1/evaluate/flags/:key", postOnly);
+    app.get("/v1/revisions/:revision", getRevision(context)).all("/v1/revisions/:revision", getOnly);
     app.get("/openapi.json", getOpenApi(context.identity.version));
   });
   return startHttpServer({
@@ -66,17 +71,20 @@ function startHttp(config: ResolverConfig, context: ResolverContext): Promise<Ht
     host: config.host,
     port: config.httpPort,
     portVariable: "RESOLVER_HTTP_PORT",
+    fastRoute: fastResolve(context),
   });
 }
 
 async function startGrpc(config: ResolverConfig, context: ResolverContext): Promise<GrpcServer> {
-  const { definition, implementation } = createGrpcResolver(context);
+  const services = [createGrpcResolver(context), createGrpcRevisions(context)];
   const grpc = await startGrpcServer({
     host: config.host,
     port: config.grpcPort,
     portVariable: "RESOLVER_GRPC_PORT",
-    services: [Resolver],
-    addTo: (server) => server.addService(definition, implementation),
+    services: [Resolver, Revisions],
+    addTo: (server) => {
+      for (const { definition, implementation } of services) server.addService(definition, implementation);
+    },
     options: { "grpc.max_receive_message_length": config.maxRequestBytes },
   });
   grpc.setServing(false);
