@@ -1,4 +1,17 @@
 # One image for every Signalbox process: the command says which. Envoy and NATS run from their own images.
+FROM node:24-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json tsconfig.json tsconfig.build.json ./
+RUN npm ci --ignore-scripts --no-fund --no-audit
+COPY client ./client
+COPY config ./config
+COPY selection ./selection
+COPY rollout ./rollout
+COPY service ./service
+COPY proto ./proto
+COPY setup/paths.js setup/build.js ./setup/
+RUN node setup/build.js
+
 FROM node:24-slim
 
 ENV NODE_ENV=production HOST=0.0.0.0 SIGNALBOX_DATA=/var/lib/signalbox
@@ -7,6 +20,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --no-fund --no-audit && npm cache clean --force
 
+COPY --from=build /app/dist ./dist
 COPY config ./config
 COPY selection ./selection
 COPY rollout ./rollout

@@ -139,9 +139,5 @@ export function checkOptions(options: SignalboxOptions): CheckedOptions {
 }
 
 function parseUrl(text: string): URL | null {
-  try {
-    return new URL(text);
-  } catch {
-    return null;
-  }
+  return URL.canParse(text) ? new URL(text) : null;
 }

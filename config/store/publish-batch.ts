@@ -1,4 +1,5 @@
 import { headers, type MsgHdrs, nuid } from "@nats-io/transport-node";
+import { deferred } from "../deferred.ts";
 import { type Bucket, storeErrorFrom } from "./bucket.ts";
 import { headerNames } from "./entry.ts";
 import { StoreError } from "./store-error.ts";
@@ -88,7 +89,7 @@ async function request(
   messageHeaders: MsgHdrs,
 ): Promise<Answer | null> {
   const { connection, onChange } = bucket.link;
-  const lost = Promise.withResolvers<null>();
+  const lost = deferred<null>();
   const stopListening = onChange(() => lost.resolve(null));
   try {
     const answer = connection.request(subject, data, { headers: messageHeaders, timeout: answerTimeoutMs });

@@ -75,7 +75,13 @@ export function isWithin(entry: StoredEntry, moment: Moment): boolean {
 }
 
 function newestAt(entries: readonly StoredEntry[], moment: Moment): StoredEntry[] {
-  const histories = Map.groupBy(entries, (entry) => entry.key);
+  // Not Map.groupBy, which Node has only since 21.
+  const histories = new Map<string, StoredEntry[]>();
+  for (const entry of entries) {
+    const history = histories.get(entry.key);
+    if (history) history.push(entry);
+    else histories.set(entry.key, [entry]);
+  }
   return [...histories].flatMap(([key, history]) => entryAt(history, key, moment) ?? []);
 }
 
