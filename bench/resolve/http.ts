@@ -6,7 +6,7 @@ import { runWrk } from "../wrk.ts";
 import { cpuSeconds } from "./cpu-time.ts";
 
 const script = fileURLToPath(new URL("./load.lua", import.meta.url));
-const connections = Number(process.env.C ?? 16);
+const connections = 16;
 const secondsPerRun = Number(process.env.BENCH_SECONDS ?? 2);
 
 /** A server under load. `objectives` is how many the requests ask for in turn; of one, `name` is its name. */
@@ -19,8 +19,8 @@ export type HttpTarget = {
 };
 
 /** What one server did in each round. */
-export type HttpMeasured = {
-  readonly target: HttpTarget;
+export type ServerMeasured = {
+  readonly label: string;
   readonly requestsPerSecond: number[];
   /** CPU of the server, which does not depend on what else the machine does. */
   readonly cpuMicroseconds: number[];
@@ -28,6 +28,10 @@ export type HttpMeasured = {
   readonly p99Ms: number[];
   readonly p999Ms: number[];
 };
+
+export function serverMeasured(label: string): ServerMeasured {
+  return { label, requestsPerSecond: [], cpuMicroseconds: [], p50Ms: [], p99Ms: [], p999Ms: [] };
+}
 
 export const requestBody = {
   objective: "bench",
@@ -42,10 +46,8 @@ export async function answerOf(resolverUrl: string): Promise<string> {
 }
 
 /** Loads the servers in turn, so many rounds, after one that is not counted. */
-export async function measureHttp(targets: readonly HttpTarget[], rounds: number): Promise<readonly HttpMeasured[]> {
-  const measured = targets.map((target): HttpMeasured => {
-    return { target, requestsPerSecond: [], cpuMicroseconds: [], p50Ms: [], p99Ms: [], p999Ms: [] };
-  });
+export async function measureHttp(targets: readonly HttpTarget[], rounds: number): Promise<readonly ServerMeasured[]> {
+  const measured = targets.map((target) => ({ target, ...serverMeasured(target.label) }));
   for (let round = -1; round < rounds; round += 1) {
     for (const each of measured) {
       const { processId } = each.target.running;
@@ -70,9 +72,9 @@ export async function measureHttp(targets: readonly HttpTarget[], rounds: number
   return measured;
 }
 
-export function httpRow({ target, requestsPerSecond, cpuMicroseconds, p50Ms, p99Ms, p999Ms }: HttpMeasured): Row {
+export function serverRow({ label, requestsPerSecond, cpuMicroseconds, p50Ms, p99Ms, p999Ms }: ServerMeasured): Row {
   return {
-    server: target.label,
+    server: label,
     "requests/s": Math.round(median(requestsPerSecond)),
     "CPU µs each": median(cpuMicroseconds).toFixed(1),
     "p50 ms": median(p50Ms).toFixed(3),
@@ -82,7 +84,10 @@ export function httpRow({ target, requestsPerSecond, cpuMicroseconds, p50Ms, p99
 }
 
 /** The median of the rounds' ratios: requests a second, and what the servers' own CPU time allows. */
-export function httpRatios(own: HttpMeasured, peer: HttpMeasured): { readonly requests: number; readonly cpu: number } {
+export function serverRatios(
+  own: ServerMeasured,
+  peer: ServerMeasured,
+): { readonly requests: number; readonly cpu: number } {
   const ratio = (mine: readonly number[], others: readonly number[]) =>
     median(mine.map((value, round) => value / (others[round] as number)));
   return {
