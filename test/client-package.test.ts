@@ -1,0 +1,147 @@
+import { execFile, execFileSync } from "node:child_process";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { projectFolder } from "../setup/paths.js";
+import { makeTemporaryFolder } from "./support/processes.ts";
+import { type ResolverWorld, startResolverWorld } from "./support/resolver.ts";
+
+/** Another package's program: it knows Signalbox by its exports only. */
+const program = `
+import { createSignalbox, SignalboxClientError } from "signalbox/client";
+import { defineObjective } from "signalbox/config";
+
+const [httpUrl, grpcUrl, natsUrl, snapshotFolder] = process.argv.slice(2);
+const context = { userId: "u1", device: "kiosk" };
+const answers = {};
+for (const [name, options] of Object.entries({
+  http: { resolverUrl: httpUrl },
+  grpc: { resolverUrl: grpcUrl },
+  local: { nats: natsUrl, snapshotFolder },
+})) {
+  const client = createSignalbox({ ...options, timeoutMs: 20000 });
+  const { source, ...answer } = await client.resolve("ranking", context);
+  answers[name] = answer;
+  await client.close();
+}
+try {
+  createSignalbox({});
+} catch (error) {
+  answers.refused = error instanceof SignalboxClientError && error.code;
+}
+const metadata = { name: "ranking" };
+const spec = { default: { model: "ranker", version: "7" } };
+answers.defined = defineObjective({ apiVersion: "signalbox.dev/v1", kind: "Objective", metadata, spec }).spec.unit;
+console.log(JSON.stringify(answers));
+`;
+
+const featureProgram = `
+import { OpenFeature } from "@openfeature/server-sdk";
+import { createSignalbox } from "signalbox/client";
+import { createSignalboxProvider } from "signalbox/openfeature";
+
+const client = createSignalbox({ resolverUrl: process.argv[2], timeoutMs: 20000 });
+await OpenFeature.setProviderAndWait(createSignalboxProvider(client));
+const context = { targetingKey: "u1", device: "kiosk" };
+console.log(await OpenFeature.getClient().getStringValue("ranking.version", "", context));
+await OpenFeature.close();
+await client.close();
+`;
+
+const typedProgram = `
+import { type Answer, createSignalbox, type Signalbox, SignalboxClientError } from "signalbox/client";
+import { defineModel } from "signalbox/config";
+import { createSignalboxProvider } from "signalbox/openfeature";
+
+const client: Signalbox = createSignalbox({ resolverUrl: ["http://a", "grpc://b"], client: "web" });
+export const provider = createSignalboxProvider(client, { unit: "accountId" });
+export const key: Promise<string> = client.resolve("ranking", { userId: "1" }).then(({ routingKey }: Answer) => routingKey);
+export const model = defineModel;
+// @ts-expect-error a context holds no objects
+void client.resolve("ranking", { nested: {} });
+// @ts-expect-error no such option
+createSignalbox({ resolverUrls: [] });
+export const isRetryable = (error: unknown) => error instanceof SignalboxClientError && error.retryable;
+`;
+
+const folder = makeTemporaryFolder();
+let world: ResolverWorld;
+
+beforeAll(async () => {
+  execFileSync(process.execPath, [join(projectFolder, "setup/build.js"), "--if-older"]);
+  world = await startResolverWorld();
+  mkdirSync(join(folder, "node_modules", "@openfeature"), { recursive: true });
+  symlinkSync(projectFolder, join(folder, "node_modules", "signalbox"));
+  for (const name of ["server-sdk", "core"]) {
+    const path = join("node_modules", "@openfeature", name);
+    symlinkSync(join(projectFolder, path), join(folder, path));
+  }
+  symlinkSync(join(projectFolder, "node_modules", "@types"), join(folder, "node_modules", "@types"));
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+  writeFileSync(join(folder, "program.js"), program);
+  writeFileSync(join(folder, "feature.js"), featureProgram);
+  writeFileSync(join(folder, "typed.ts"), typedProgram);
+});
+
+afterAll(() => world.stop());
+
+/** The machine's own Node, which runs npm and may be older than the project's; and Bun and Deno, where they are. */
+const runtimes = [
+  { name: "the machine's own Node", command: ownNode(), args: [] },
+  { name: "Bun", command: process.env.BUN_BIN ?? onPath("bun"), args: ["run"] },
+  { name: "Deno", command: process.env.DENO_BIN ?? onPath("deno"), args: ["run", "--quiet", "--allow-all"] },
+];
+
+for (const { name, command } of runtimes) if (command === undefined) console.info(`no ${name} here; CI has it`);
+
+describe.each(runtimes.filter(({ command }) => command !== undefined))(
+  "another package's program under $name",
+  ({ name, command, args }) => {
+    const run = async (file: string, ...rest: string[]) => {
+      const { stdout } = await promisify(execFile)(command ?? "", [...args, file, ...rest], { cwd: folder });
+      return stdout.trim();
+    };
+
+    test("resolves in all modes, and gets the same answer", async () => {
+      const { url, grpcAddress } = world.resolver;
+      const snapshotFolder = join(folder, `snapshot of ${name}`);
+      const output = await run("program.js", url, `grpc://${grpcAddress}`, world.nats.url, snapshotFolder);
+      const { http, grpc, local, refused, defined } = JSON.parse(output);
+      expect(http).toMatchObject({ routingKey: "default/ranking/ranker@8", config: { parameters: { beam: 4 } } });
+      expect(grpc).toEqual(http);
+      expect(local).toEqual(http);
+      expect([refused, defined]).toEqual(["invalid_options", "userId"]);
+    });
+
+    test("evaluates flags", async () => {
+      expect(await run("feature.js", world.resolver.url)).toBe("8");
+    });
+  },
+);
+
+test("another package's TypeScript gets the types", async () => {
+  const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--types", "node"];
+  const tsc = join(projectFolder, "node_modules", "typescript", "lib", "tsc.js");
+  await promisify(execFile)(process.execPath, [tsc, ...options, "typed.ts"], { cwd: folder }).catch(
+    (error: { stdout: string }) => expect.unreachable(error.stdout),
+  );
+});
+
+/** npm says which Node runs it; without npm, the first one on the path that is not the project's own. */
+function ownNode(): string {
+  return process.env.npm_node_execpath ?? onPath("node") ?? process.execPath;
+}
+
+function onPath(name: string): string | undefined {
+  const folders = (process.env.PATH ?? "").split(delimiter).filter((each) => !each.includes("node_modules"));
+  for (const each of folders) {
+    try {
+      execFileSync(join(each, name), ["--version"], { stdio: "ignore" });
+      return join(each, name);
+    } catch {
+      // Not there.
+    }
+  }
+  return undefined;
+}
