@@ -2,6 +2,7 @@ import { name as documentName } from "../config/documents/common.ts";
 import type { Pin } from "../config/documents/pin.ts";
 import type { LiveDocuments } from "../config/live-documents.ts";
 import { nearest } from "../config/nearest.ts";
+import { holdsEverywhere } from "../config/pins.ts";
 import type { Arguments, Positional } from "./command.ts";
 import { namespaceOf, objectiveNamed } from "./document-kinds.ts";
 import { CommandError, exitCode } from "./exit-codes.ts";
@@ -43,7 +44,7 @@ export function pinsOf({ pins }: LiveDocuments, target: PinTarget): Pin[] {
     .filter(({ metadata: { namespace }, spec }) => {
       if (namespace !== target.namespace || spec.rollout) return false;
       if (target.what === "group") return spec.groups?.length === 1 && spec.groups[0] === target.name;
-      return spec.objective === target.name && spec.groups === undefined && spec.exceptGroups === undefined;
+      return spec.objectives?.length === 1 && spec.objectives[0] === target.name && holdsEverywhere({ spec });
     });
 }
 

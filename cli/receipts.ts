@@ -150,7 +150,9 @@ function touchedBy(key: string, before: LiveDocuments, after: LiveDocuments) {
   const [old, next] = [before.pins.get(name), after.pins.get(name)];
   const specs = [old, next].flatMap((pin) => pin?.document.spec ?? []);
   const all = [...after.objectives.keys()].filter((each) => each.startsWith(`${id.namespace}/`));
-  const named = specs.flatMap(({ objective }) => (objective === undefined ? all : [`${id.namespace}/${objective}`]));
+  const named = specs.flatMap(
+    ({ objectives }) => objectives?.map((objective) => `${id.namespace}/${objective}`) ?? all,
+  );
   // What is held on purpose is not waited for.
   return next ? { objectives: new Set<string>() } : { objectives: new Set(named), from: old?.revision ?? 0 };
 }

@@ -93,8 +93,8 @@ function experimentReferences(experiment: Experiment): Reference[] {
   ];
 }
 
-function pinReferences({ metadata: { namespace }, spec: { objective } }: Pin): Reference[] {
-  return objective === undefined ? [] : [{ kind: "Objective", namespace, name: objective, path: "spec" }];
+function pinReferences({ metadata: { namespace }, spec: { objectives = [] } }: Pin): Reference[] {
+  return objectives.map((name, o) => ({ kind: "Objective" as const, namespace, name, path: `spec.objectives[${o}]` }));
 }
 
 type Named = { readonly metadata: { readonly namespace: string } };

@@ -30,6 +30,7 @@ export const limits = {
   /** Characters of a regular expression. */
   patternCharacters: 1024,
   groupsPerPin: 64,
+  objectivesPerPin: 1000,
   labelsPerDocument: 64,
   /** Lists and objects inside each other, anywhere in a document. */
   nestingDepth: 64,

@@ -25,7 +25,7 @@ const base = [
 const settled = (...batches: readonly (readonly StoredEntry[])[]): LiveDocuments =>
   settleAll(emptyLiveDocuments, [...base, ...batches], new Date(0));
 const versionOf = (live: LiveDocuments) => live.objectives.get("default/ranking")?.document.spec.default.version;
-const pinned = [stored(4, pin({ objective: "ranking", reason: "sale" }))];
+const pinned = [stored(4, pin({ objectives: ["ranking"], reason: "sale" }))];
 
 describe("an objective that is pinned", () => {
   test("stays as it is; what is published waits, and says for whom", () => {
@@ -50,7 +50,7 @@ describe("an objective that is pinned", () => {
 
   test("takes what is published together with the pin itself, and nothing after it", () => {
     const live = settled(
-      [stored(4, ranking("2")), stored(5, pin({ objective: "ranking" }))],
+      [stored(4, ranking("2")), stored(5, pin({ objectives: ["ranking"] }))],
       [stored(6, ranking("3"))],
     );
     expect(versionOf(live)).toBe("2");
@@ -116,8 +116,8 @@ describe("a pin of groups", () => {
   });
 
   test("may be of one objective, and ends at its namespace", () => {
-    expect(holds({ groups: ["eu"], objective: "ranking", revision: 4 }, 5, "eu")).toBe("freeze");
-    const one = live({ groups: ["eu"], objective: "ranking", revision: 4 });
+    expect(holds({ groups: ["eu"], objectives: ["ranking"], revision: 4 }, 5, "eu")).toBe("freeze");
+    const one = live({ groups: ["eu"], objectives: ["ranking"], revision: 4 });
     expect(groupPinOf(one, "default/search", 5, "eu")).toBeNull();
     expect(groupPinOf(live({ groups: ["eu"], revision: 4 }), "other/ranking", 5, "eu")).toBeNull();
   });
@@ -126,10 +126,10 @@ describe("a pin of groups", () => {
 test("a pin says what it holds, in one way", () => {
   const problems = (spec: object) =>
     pinSchema.safeParse({ ...pin(spec), metadata: { name: "p" } }).error?.issues.map(({ message }) => message) ?? [];
-  expect(problems({})[0]).toContain("must have an objective, groups or exceptGroups");
+  expect(problems({})[0]).toContain("must have objectives, groups or exceptGroups");
   expect(problems({ groups: ["a"], exceptGroups: ["b"], revision: 1 })[0]).toContain("at most one");
   expect(problems({ groups: ["a"] })[0]).toContain("is missing");
-  expect(problems({ objective: "ranking", revision: 3 })[0]).toContain("needs groups");
+  expect(problems({ objectives: ["ranking"], revision: 3 })[0]).toContain("needs groups");
   expect(problems({ groups: ["a", "a"], revision: 3 })).toHaveLength(1);
   expect(problems({ exceptGroups: [], revision: 0 })).toEqual([]);
 });

@@ -3,8 +3,8 @@ import type { SignalboxDocument } from "./documents/document.ts";
 import type { Pin } from "./documents/pin.ts";
 import type { LiveDocuments } from "./live-documents.ts";
 
-/** Whether a pin holds its objective on every consumer, whatever group it is in. */
-export function holdsEverywhere({ spec }: Pin): boolean {
+/** Whether a pin holds its objectives on every consumer, whatever group it is in. */
+export function holdsEverywhere({ spec }: Pick<Pin, "spec">): boolean {
   return spec.groups === undefined && spec.exceptGroups === undefined;
 }
 
@@ -32,7 +32,7 @@ export function groupPinOf(
   const [namespace, name] = objective.split("/");
   for (const { document } of live.pins.values()) {
     const { spec, metadata } = document;
-    const isMeant = metadata.namespace === namespace && (spec.objective === undefined || spec.objective === name);
+    const isMeant = metadata.namespace === namespace && (spec.objectives?.includes(name ?? "") ?? true);
     if (isMeant && revision > (spec.revision ?? Number.POSITIVE_INFINITY) && isObeyedBy(document, group))
       return document;
   }

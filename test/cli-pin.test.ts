@@ -23,7 +23,7 @@ describe("pin and unpin", () => {
     expect(pinned).toMatchObject({ code: 0, stderr: "" });
     expect(pinned.stdout).toContain(`Pin ${tenant.namespace}/ranking created`);
     expect(JSON.parse((await tenant.run("get pins -o json")).stdout)).toMatchObject([
-      { spec: { objective: "ranking", reason: "sale" } },
+      { spec: { objectives: ["ranking"], reason: "sale" } },
     ]);
     expect((await tenant.apply(serving(tenant, "8"))).code).toBe(0);
     expect(await liveVersion(tenant)).toBe("7");
@@ -61,7 +61,7 @@ describe("pin and unpin", () => {
     const pins = JSON.parse((await tenant.run("get pins -o json")).stdout);
     expect(pins).toMatchObject([
       { spec: { groups: ["ranking"], revision: expect.any(Number) } },
-      { spec: { objective: "ranking" } },
+      { spec: { objectives: ["ranking"] } },
     ]);
     expect(await tenant.run("unpin group ranking")).toMatchObject({ code: 0 });
     expect(JSON.parse((await tenant.run("get pins -o json")).stdout)).toHaveLength(1);

@@ -75,11 +75,11 @@ async function documentsFor(
   const source = "pin";
   const reason = args.reason === undefined ? {} : { reason: String(args.reason) };
   if (target.what === "group") {
-    const objective = args.objective === undefined ? {} : { objective: objectiveNamed(args).name };
-    const spec = { groups: [target.name], revision: live.revision, ...objective, ...reason };
+    const objectives = args.objective === undefined ? {} : { objectives: [objectiveNamed(args).name] };
+    const spec = { groups: [target.name], revision: live.revision, ...objectives, ...reason };
     return [{ document: pinDocument(live, target, spec), source }];
   }
-  const pinned = { document: pinDocument(live, target, { objective: target.name, ...reason }), source };
+  const pinned = { document: pinDocument(live, target, { objectives: [target.name], ...reason }), source };
   if (args.to === undefined) return [pinned];
   const document = await objectiveAt(store, target, parseRevision("to", String(args.to)));
   return [{ document, source }, pinned];

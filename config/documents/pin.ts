@@ -1,13 +1,11 @@
 import { z } from "zod";
+import { limits } from "../limits.ts";
 import { apiVersion, metadata, milliseconds, name } from "./common.ts";
 import { beyond, evenIfPartsAreBad, report, unique } from "./refinements.ts";
 
-/** The most groups that one pin or stage names. */
-const mostGroups = 64;
-
 const groupList = z
   .array(name)
-  .max(mostGroups, beyond("groupsPerPin"))
+  .max(limits.groupsPerPin, beyond("groupsPerPin"))
   .superRefine(
     unique((each) => each, "group"),
     evenIfPartsAreBad,
@@ -18,7 +16,7 @@ const stagedRollout = z
     stages: z
       .array(name)
       .min(1)
-      .max(mostGroups, beyond("groupsPerPin"))
+      .max(limits.groupsPerPin, beyond("groupsPerPin"))
       .superRefine(
         unique((each) => each, "group"),
         evenIfPartsAreBad,
@@ -37,7 +35,7 @@ const stagedRollout = z
   .describe("Written by `signalbox rollout`.");
 
 /**
- * Holds what is in use: an objective on every consumer, or everything of the namespace (or one objective) on some groups
+ * Holds what is in use: objectives on every consumer, or everything of the namespace (or some objectives) on some groups
  * of resolvers. What is published meanwhile waits, and goes live when the pin is deleted.
  */
 export const pinSchema = z.strictObject({
@@ -46,12 +44,21 @@ export const pinSchema = z.strictObject({
   metadata,
   spec: z
     .strictObject({
-      objective: name.optional().describe("The objective that is held; all of the namespace when absent."),
+      objectives: z
+        .array(name)
+        .min(1)
+        .max(limits.objectivesPerPin, beyond("objectivesPerPin"))
+        .superRefine(
+          unique((each) => each, "objective"),
+          evenIfPartsAreBad,
+        )
+        .optional()
+        .describe("The objectives that are held; with groups, all of the namespace when absent."),
       revision: z
         .int()
         .min(0)
         .optional()
-        .describe("With groups: changes after this store revision wait. Without: the objective waits as it is."),
+        .describe("With groups: changes after this store revision wait. Without: what is published waits."),
       groups: groupList.min(1).optional().describe("The resolver groups that hold it; every consumer when absent."),
       exceptGroups: groupList.optional().describe("All resolvers hold it but those of these groups."),
       reason: z.string().max(1024).optional().describe("For people; shown wherever it holds something back."),
@@ -61,12 +68,15 @@ export const pinSchema = z.strictObject({
       const isOfGroups = spec.groups !== undefined || spec.exceptGroups !== undefined;
       if (spec.groups !== undefined && spec.exceptGroups !== undefined)
         report(ctx, [], "must have at most one of groups and exceptGroups");
-      if (!isOfGroups && spec.objective === undefined)
-        report(ctx, [], "must have an objective, groups or exceptGroups");
+      if (!isOfGroups && spec.objectives === undefined) report(ctx, [], "must have objectives, groups or exceptGroups");
       if (isOfGroups && spec.revision === undefined)
         report(ctx, ["revision"], "is missing: resolvers of a group hold at a store revision");
       if (!isOfGroups && spec.revision !== undefined)
-        report(ctx, ["revision"], "needs groups or exceptGroups; without them the objective is held as it is live");
+        report(
+          ctx,
+          ["revision"],
+          "needs groups or exceptGroups; without them the objectives are held as they are live",
+        );
     }, evenIfPartsAreBad),
 });
 
