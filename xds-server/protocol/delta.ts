@@ -1,7 +1,15 @@
+import { Collected } from "./collected.ts";
 import { Heartbeats } from "./heartbeats.ts";
+import type { Change } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
-import type { StoredResource } from "./resource.ts";
-import { type Gate, type Progress, type Response, type Subscription, TooFarBehindError } from "./subscription.ts";
+import {
+  type Gate,
+  type Progress,
+  type Response,
+  type Subscription,
+  TooFarBehindError,
+  tightResponseBytes,
+} from "./subscription.ts";
 import type { TypeView } from "./type-state.ts";
 import { isFullState } from "./type-urls.ts";
 import type { DeltaRequest } from "./wire.ts";
@@ -15,7 +23,18 @@ const maxOutstanding = 8;
 /** Responses on the way before heartbeats wait, too. */
 const maxWithHeartbeats = 64;
 
-type Collected = { readonly resources: Map<string, StoredResource>; readonly removed: Set<string> };
+export type ResponseSizes = {
+  /** Bytes of resources after which what is left goes into the next response. */
+  readonly responseBytes: number;
+  /**
+   * The same for the first answer to a wildcard. Envoy takes it for everything that there is: it goes on starting, and takes
+   * requests, although more may follow.
+   */
+  readonly wholeBytes: number;
+};
+
+const mebibyte = 1024 * 1024;
+const defaultSizes: ResponseSizes = { responseBytes: 4 * mebibyte, wholeBytes: 32 * mebibyte };
 
 /**
  * One type on one incremental stream ("Incremental xDS" in the xDS protocol). A wildcard subscription costs one cursor into
@@ -26,6 +45,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   readonly #now: () => number;
   readonly #ledger: Ledger;
   readonly #heartbeats = new Heartbeats();
+  readonly #sizes: ResponseSizes;
   readonly #names = new Set<string>();
   /** Names that must be in the next answer, changed or not. */
   readonly #owed = new Set<string>();
@@ -40,12 +60,16 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   /** Names in responses that were on the way when the wildcard began: the client may come to hold them. */
   #onTheWay: readonly string[] = [];
   #started = false;
+  /** What is owed did not fit into one response: the rest goes when that was answered. */
+  #isSplit = false;
   #wildcard = false;
   #owesAll = false;
   #cursor = 0;
 
-  constructor(typeUrl: string, now: () => number) {
+  /** `now` gives milliseconds since the epoch. */
+  constructor(typeUrl: string, now: () => number, sizes = defaultSizes) {
     this.typeUrl = typeUrl;
+    this.#sizes = sizes;
     this.#now = now;
     this.#ledger = new Ledger({ now, severalRefused: "offer" });
   }
@@ -80,9 +104,9 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     return verdict;
   }
 
-  next(view: TypeView, gate: Gate, nextNonce: () => string): Response | undefined {
+  next(view: TypeView, gate: Gate, nextNonce: () => string, isTight = false): Response | undefined {
     if (!this.#started) return undefined;
-    const response = this.#nextContent(view, gate, nextNonce) ?? this.#nextHeartbeat(view, nextNonce);
+    const response = this.#nextContent(view, gate, nextNonce, isTight) ?? this.#nextHeartbeat(view, nextNonce);
     if (response && view.hasLifetimes) {
       this.#heartbeats.sent([...response.resources, ...(response.heartbeats ?? [])], this.#now());
     }
@@ -95,25 +119,29 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     }
   }
 
-  #nextContent(view: TypeView, gate: Gate, nextNonce: () => string): Response | undefined {
+  #nextContent(view: TypeView, gate: Gate, nextNonce: () => string, isTight: boolean): Response | undefined {
+    if (isTight && this.#owesAll && view.bytes > tightResponseBytes) return undefined;
     const mayPush = this.#ledger.outstanding === 0 && this.#ledger.pausedUntil === undefined;
     const mustAnswer = this.#owesAll || this.#owed.size > 0;
-    if (!mayPush && !(mustAnswer && this.#ledger.outstanding < maxOutstanding)) return undefined;
+    const mayAnswer = mustAnswer && this.#ledger.outstanding < (this.#isSplit ? 1 : maxOutstanding);
+    if (!mayPush && !mayAnswer) return undefined;
 
-    const collected: Collected = { resources: new Map(), removed: new Set() };
     const isFirstOfWildcard = this.#owesAll;
+    const { wholeBytes, responseBytes } = this.#sizes;
+    const partBytes = isTight ? Math.min(tightResponseBytes, responseBytes) : responseBytes;
+    const collected = new Collected(isFirstOfWildcard ? wholeBytes : partBytes);
     const isOffer = mayPush && !mustAnswer && this.#collectOffer(view, collected);
     if (this.#owesAll) this.#collectAll(view, collected);
     const isPush = isOffer || (mayPush && this.#collectPush(view, gate, collected));
     this.#collectOwed(view, collected);
-    if (collected.resources.size + collected.removed.size === 0 && !isFirstOfWildcard) {
+    if (collected.size() === 0 && !isFirstOfWildcard) {
       this.#settleIfIdle();
       return undefined;
     }
     const nonce = nextNonce();
-    const resources = [...collected.resources.values()];
+    const resources = collected.all();
     const removed = [...collected.removed];
-    this.#ledger.record(nonce, [...collected.resources.keys(), ...removed], isPush);
+    this.#ledger.record(nonce, { resources, removed }, isPush);
     return { typeUrl: this.typeUrl, version: view.version, nonce, resources, changed: resources, removed };
   }
 
@@ -123,11 +151,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     const { alive, expired } = this.#heartbeats.due(this.#now(), ({ name }) => this.#holds(name, view));
     if (alive.length + expired.length === 0) return undefined;
     const nonce = nextNonce();
-    this.#ledger.record(
-      nonce,
-      [...alive, ...expired].map(({ name }) => name),
-      false,
-    );
+    this.#ledger.record(nonce, { resources: [...alive, ...expired], removed: [] }, false);
     const response = { typeUrl: this.typeUrl, version: view.version, nonce, removed: [] };
     return { ...response, resources: expired, changed: expired, heartbeats: alive };
   }
@@ -209,11 +233,11 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   }
 
   /** Whatever the client may hold, by its own word or by a response on the way, and is gone has to be removed. */
-  #collectAll(view: TypeView, { resources }: Collected): void {
-    for (const resource of view.all()) {
-      if (this.#initialVersions?.get(resource.name) !== resource.version) resources.set(resource.name, resource);
-    }
-    for (const names of [this.#initialVersions?.keys() ?? [], this.#onTheWay]) {
+  #collectAll(view: TypeView, collected: Collected): void {
+    const held = this.#initialVersions?.size ? this.#initialVersions : undefined;
+    if (!held && view.bytes <= this.#sizes.wholeBytes) collected.whole = view.all();
+    else this.#collectUnlike(held, view, collected);
+    for (const names of [held?.keys() ?? [], this.#onTheWay]) {
       for (const name of names) if (!view.get(name)) this.#held.set(name, view.sequence);
     }
     for (const change of view.changes(this.#cursor, view.sequence)) {
@@ -226,12 +250,21 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     this.#owesAll = false;
   }
 
+  /** All of which the client does not hold this version; what does not fit is owed. */
+  #collectUnlike(held: ReadonlyMap<string, string> | undefined, view: TypeView, collected: Collected): void {
+    for (const resource of view.all()) {
+      if (held?.get(resource.name) === resource.version) continue;
+      if (collected.isFull()) this.#owed.add(resource.name);
+      else collected.add(resource);
+    }
+  }
+
   /** True when there is something new to tell. */
   #collectPush(view: TypeView, gate: Gate, collected: Collected): boolean {
-    const answered = collected.resources.size;
+    const answered = collected.size();
     this.#collectChanges(view, Math.min(gate.pushLimit, view.sequence), collected);
     this.#collectRemovals(view, gate, collected);
-    return collected.resources.size + collected.removed.size > answered;
+    return collected.size() > answered;
   }
 
   /**
@@ -248,36 +281,48 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
 
   #collectOwed(view: TypeView, collected: Collected): void {
     for (const name of this.#owed) {
-      this.#collect(name, view, collected);
+      if (collected.isFull()) break;
+      this.#owed.delete(name);
+      this.#fresh.delete(name);
+      if (collected.whole.length === 0 || !view.get(name)) this.#collect(name, view, collected);
       const changedAt = view.changedAt(name);
       if (changedAt > this.#cursor) this.#ahead.set(name, changedAt);
     }
-    this.#owed.clear();
-    this.#fresh.clear();
+    this.#isSplit = this.#owed.size > 0;
   }
 
   /** A resource whose removal waits for other types still exists for this client. */
-  #collect(name: string, view: TypeView, { resources, removed }: Collected): void {
+  #collect(name: string, view: TypeView, collected: Collected): void {
     const resource = view.get(name) ?? (this.#held.has(name) ? view.lastKnown(name) : undefined);
-    if (resource) resources.set(name, resource);
-    else removed.add(name);
+    if (resource) collected.add(resource);
+    else collected.removed.add(name);
   }
 
-  #collectChanges(view: TypeView, limit: number, { resources }: Collected): void {
+  /** What does not fit is left for the next response; of a commit that is sent in part, the names that went are noted. */
+  #collectChanges(view: TypeView, limit: number, collected: Collected): void {
     if (limit <= this.#cursor) return;
     if (this.#cursor < view.horizon) this.#recheckNames(view);
-    for (const { name, sequence } of view.changes(this.#cursor, limit)) {
+    let reached = limit;
+    const seen: Change[] = [];
+    for (const change of view.changes(this.#cursor, limit)) {
+      const { name, sequence } = change;
       if (!this.#wants(name) || this.#wasAnswered(name, sequence)) continue;
+      if (collected.isFull()) {
+        reached = sequence - 1;
+        break;
+      }
+      seen.push(change);
       const resource = view.get(name);
       if (resource) {
-        resources.set(name, resource);
+        collected.add(resource);
         this.#held.delete(name);
       } else if (!this.#fresh.has(name)) {
         this.#held.set(name, sequence);
       }
     }
-    this.#cursor = limit;
-    for (const [name, sequence] of this.#ahead) if (sequence <= limit) this.#ahead.delete(name);
+    this.#cursor = Math.max(this.#cursor, reached);
+    for (const { name, sequence } of seen) if (sequence > this.#cursor) this.#ahead.set(name, sequence);
+    for (const [name, sequence] of this.#ahead) if (sequence <= this.#cursor) this.#ahead.delete(name);
   }
 
   /** Removals of long ago are forgotten: whoever subscribed by name is told again, a wildcard has to reconnect. */

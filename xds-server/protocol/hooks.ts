@@ -15,12 +15,25 @@ export type StreamInfo = {
   readonly openedAt: number;
 };
 
+/** What a client did for which its stream was ended, or not opened. */
+export type CutReason =
+  | "garbage"
+  | "too_large"
+  | "too_many_names"
+  | "too_many_types"
+  | "too_many_requests"
+  | "too_many_streams"
+  | "no_request"
+  | "never_reads";
+
 /** What an outside observer (metrics, rollout) is told; every hook is optional, and called synchronously. */
 export type XdsHooks = {
   readonly onStreamOpen?: (stream: StreamInfo) => void;
   readonly onStreamClose?: (stream: StreamInfo, reason: string) => void;
   /** A stream that was refused before it was open: `code` is a gRPC status code. */
   readonly onReject?: (rejection: { readonly peer: string; readonly code: number; readonly details: string }) => void;
+  /** A stream was ended, or not opened, for what the client did. */
+  readonly onCut?: (cut: { readonly peer: string; readonly reason: CutReason; readonly details: string }) => void;
   readonly onResponse?: (stream: StreamInfo, response: ResponseInfo) => void;
   readonly onAck?: (stream: StreamInfo, ack: { readonly typeUrl: string; readonly names: readonly string[] }) => void;
   readonly onNack?: (stream: StreamInfo, nack: NackInfo) => void;

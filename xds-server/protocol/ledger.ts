@@ -1,8 +1,17 @@
 import { namesIn, type RefusedGroup, splitRefused } from "./refused-group.ts";
+import type { StoredResource } from "./resource.ts";
 import type { Progress, Refusal, Verdict } from "./subscription.ts";
 import type { ErrorDetail } from "./wire.ts";
 
-type Sent = { readonly names: readonly string[]; readonly before: number; readonly isPush: boolean };
+/** What of a response was new to the client. */
+export type News = { readonly resources: readonly StoredResource[]; readonly removed: readonly string[] };
+
+type Sent = { readonly news: News; readonly before: number; readonly isPush: boolean };
+
+function namesOf({ resources, removed }: News): string[] {
+  const names = resources.map((resource) => resource.name);
+  return removed.length > 0 ? [...names, ...removed] : names;
+}
 
 /** Acknowledgement times kept for the grace period of removals. */
 const maxRecentAcks = 64;
@@ -43,7 +52,7 @@ export class Ledger {
   }
 
   *outstandingNames(): Iterable<string> {
-    for (const sent of this.#outstanding.values()) yield* sent.names;
+    for (const sent of this.#outstanding.values()) yield* namesOf(sent.news);
   }
 
   get parked(): ReadonlyMap<string, Refusal> {
@@ -64,8 +73,8 @@ export class Ledger {
     return { sent, settled: this.#settled, acknowledged, recentAcks: this.#recentAcks, parked: this.#parked };
   }
 
-  record(nonce: string, names: readonly string[], isPush: boolean): void {
-    this.#outstanding.set(nonce, { names, before: this.#settled, isPush });
+  record(nonce: string, news: News, isPush: boolean): void {
+    this.#outstanding.set(nonce, { news, before: this.#settled, isPush });
   }
 
   /** Everything up to `sequence` was sent, and nothing is outstanding or owed any more. */
@@ -81,9 +90,10 @@ export class Ledger {
     if (error) return this.#refuse(nonce, sent, error, changedAt);
     this.#refusedInARow = 0;
     this.#pausedUntil = 0;
-    if (this.#parked.size > 0) for (const name of sent.names) this.#parked.delete(name);
+    const names = namesOf(sent.news);
+    if (this.#parked.size > 0) for (const name of names) this.#parked.delete(name);
     if (sent.isPush) this.#noteAck(sent.before);
-    return { kind: "ack", nonce, names: sent.names };
+    return { kind: "ack", nonce, names };
   }
 
   /**
@@ -109,7 +119,8 @@ export class Ledger {
   }
 
   #refuse(nonce: string, sent: Sent, { code, message }: ErrorDetail, changedAt: (name: string) => number): Verdict {
-    const refused = this.#severalRefused === "name" ? this.#mentioned(sent.names, message) : sent.names;
+    const names = namesOf(sent.news);
+    const refused = this.#severalRefused === "name" ? this.#mentioned(names, message) : names;
     const at = this.#now();
     const refusals = new Map<string, Refusal>();
     for (const name of refused) {

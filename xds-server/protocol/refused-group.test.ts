@@ -9,7 +9,7 @@ function run(names: readonly string[], bad: ReadonlySet<string>, message: (bad: 
   let pauses = 0;
   const respond = (sent: readonly string[]) => {
     const nonce = String(++responses);
-    ledger.record(nonce, sent, true);
+    ledger.record(nonce, { resources: [], removed: sent }, true);
     const minded = sent.filter((name) => bad.has(name));
     const error = minded.length > 0 ? { code: 13, message: message(minded) } : undefined;
     ledger.answer(nonce, error, () => 1);

@@ -1,15 +1,18 @@
 import { type ChannelOptions, type Server, status } from "@grpc/grpc-js";
 import type { AuthContext } from "@grpc/grpc-js/build/src/auth-context.js";
+import { type AdmissionLimits, createAdmission } from "./admission.ts";
+import { createAllowance } from "./allowance.ts";
 import { type Call, type CallEvents, handleCall, type OpenStream, Refusal } from "./call.ts";
 import { createFlushQueue, type FlushQueueOptions } from "./flush-queue.ts";
 import type { StreamInfo, XdsHooks, XdsLogger } from "./hooks.ts";
 import { type NodeStatus, nodeStatuses } from "./node-status.ts";
 import type { OrderingOptions } from "./ordering.ts";
+import { createSendBudget } from "./send-budget.ts";
 import { definitionOf, discoveryServices } from "./service.ts";
 import type { SnapshotStore } from "./snapshot.ts";
 import { type ServedStream, type StreamLimits, XdsStream } from "./stream.ts";
 import { createVariants } from "./variants.ts";
-import type { DeltaRequest, Node, SotwRequest } from "./wire.ts";
+import type { EncodedResponse, Node } from "./wire.ts";
 
 /** Where a stream comes from. */
 export type Peer = { readonly address: string; readonly auth: AuthContext };
@@ -25,7 +28,7 @@ export type XdsServerDeps = {
   readonly withoutContent?: "refuse" | "wait";
   readonly logger: XdsLogger;
   readonly hooks?: XdsHooks;
-  readonly limits?: Partial<StreamLimits>;
+  readonly limits?: Partial<XdsLimits>;
   readonly timing?: Partial<Omit<OrderingOptions, "now"> & FlushQueueOptions>;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
@@ -43,7 +46,25 @@ export type XdsServer = {
   close(): void;
 };
 
-const defaultLimits: StreamLimits = { typesPerStream: 64, namesPerStream: 1_000_000, unsentBytes: 1024 * 1024 };
+/** What clients may ask of one server. */
+export type XdsLimits = StreamLimits &
+  AdmissionLimits & {
+    /** Bytes that may wait for the network in all streams before large responses wait for room. */
+    readonly unsentBytesInAll: number;
+    /** Milliseconds in which the first request of a stream has to come. */
+    readonly firstRequestMs: number;
+  };
+
+const mebibyte = 1024 * 1024;
+
+const defaultLimits: XdsLimits = {
+  ...{ typesPerStream: 64, namesPerType: 250_000, namesPerStream: 500_000 },
+  ...{ unsentBytes: mebibyte, unsentBytesInAll: 256 * mebibyte, stalledMs: 60_000, firstRequestMs: 30_000 },
+  ...{ streams: 10_000, streamsPerSecond: 500, streamBurst: 5000 },
+};
+
+/** Streams refused or cut off that are logged: a flood of them is counted, and does not fill the log. */
+const refusalLogLines = { lines: 100, perMs: 60_000 };
 const defaultTiming = { removalGraceMs: 500, clusterAckTimeoutMs: 15_000, coalesceMs: 10, sliceMs: 10 };
 
 /**
@@ -72,6 +93,9 @@ export function createXdsServer(deps: XdsServerDeps): XdsServer {
   const timing = { ...defaultTiming, ...deps.timing };
   const queue = createFlushQueue(timing);
   const streams = new Set<ServedStream>();
+  const budget = createSendBudget(limits.unsentBytesInAll);
+  const admission = createAdmission(limits, now);
+  const refusalLog = createAllowance({ ...refusalLogLines, now });
   let isClosed = false;
   let lastId = 0;
 
@@ -79,7 +103,7 @@ export function createXdsServer(deps: XdsServerDeps): XdsServer {
     for (const stream of streams) if (stream.info.group === group) queue.coalesced(stream);
   });
 
-  const openStream: OpenStream = (call, service, variant, node, end) => {
+  const openStream: OpenStream = (call, service, variant, node, ending) => {
     if (isClosed) throw new Refusal(status.UNAVAILABLE, shuttingDown);
     const peer = call.getPeer();
     const group = deps.groupOf(node, { address: peer, auth: call.getAuthContext() });
@@ -89,7 +113,7 @@ export function createXdsServer(deps: XdsServerDeps): XdsServer {
     const { onlyType } = service;
     const info = { id: ++lastId, variant: variant.name, onlyType, peer, group, node, openedAt: now() };
     const view = () => store.view(group);
-    const write = (bytes: Buffer, done: () => void) => void call.write(bytes, done);
+    const write = (message: EncodedResponse, done: () => void) => void call.write(message, done);
     const ordering = { ...timing, now };
     const stream = new XdsStream({
       variant,
@@ -102,7 +126,8 @@ export function createXdsServer(deps: XdsServerDeps): XdsServer {
       view,
       withoutContent,
       write,
-      end,
+      budget,
+      ...ending,
     });
     streams.add(stream);
     hooks.onStreamOpen?.(info);
@@ -111,6 +136,7 @@ export function createXdsServer(deps: XdsServerDeps): XdsServer {
   };
 
   const events: CallEvents = {
+    soon: (work) => queue.soon({ flush: work }),
     openStream,
     onClose: (stream, reason) => {
       if (!streams.delete(stream)) return;
@@ -118,9 +144,23 @@ export function createXdsServer(deps: XdsServerDeps): XdsServer {
       hooks.onStreamClose?.(stream.info, reason);
       logger.info({ nodeId: stream.info.node.id, peer: stream.info.peer, reason }, "xDS stream closed");
     },
+    enter: admission.enter,
+    onLeft: admission.left,
+    firstRequestMs: limits.firstRequestMs,
+    maxNames: limits.namesPerType,
     onReject: (rejection) => {
       hooks.onReject?.(rejection);
+      const allowance = refusalLog.take();
+      if (allowance === "none") return;
       logger.warn({ peer: rejection.peer, reason: rejection.details }, "xDS stream refused");
+      if (allowance === "last") logger.warn({}, "many xDS streams are refused; for now only counted");
+    },
+    onCut: ({ peer, nodeId, reason, details }) => {
+      hooks.onCut?.({ peer, reason, details });
+      const allowance = refusalLog.take();
+      if (allowance === "none") return;
+      logger.warn({ peer, nodeId, cause: reason, reason: details }, "xDS stream ended for what its client did");
+      if (allowance === "last") logger.warn({}, "many xDS streams are refused; for now only counted");
     },
   };
   const variants = createVariants(now);
@@ -129,8 +169,8 @@ export function createXdsServer(deps: XdsServerDeps): XdsServer {
     addTo: (server) => {
       for (const service of discoveryServices) {
         server.addService(definitionOf(service), {
-          [service.sotwMethod]: (call: Call<SotwRequest>) => handleCall(call, service, variants.sotw, events),
-          [service.deltaMethod]: (call: Call<DeltaRequest>) => handleCall(call, service, variants.delta, events),
+          [service.sotwMethod]: (call: Call) => handleCall(call, service, variants.sotw, events),
+          [service.deltaMethod]: (call: Call) => handleCall(call, service, variants.delta, events),
         });
       }
     },

@@ -1,6 +1,6 @@
 import type { MethodDefinition, ServiceDefinition } from "@grpc/grpc-js";
 import { typeUrls } from "./type-urls.ts";
-import { type DeltaRequest, decodeDeltaRequest, decodeSotwRequest, type SotwRequest } from "./wire.ts";
+import type { EncodedResponse } from "./wire.ts";
 
 /** One discovery service: its methods' names, and its only type when it is not the aggregated one. */
 export type DiscoveryService = {
@@ -29,29 +29,26 @@ function service(name: string, resources: string, onlyType: string | undefined):
   return { name, onlyType, sotwMethod: `Stream${resources}`, deltaMethod: `Delta${resources}` };
 }
 
-/** The gRPC definition of a service. Responses are ready bytes, so their serializer hands them through. */
+/** The gRPC definition of a service. Requests and responses are bytes, decoded and encoded elsewhere. */
 export function definitionOf(service: DiscoveryService): ServiceDefinition {
   return {
-    [service.sotwMethod]: bidirectional<SotwRequest>(service.name, service.sotwMethod, decodeSotwRequest),
-    [service.deltaMethod]: bidirectional<DeltaRequest>(service.name, service.deltaMethod, decodeDeltaRequest),
+    [service.sotwMethod]: bidirectional(service.name, service.sotwMethod),
+    [service.deltaMethod]: bidirectional(service.name, service.deltaMethod),
   };
 }
 
-function bidirectional<Request>(
-  serviceName: string,
-  method: string,
-  decode: (bytes: Uint8Array) => Request,
-): MethodDefinition<Request, Buffer> {
+function bidirectional(serviceName: string, method: string): MethodDefinition<Buffer, EncodedResponse> {
   return {
     path: `/${serviceName}/${method}`,
     originalName: method,
     requestStream: true,
     responseStream: true,
-    requestSerialize: () => {
+    requestSerialize: (bytes) => bytes,
+    requestDeserialize: (bytes) => bytes,
+    // Not a Buffer, but all that grpc-js asks of one.
+    responseSerialize: (message) => message as unknown as Buffer,
+    responseDeserialize: () => {
       throw new Error(`${method} is served, not called`);
     },
-    requestDeserialize: decode,
-    responseSerialize: (bytes) => bytes,
-    responseDeserialize: (bytes) => bytes,
   };
 }

@@ -1,7 +1,14 @@
 import { Heartbeats } from "./heartbeats.ts";
 import { Ledger } from "./ledger.ts";
 import type { StoredResource } from "./resource.ts";
-import type { Gate, Progress, Response, Subscription, Verdict } from "./subscription.ts";
+import {
+  type Gate,
+  type Progress,
+  type Response,
+  type Subscription,
+  tightResponseBytes,
+  type Verdict,
+} from "./subscription.ts";
 import type { TypeView } from "./type-state.ts";
 import { isFullState } from "./type-urls.ts";
 import type { SotwRequest } from "./wire.ts";
@@ -84,8 +91,9 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     return verdict.kind === "stale" ? { kind: "none" } : verdict;
   }
 
-  next(view: TypeView, gate: Gate, nextNonce: () => string): Response | undefined {
+  next(view: TypeView, gate: Gate, nextNonce: () => string, isTight = false): Response | undefined {
     if (!this.#started || this.#ledger.outstanding > 0) return undefined;
+    if (isTight && view.bytes > tightResponseBytes) return undefined;
     const response = this.#nextContent(view, gate, nextNonce) ?? this.#nextHeartbeat(view, nextNonce);
     if (!response) return undefined;
     this.#lastNonce = response.nonce;
@@ -110,8 +118,7 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     }
     const nonce = nextNonce();
     const news = due.changed.length > 0 ? due.changed : due.resources;
-    const names = news.map((resource) => resource.name);
-    this.#ledger.record(nonce, names, !isAnswer);
+    this.#ledger.record(nonce, { resources: news, removed: [] }, !isAnswer);
     return { typeUrl: this.typeUrl, version: this.#version(view), nonce, ...due, removed: [] };
   }
 
@@ -128,11 +135,7 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     const due = [...alive, ...expired];
     if (due.length === 0) return undefined;
     const nonce = nextNonce();
-    this.#ledger.record(
-      nonce,
-      due.map(({ name }) => name),
-      false,
-    );
+    this.#ledger.record(nonce, { resources: due, removed: [] }, false);
     const resources = this.#isFullState ? this.#everything(view) : due;
     return { typeUrl: this.typeUrl, version: this.#version(view), nonce, resources, changed: [], removed: [] };
   }
@@ -211,8 +214,9 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     return { resources, changed: mustAnswer ? resources : changed };
   }
 
-  #everything(view: TypeView): StoredResource[] {
-    const present = this.#wildcard ? [...view.all()] : [...this.#names].flatMap((name) => view.get(name) ?? []);
+  #everything(view: TypeView): readonly StoredResource[] {
+    const present = this.#wildcard ? view.all() : [...this.#names].flatMap((name) => view.get(name) ?? []);
+    if (this.#held.size === 0) return present;
     return [...present, ...[...this.#held.keys()].flatMap((name) => view.lastKnown(name) ?? [])];
   }
 

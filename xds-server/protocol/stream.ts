@@ -1,30 +1,38 @@
 import { status } from "@grpc/grpc-js";
 import { type Allowance, createAllowance } from "./allowance.ts";
 import type { FlushQueue } from "./flush-queue.ts";
-import type { StreamInfo, XdsHooks, XdsLogger } from "./hooks.ts";
+import type { CutReason, StreamInfo, XdsHooks, XdsLogger } from "./hooks.ts";
 import { createOrdering, type Ordering, type OrderingOptions } from "./ordering.ts";
+import { Outbox } from "./outbox.ts";
+import type { SendBudget } from "./send-budget.ts";
 import type { GroupView } from "./snapshot.ts";
 import { type Response, type Subscription, TooFarBehindError, type Verdict } from "./subscription.ts";
 import type { TypeView } from "./type-state.ts";
 import { compareTypes, typeUrls } from "./type-urls.ts";
-import type { DeltaRequest, Node, SotwRequest } from "./wire.ts";
+import type { DeltaRequest, EncodedResponse, Node, SotwRequest } from "./wire.ts";
 
 export type AnyRequest = DeltaRequest | SotwRequest;
 
 /** One of the two variants of the protocol. */
 export type Variant<Request extends AnyRequest> = {
   readonly name: "delta" | "sotw";
+  /** Throws a `MalformedRequestError`, or a `TooManyNamesError` when it has more names than that. */
+  decode(bytes: Uint8Array, maxNames: number): Request;
   createSubscription(typeUrl: string, node: Node): Subscription<Request>;
-  encode(response: Response, node: Node): Buffer;
+  encode(response: Response, node: Node): EncodedResponse;
 };
 
 export type StreamLimits = {
   /** Types one stream may subscribe to. */
   readonly typesPerStream: number;
+  /** Names one request may have, and one stream subscribe to of one type. */
+  readonly namesPerType: number;
   /** Names one stream may subscribe to, all types together. */
   readonly namesPerStream: number;
   /** Bytes that wait for the network before no further response is made. */
   readonly unsentBytes: number;
+  /** Milliseconds in which a client has to read something while anything waits for it. */
+  readonly stalledMs: number;
 };
 
 export type StreamDeps<Request extends AnyRequest> = {
@@ -35,9 +43,13 @@ export type StreamDeps<Request extends AnyRequest> = {
   /** What becomes of the stream while the group has no content: see `XdsServerDeps`. */
   readonly withoutContent: "refuse" | "wait";
   /** Hands bytes to the network; `done` is called when they have left. */
-  readonly write: (bytes: Buffer, done: () => void) => void;
+  readonly write: (message: EncodedResponse, done: () => void) => void;
+  /** What waits for the network in all streams together. */
+  readonly budget: SendBudget;
   /** Ends the stream with a gRPC status. */
   readonly end: (code: number, details: string) => void;
+  /** Ends the stream for what the client did; `stalled` does so without waiting for it to read a status. */
+  readonly cut: (reason: CutReason, details: string) => void;
   readonly queue: FlushQueue;
   readonly limits: StreamLimits;
   readonly ordering: OrderingOptions;
@@ -76,7 +88,7 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   #inOrder: Subscription<Request>[] = [];
   /** Requests that came while the group had no content. */
   #early: { readonly typeUrl: string; readonly request: Request }[] = [];
-  #unsentBytes = 0;
+  readonly #outbox: Outbox;
   #nonces = 0;
   #nacks = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -89,6 +101,18 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
     this.#nackLog = createAllowance({ ...nackLogLines, now: deps.ordering.now });
     this.info = deps.info;
     this.#ordering = createOrdering(this.#subscriptions, deps.ordering);
+    this.#outbox = new Outbox({
+      write: deps.write,
+      budget: deps.budget,
+      maxBytes: deps.limits.unsentBytes,
+      stalledMs: deps.limits.stalledMs,
+      onRoom: () => deps.queue.soon(this),
+      onStalled: (bytes) =>
+        deps.cut(
+          "never_reads",
+          `${bytes} bytes wait for the client, which has read nothing for ${deps.limits.stalledMs} ms`,
+        ),
+    });
   }
 
   get subscriptions(): ReadonlyMap<string, Subscription<Request>> {
@@ -114,7 +138,7 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
       this.#take(typeUrl, request, view);
     } else if (this.#deps.withoutContent === "wait") {
       this.#early.push({ typeUrl, request });
-      if (this.#early.length > maxEarlyRequests) this.#deps.end(status.RESOURCE_EXHAUSTED, tooManyEarly);
+      if (this.#early.length > maxEarlyRequests) this.#deps.cut("too_many_requests", tooManyEarly);
     }
   }
 
@@ -130,7 +154,7 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
     const verdict = subscription.request(request, view.type(typeUrl));
     if (verdict.kind === "nack") this.#noteNack(typeUrl, verdict);
     if (verdict.kind === "ack") this.#deps.hooks.onAck?.(this.info, { typeUrl, names: verdict.names });
-    if (this.#exceedsNames()) return;
+    if (this.#exceedsNames(typeUrl)) return;
     this.#deps.queue.soon(this);
   }
 
@@ -159,6 +183,7 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    this.#outbox.close();
     this.#deps.queue.remove(this);
     this.#subscriptions.clear();
     this.#inOrder = [];
@@ -177,20 +202,17 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
     let sent = false;
     const settledBefore = this.#settled();
     for (const subscription of this.#inOrder) {
-      if (this.#isBehind()) return false;
+      if (this.#outbox.isBehind()) return false;
       const gate = this.#ordering.gate(subscription.typeUrl, view.sequence);
-      const response = subscription.next(view.type(subscription.typeUrl), gate, () => String(++this.#nonces));
+      const isTight = this.#outbox.isTight();
+      if (isTight) this.#outbox.waitForRoom();
+      const response = subscription.next(view.type(subscription.typeUrl), gate, () => String(++this.#nonces), isTight);
       if (!response) continue;
       sent = true;
       this.#send(response);
       if (response.typeUrl === typeUrls.cluster) this.#resendEndpoints(response, view.type(typeUrls.endpoint));
     }
     return sent || this.#settled() !== settledBefore;
-  }
-
-  /** The network still has to take what was made: it takes up the flush when it has. */
-  #isBehind(): boolean {
-    return this.#unsentBytes >= this.#deps.limits.unsentBytes;
   }
 
   #settled(): number {
@@ -209,25 +231,20 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   }
 
   #send(response: Response): void {
-    const bytes = this.#deps.variant.encode(response, this.info.node);
-    this.#unsentBytes += bytes.length;
-    this.#deps.write(bytes, () => {
-      const wasBlocked = this.#isBehind();
-      this.#unsentBytes -= bytes.length;
-      if (wasBlocked && !this.#isClosed) this.#deps.queue.soon(this);
-    });
+    const message = this.#deps.variant.encode(response, this.info.node);
+    this.#outbox.send(message);
     const { typeUrl, nonce } = response;
     const counts = {
       resources: response.resources.length + (response.heartbeats?.length ?? 0),
       removed: response.removed.length,
-      bytes: bytes.length,
+      bytes: message.byteLength,
     };
     this.#deps.hooks.onResponse?.(this.info, { typeUrl, nonce, ...counts });
   }
 
   #schedule(): void {
     clearTimeout(this.#timer);
-    if (this.#isBehind()) return;
+    if (this.#outbox.isBehind()) return;
     const own = this.#inOrder.flatMap((subscription) => subscription.wakeAt() ?? []);
     const wakeAt = Math.min(this.#ordering.wakeAt() ?? Number.POSITIVE_INFINITY, ...own);
     if (!Number.isFinite(wakeAt)) return;
@@ -262,7 +279,7 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
     if (existing) return existing;
     const limit = this.#deps.limits.typesPerStream;
     if (this.#subscriptions.size >= limit) {
-      this.#deps.end(status.RESOURCE_EXHAUSTED, `more than ${limit} types on one stream`);
+      this.#deps.cut("too_many_types", `more than ${limit} types on one stream`);
       return undefined;
     }
     const created = this.#deps.variant.createSubscription(typeUrl, this.info.node);
@@ -271,12 +288,19 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
     return created;
   }
 
-  #exceedsNames(): boolean {
+  #exceedsNames(typeUrl: string): boolean {
+    const { namesPerType, namesPerStream } = this.#deps.limits;
     let names = 0;
-    for (const subscription of this.#inOrder) names += subscription.nameCount();
-    const limit = this.#deps.limits.namesPerStream;
-    if (names <= limit) return false;
-    this.#deps.end(status.RESOURCE_EXHAUSTED, `${names} names subscribed on one stream; at most ${limit}`);
+    for (const subscription of this.#inOrder) {
+      const own = subscription.nameCount();
+      names += own;
+      if (subscription.typeUrl === typeUrl && own > namesPerType) {
+        this.#deps.cut("too_many_names", `${own} names of ${typeUrl} on one stream; at most ${namesPerType}`);
+        return true;
+      }
+    }
+    if (names <= namesPerStream) return false;
+    this.#deps.cut("too_many_names", `${names} names on one stream; at most ${namesPerStream}`);
     return true;
   }
 }

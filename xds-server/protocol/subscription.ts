@@ -24,6 +24,9 @@ export type Gate = {
   canRemove(sequence: number): boolean;
 };
 
+/** Bytes of resources in one response while room is tight. */
+export const tightResponseBytes = 64 * 1024;
+
 /** What a request meant. `names` are those that were new in the response that it answers. */
 export type Verdict =
   | { readonly kind: "none" | "stale" }
@@ -43,8 +46,11 @@ export interface Subscription<Request> {
   readonly typeUrl: string;
   /** Takes in a request; whatever it asks for is given by the next call of `next`. */
   request(request: Request, view: TypeView): Verdict;
-  /** The next response to send, if there is one; it then counts as sent. Throws `TooFarBehindError`. */
-  next(view: TypeView, gate: Gate, nextNonce: () => string): Response | undefined;
+  /**
+   * The next response to send, if there is one; it then counts as sent. While room is tight it is a small one, and what
+   * cannot be sent in parts waits. Throws `TooFarBehindError`.
+   */
+  next(view: TypeView, gate: Gate, nextNonce: () => string, isTight?: boolean): Response | undefined;
   /** Makes the next answer hold those of these names again that are subscribed and exist, changed or not. */
   resend(names: Iterable<string>, view: TypeView): void;
   readonly progress: Progress;

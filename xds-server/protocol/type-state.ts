@@ -12,7 +12,11 @@ export type TypeView = {
   /** True when a resource has, or had, a time to live. */
   readonly hasLifetimes: boolean;
   get(name: string): StoredResource | undefined;
-  all(): Iterable<StoredResource>;
+  /** Everything; the same array until something changes. */
+  all(): readonly StoredResource[];
+  readonly count: number;
+  /** Bytes of all in delta responses. */
+  readonly bytes: number;
   /** The last content of a removed resource, as long as it is remembered. */
   lastKnown(name: string): StoredResource | undefined;
   /** The sequence at which `name` last changed; 0 when it never did or is forgotten. */
@@ -43,13 +47,21 @@ export function createTypeState(): TypeState {
   let explicitVersion: string | undefined;
   let horizon = 0;
   let hasLifetimes = false;
+  let bytes = 0;
+  let all: readonly StoredResource[] | undefined;
+  /** What all changes have in common. */
+  const replace = (previous: StoredResource | undefined, next: StoredResource | undefined) => {
+    if (previous) sum.subtract(previous.digest);
+    if (next) sum.add(next.digest);
+    bytes += (next?.delta.length ?? 0) - (previous?.delta.length ?? 0);
+    all = undefined;
+  };
 
   return {
     resources,
     set: (resource, sequence) => {
       const previous = resources.get(resource.name);
-      if (previous) sum.subtract(previous.digest);
-      sum.add(resource.digest);
+      replace(previous, resource);
       resources.set(resource.name, resource);
       hasLifetimes ||= resource.lifetime !== undefined;
       removed.delete(resource.name);
@@ -58,7 +70,7 @@ export function createTypeState(): TypeState {
     remove: (name, sequence) => {
       const previous = resources.get(name);
       if (!previous) return;
-      sum.subtract(previous.digest);
+      replace(previous, undefined);
       resources.delete(name);
       removed.delete(name);
       removed.set(name, previous);
@@ -83,7 +95,9 @@ export function createTypeState(): TypeState {
       isVersionGiven: explicitVersion !== undefined,
       hasLifetimes,
       get: (name) => resources.get(name),
-      all: () => resources.values(),
+      all: () => (all ??= [...resources.values()]),
+      count: resources.size,
+      bytes,
       lastKnown: (name) => removed.get(name),
       changedAt: (name) => journal.latest(name),
       changes: (cursor, limit) => journal.between(cursor, limit),

@@ -6,6 +6,8 @@ import type { Variant } from "./stream.ts";
 import { typeUrls } from "./type-urls.ts";
 import {
   type DeltaRequest,
+  decodeDeltaRequest,
+  decodeSotwRequest,
   encodeDeltaResponse,
   encodeFrames,
   encodeNameOnly,
@@ -21,6 +23,7 @@ export function createVariants(now: () => number) {
   const joinWrapped = createSharedFrames({ frameOf: ({ sotw, lifetime }) => lifetime?.wrapped ?? sotw });
   const delta: Variant<DeltaRequest> = {
     name: "delta",
+    decode: decodeDeltaRequest,
     createSubscription: (typeUrl) => new DeltaSubscription(typeUrl, now),
     encode: ({ typeUrl, version, nonce, resources, removed, heartbeats = [] }) =>
       encodeDeltaResponse(
@@ -33,6 +36,7 @@ export function createVariants(now: () => number) {
   };
   const sotw: Variant<SotwRequest> = {
     name: "sotw",
+    decode: decodeSotwRequest,
     createSubscription: (typeUrl, node) =>
       new SotwSubscription({ typeUrl, now, answerMissing, takesLifetimes: takesLifetimes(node) }),
     encode: ({ typeUrl, version, nonce, resources }, node) => {

@@ -11,6 +11,7 @@ import {
 import {
   decodeDeltaRequest,
   decodeSotwRequest,
+  type EncodedResponse,
   encodeDeltaResponse,
   encodeFrames,
   encodeSotwResponse,
@@ -25,6 +26,12 @@ const node = {
   locality: { region: "eu", zone: "1", subZone: "x" },
   clientFeatures: ["xds.config.resource-in-sotw"],
 };
+
+function bytesOf(message: EncodedResponse): Uint8Array {
+  const bytes = Buffer.alloc(message.byteLength + 5);
+  message.copy(bytes, 5);
+  return bytes.subarray(5);
+}
 
 describe("the wire format, against the generated code", () => {
   it("reads a delta request", () => {
@@ -80,7 +87,7 @@ describe("the wire format, against the generated code", () => {
 
     const delta = fromBinary(
       DeltaDiscoveryResponseSchema,
-      encodeDeltaResponse(typeUrl, "s1", "5", [frames.delta], ["gone"]),
+      bytesOf(encodeDeltaResponse(typeUrl, "s1", "5", [frames.delta], ["gone"])),
     );
     expect(delta).toMatchObject({ typeUrl, systemVersionInfo: "s1", nonce: "5", removedResources: ["gone"] });
     expect(delta.resources).toMatchObject([{ name: "name-ü", version: "v1", resource: { typeUrl } }]);
@@ -88,7 +95,7 @@ describe("the wire format, against the generated code", () => {
 
     const sotw = fromBinary(
       DiscoveryResponseSchema,
-      encodeSotwResponse(typeUrl, "s1", "5", [frames.sotw, frames.sotw]),
+      bytesOf(encodeSotwResponse(typeUrl, "s1", "5", [frames.sotw, frames.sotw])),
     );
     expect(sotw).toMatchObject({ typeUrl, versionInfo: "s1", nonce: "5" });
     expect(sotw.resources).toHaveLength(2);
@@ -106,10 +113,10 @@ describe("the wire format, against the generated code", () => {
     const resource = { name: "n", version: "v1", resource: create(AnySchema, { typeUrl, value: body }), ttl };
     const heartbeat = { name: "n", version: "v1", ttl };
 
-    const deltaBytes = encodeDeltaResponse(typeUrl, "s", "1", [delta, lifetime.heartbeat], []);
+    const deltaBytes = bytesOf(encodeDeltaResponse(typeUrl, "s", "1", [delta, lifetime.heartbeat], []));
     expect(fromBinary(DeltaDiscoveryResponseSchema, deltaBytes).resources).toMatchObject([resource, heartbeat]);
 
-    const sotwBytes = encodeSotwResponse(typeUrl, "s", "1", [sotw, lifetime.wrapped]);
+    const sotwBytes = bytesOf(encodeSotwResponse(typeUrl, "s", "1", [sotw, lifetime.wrapped]));
     const [plain, ...wrapped] = fromBinary(DiscoveryResponseSchema, sotwBytes).resources;
     expect(plain).toMatchObject({ typeUrl, value: body });
     expect(wrapped.map((any) => anyUnpack(any, ResourceSchema))).toMatchObject([resource]);

@@ -39,14 +39,60 @@ export type DeltaRequest = CommonRequest & {
   readonly initialVersions: ReadonlyMap<string, string>;
 };
 
-/** Decodes a `DiscoveryRequest`; throws when the bytes are none. */
-export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
+/** Bytes that are no request of the protocol. */
+export class MalformedRequestError extends Error {
+  override readonly name = "MalformedRequestError";
+}
+
+/** A request with more names than are served. */
+export class TooManyNamesError extends Error {
+  override readonly name = "TooManyNamesError";
+}
+
+/** Characters of a resource name: the longest that is still a name. */
+const maxNameCharacters = 4096;
+
+/** Bytes of a node: its metadata are decoded into objects. */
+const maxNodeBytes = 1024 * 1024;
+
+/** Collects names up to a limit. */
+function nameCollector(maxNames: number) {
+  const names: string[] = [];
+  return {
+    names,
+    add: (name: string) => {
+      if (names.length >= maxNames) throw new TooManyNamesError(`more than ${maxNames} names in one request`);
+      if (name.length > maxNameCharacters)
+        throw new MalformedRequestError(`a name of ${name.length} characters; at most ${maxNameCharacters}`);
+      names.push(name);
+    },
+  };
+}
+
+/** Makes of whatever the reader throws what the caller knows. */
+function decoding<Request>(what: string, decode: () => Request): Request {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof TooManyNamesError || error instanceof MalformedRequestError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new MalformedRequestError(`not a ${what}: ${reason}`, { cause: error });
+  }
+}
+
+/** Decodes a `DiscoveryRequest`. Throws a `MalformedRequestError`, or a `TooManyNamesError` beyond `maxNames`. */
+export function decodeSotwRequest(bytes: Uint8Array, maxNames = Number.POSITIVE_INFINITY): SotwRequest {
+  return decoding("DiscoveryRequest", () => readSotwRequest(bytes, maxNames));
+}
+
+function readSotwRequest(bytes: Uint8Array, maxNames: number): SotwRequest {
+  const collector = nameCollector(maxNames);
   const reader = new BinaryReader(bytes);
-  const request = { ...emptyRequest, versionInfo: "", resourceNames: [] as string[] };
+  const request = { ...emptyRequest, versionInfo: "", resourceNames: collector.names };
   readFields(reader, reader.len, {
     1: () => (request.versionInfo = reader.string()),
     2: () => (request.node = decodeNode(reader.bytes())),
-    3: () => request.resourceNames.push(reader.string()),
+    3: () => collector.add(reader.string()),
     4: () => (request.typeUrl = reader.string()),
     5: () => (request.responseNonce = reader.string()),
     6: () => (request.error = decodeStatus(reader.bytes())),
@@ -54,21 +100,29 @@ export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
   return request;
 }
 
-/** Decodes a `DeltaDiscoveryRequest`; throws when the bytes are none. */
-export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {
+/**
+ * Decodes a `DeltaDiscoveryRequest`. Throws a `MalformedRequestError`, or a `TooManyNamesError` when it subscribes to more than
+ * `maxNames`, or unsubscribes from more; the versions that a reconnecting client holds do not count.
+ */
+export function decodeDeltaRequest(bytes: Uint8Array, maxNames = Number.POSITIVE_INFINITY): DeltaRequest {
+  return decoding("DeltaDiscoveryRequest", () => readDeltaRequest(bytes, maxNames));
+}
+
+function readDeltaRequest(bytes: Uint8Array, maxNames: number): DeltaRequest {
+  const [subscribed, unsubscribed] = [nameCollector(maxNames), nameCollector(maxNames)];
   const reader = new BinaryReader(bytes);
   const initialVersions = new Map<string, string>();
   const request = {
     ...emptyRequest,
-    subscribe: [] as string[],
-    unsubscribe: [] as string[],
+    subscribe: subscribed.names,
+    unsubscribe: unsubscribed.names,
     initialVersions,
   };
   readFields(reader, reader.len, {
     1: () => (request.node = decodeNode(reader.bytes())),
     2: () => (request.typeUrl = reader.string()),
-    3: () => request.subscribe.push(reader.string()),
-    4: () => request.unsubscribe.push(reader.string()),
+    3: () => subscribed.add(reader.string()),
+    4: () => unsubscribed.add(reader.string()),
     5: () => readMapEntry(reader, initialVersions),
     6: () => (request.responseNonce = reader.string()),
     7: () => (request.error = decodeStatus(reader.bytes())),
@@ -114,6 +168,8 @@ function decodeStatus(bytes: Uint8Array): ErrorDetail {
 }
 
 function decodeNode(bytes: Uint8Array): Node {
+  if (bytes.length > maxNodeBytes)
+    throw new MalformedRequestError(`a node of ${bytes.length} bytes; at most ${maxNodeBytes}`);
   const reader = new BinaryReader(bytes);
   const metadata: Record<string, unknown> = {};
   const clientFeatures: string[] = [];
@@ -262,16 +318,42 @@ export function encodeNameOnly(name: string): Uint8Array {
   return new BinaryWriter().tag(1, WireType.LengthDelimited).string(name).finish();
 }
 
+/**
+ * A response in pieces, most of which are shared by many streams. It has what grpc-js asks of a Buffer when it puts a message
+ * into a frame (`byteLength` and `copy`), so that the pieces are copied once, into that frame.
+ */
+export class EncodedResponse {
+  readonly byteLength: number;
+  readonly #head: Uint8Array;
+  readonly #frames: readonly Uint8Array[];
+
+  constructor(head: Uint8Array, frames: readonly Uint8Array[]) {
+    this.#head = head;
+    this.#frames = frames;
+    let byteLength = head.length;
+    for (const frame of frames) byteLength += frame.length;
+    this.byteLength = byteLength;
+  }
+
+  /** Copies the whole message to `target`, from position `start` on. */
+  copy(target: Uint8Array, start = 0): void {
+    target.set(this.#head, start);
+    let at = start + this.#head.length;
+    for (const frame of this.#frames) {
+      target.set(frame, at);
+      at += frame.length;
+    }
+  }
+}
+
 /** Encodes a `DiscoveryResponse` around ready `sotw` frames. */
 export function encodeSotwResponse(
   typeUrl: string,
   version: string,
   nonce: string,
   frames: readonly Uint8Array[],
-): Buffer {
-  const head = new BinaryWriter().tag(1, WireType.LengthDelimited).string(version);
-  head.tag(4, WireType.LengthDelimited).string(typeUrl).tag(5, WireType.LengthDelimited).string(nonce);
-  return Buffer.concat([head.finish(), ...frames]);
+): EncodedResponse {
+  return encodeResponse(typeUrl, version, nonce, frames, []);
 }
 
 /** Encodes a `DeltaDiscoveryResponse` around ready `delta` frames. */
@@ -281,9 +363,22 @@ export function encodeDeltaResponse(
   nonce: string,
   frames: readonly Uint8Array[],
   removed: readonly string[],
-): Buffer {
-  const head = new BinaryWriter().tag(1, WireType.LengthDelimited).string(systemVersion);
-  head.tag(4, WireType.LengthDelimited).string(typeUrl).tag(5, WireType.LengthDelimited).string(nonce);
-  for (const name of removed) head.tag(6, WireType.LengthDelimited).string(name);
-  return Buffer.concat([head.finish(), ...frames]);
+): EncodedResponse {
+  return encodeResponse(typeUrl, systemVersion, nonce, frames, removed);
+}
+
+/** Both kinds of response have the version, the type and the nonce under the same numbers. */
+function encodeResponse(
+  typeUrl: string,
+  version: string,
+  nonce: string,
+  frames: readonly Uint8Array[],
+  removed: readonly string[],
+): EncodedResponse {
+  const head = Buffer.allocUnsafe(fieldsLength([version, typeUrl, nonce]) + fieldsLength(removed));
+  let at = writeField(head, 0, 1, version);
+  at = writeField(head, at, 4, typeUrl);
+  at = writeField(head, at, 5, nonce);
+  for (const name of removed) at = writeField(head, at, 6, name);
+  return new EncodedResponse(head, frames);
 }

@@ -1,0 +1,33 @@
+import type { StoredResource } from "./resource.ts";
+
+/** What goes into one incremental response, up to a number of bytes; a resource that is larger goes alone. */
+export class Collected {
+  readonly resources = new Map<string, StoredResource>();
+  readonly removed = new Set<string>();
+  /** Everything that the type has, in an array that streams share; `resources` come on top. */
+  whole: readonly StoredResource[] = [];
+  #roomBytes: number;
+
+  constructor(maxBytes: number) {
+    this.#roomBytes = maxBytes;
+  }
+
+  add(resource: StoredResource): void {
+    if (!this.resources.has(resource.name)) this.#roomBytes -= resource.delta.length;
+    this.resources.set(resource.name, resource);
+  }
+
+  isFull(): boolean {
+    return this.#roomBytes <= 0;
+  }
+
+  size(): number {
+    return this.whole.length + this.resources.size + this.removed.size;
+  }
+
+  /** The resources as one array: the shared one itself when there are no others. */
+  all(): readonly StoredResource[] {
+    if (this.whole.length === 0) return [...this.resources.values()];
+    return this.resources.size === 0 ? this.whole : [...this.whole, ...this.resources.values()];
+  }
+}

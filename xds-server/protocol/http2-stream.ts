@@ -1,0 +1,29 @@
+import type { ServerHttp2Stream } from "node:http2";
+import type { ServerDuplexStream } from "@grpc/grpc-js";
+
+/** What of grpc-js' own is looked at; its version is pinned, and the tests of bad input fail when this is not there. */
+type Inner = { readonly call?: { readonly stream?: ServerHttp2Stream } };
+
+function http2StreamOf(call: ServerDuplexStream<Buffer, never>): ServerHttp2Stream | undefined {
+  return (call as unknown as Inner).call?.stream;
+}
+
+/**
+ * Ends the HTTP/2 stream with RST_STREAM, and frees what waits in it. A gRPC status would come after what the client has not
+ * read, so a client that never reads would never get it.
+ */
+export function resetStream(call: ServerDuplexStream<Buffer, never>): void {
+  const stream = http2StreamOf(call);
+  // ENHANCE_YOUR_CALM of RFC 9113, 7: the peer exhibits a behaviour that might generate excessive load.
+  stream?.close(0xb);
+}
+
+/** The gRPC status with which grpc-js ended the call by itself, such as for a message that is too large. */
+export function sentStatus(call: ServerDuplexStream<Buffer, never>): { code: number; details: string } | undefined {
+  const stream = http2StreamOf(call);
+  for (const headers of [stream?.sentTrailers, stream?.sentHeaders]) {
+    const code = headers?.["grpc-status"];
+    if (code !== undefined) return { code: Number(code), details: decodeURI(String(headers?.["grpc-message"] ?? "")) };
+  }
+  return undefined;
+}
