@@ -1,4 +1,5 @@
 import type { CommitOptions, ResourceChange, SnapshotStore } from "../protocol/snapshot.ts";
+import type { TypeView } from "../protocol/type-state.ts";
 import type { AudienceGroup } from "./audiences.ts";
 import type { OwnedChange, Owner } from "./owned-change.ts";
 import { everything, groupName, isSelected, type ViewSelector } from "./view-selector.ts";
@@ -80,13 +81,18 @@ export function createViews({ store, audiences, lingerMs = 60_000 }: ViewsDeps):
     return group;
   };
 
-  const changesIn = (view: View, steps: ReadonlyMap<string, Step>): ResourceChange[] =>
-    changesOf(view, steps, entities).flatMap((change) => {
-      if (!view.audience.gets(change.typeUrl)) return [];
-      if (change.resource !== "shared") return [{ ...change, resource: change.resource }];
-      const resource = store.view(view.audience.name)?.type(change.typeUrl).get(change.name);
-      return resource ? [{ ...change, resource }] : [];
-    });
+  const changesIn = (view: View, steps: ReadonlyMap<string, Step>): ResourceChange[] => {
+    const everything = store.view(view.audience.name);
+    const types = new Map<string, TypeView | undefined>();
+    const changes: ResourceChange[] = [];
+    for (const { typeUrl, name, resource } of changesOf(view, steps, entities)) {
+      if (!view.audience.gets(typeUrl)) continue;
+      if (!types.has(typeUrl)) types.set(typeUrl, everything?.type(typeUrl));
+      const content = resource === "shared" ? types.get(typeUrl)?.get(name) : resource;
+      if (content !== undefined) changes.push({ typeUrl, name, resource: content });
+    }
+    return changes;
+  };
 
   const drop = (group: string) => {
     views.delete(group);
