@@ -28,6 +28,8 @@ export type RoutedEnvoy = {
    * with its revision.
    */
   publish(documents: readonly unknown[], options?: { readonly wait: boolean }): Promise<number>;
+  /** Ends the xDS server for good; Envoy goes on with what it holds. */
+  stopXdsServer(): void;
   /** What Envoy refuses at present. */
   nacks(): readonly string[];
   /** The lines of the access log so far. */
@@ -63,6 +65,10 @@ export async function startRoutedEnvoy(options: RoutedEnvoyOptions = {}): Promis
   const common = commonResources({ address: "127.0.0.1", port, accessLog: "stdout", oneCall });
   const [envoys] = audiences(common);
   if (!envoys) throw new Error("there is no group of Envoys");
+  const stopXdsServer = () => {
+    xds.close();
+    server.forceShutdown();
+  };
   let live = emptyLiveDocuments;
   store.apply(
     group,
@@ -90,6 +96,7 @@ export async function startRoutedEnvoy(options: RoutedEnvoyOptions = {}): Promis
       );
       return live.revision;
     },
+    stopXdsServer,
     nacks: () => xds.nodes().flatMap((node) => node.nacks.map(({ message }) => message)),
     accessLog: async () => {
       // Envoy writes its log at most a second late.
@@ -99,8 +106,7 @@ export async function startRoutedEnvoy(options: RoutedEnvoyOptions = {}): Promis
     },
     stop: async () => {
       await envoy.stop();
-      xds.close();
-      server.forceShutdown();
+      stopXdsServer();
     },
   };
 }

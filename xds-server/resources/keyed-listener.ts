@@ -6,6 +6,7 @@ import {
   HttpConnectionManagerSchema,
 } from "../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { AccessLogTarget } from "./access-log.ts";
+import { headers } from "./headers.ts";
 import { connectionManager } from "./http-connection-manager.ts";
 import { duration, extensionChoice } from "./proto.ts";
 
@@ -22,7 +23,11 @@ export const connectionBufferBytes = 1024 * 1024;
 
 /** Where clients send requests that carry a routing key: HTTP/1.1 and HTTP/2 without TLS, gRPC included. */
 export function keyedListener({ address, port, accessLog }: KeyedListenerSettings): Listener {
-  return clientListener(keyedListenerName, { address, port }, connectionManager("keyed", accessLog));
+  return clientListener(
+    keyedListenerName,
+    { address, port },
+    connectionManager("keyed", accessLog, { stripped: [headers.model] }),
+  );
 }
 
 /** A listener for clients, which are not trusted: the limits and time limits that hold for all of them. */
@@ -48,8 +53,9 @@ export function clientListener(
       connectionKeepalive: { interval: duration(30_000), timeout: duration(10_000) },
     },
     requestHeadersTimeout: duration(10_000),
-    // Of a request before its route is known; the route's own idle timeout takes over.
-    streamIdleTimeout: duration(60_000),
+    // Of a request whose route is not known: the routes of a lazy objective are not there and do not come. The route's
+    // own idle timeout takes over.
+    streamIdleTimeout: duration(5000),
     // `/..%2f..%2f8/infer` must not become the path of another model version at a server that decodes it.
     pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.REJECT_REQUEST,
   });

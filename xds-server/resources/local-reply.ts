@@ -71,6 +71,15 @@ const replies: readonly LocalReply[] = [
     remedy: "try again later, or raise the limits of its shards",
   },
   {
+    code: "routes_unavailable",
+    grpcStatus: grpc.unavailable,
+    // The header is taken from clients, and comes with the route.
+    when: all(flags("SI"), isPresent(headers.model, false)),
+    status: 503,
+    message: "the routes of this objective, which are loaded at its first request, have not come",
+    remedy: "try again; if it goes on, look at the xds-servers, or set policy.loading of the objective to eager",
+  },
+  {
     code: "timeout",
     grpcStatus: grpc.deadlineExceeded,
     when: flags("UT", "SI", "DT", "UMSDR"),
