@@ -61,6 +61,11 @@ export function createXdsMetrics(metrics: Metrics, observed: Observed): XdsMetri
     help: "TLS handshakes of clients that failed, by reason.",
     labelNames: ["reason"],
   });
+  const cut = metrics.counter({
+    name: "signalbox_xds_streams_cut_total",
+    help: "Streams ended, or not opened, for what the client did, by reason.",
+    labelNames: ["reason"],
+  });
   const publishDuration = metrics.histogram({
     name: "signalbox_xds_publish_duration_seconds",
     help: "From a change of the documents to its resources being served.",
@@ -77,6 +82,7 @@ export function createXdsMetrics(metrics: Metrics, observed: Observed): XdsMetri
       onAck: (_stream, { typeUrl }) => acks.inc({ type: shortType(typeUrl) }),
       onNack: (_stream, { typeUrl }) => nacks.inc({ type: shortType(typeUrl) }),
       onReject: () => rejected.inc(),
+      onCut: ({ reason }) => cut.inc({ reason }),
     },
     published: ({ durationMs }) => publishDuration.observe(durationMs / 1000),
     refused: (reason) => refused.inc({ reason }),
