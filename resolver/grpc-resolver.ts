@@ -1,10 +1,11 @@
 import { Resolver } from "../proto/gen/signalbox/resolver/v1/resolver_pb.js";
 import { type ErrorCode, SignalboxError } from "../service/errors.ts";
-import { type GrpcService, type UnaryCall, unaryService } from "../service/grpc-service.ts";
+import { type GrpcService, type UnaryCall, type UnaryHandlers, unaryService } from "../service/grpc-service.ts";
 import type { Tracing } from "../service/tracing.ts";
 import { type AnswerDeps, explainAll, resolveAll } from "./answer.ts";
 import type { Caller } from "./decide.ts";
 import { createDefaults } from "./defaults.ts";
+import { fastGrpcResolve } from "./fast-grpc-resolve.ts";
 import { checkNamespace } from "./get-defaults.ts";
 import { fromMessage, toExplainResponse, toListDefaultsResponse, toResolveResponse } from "./grpc-messages.ts";
 import { parseRequest } from "./request.ts";
@@ -14,7 +15,7 @@ export type GrpcResolverDeps = AnswerDeps & { readonly tracing: Tracing | null }
 /** The gRPC service `signalbox.resolver.v1.Resolver`: the same answers as over HTTP. */
 export function createGrpcResolver(deps: GrpcResolverDeps): GrpcService {
   const defaultsOf = createDefaults(deps);
-  return unaryService(Resolver, {
+  const handlers: UnaryHandlers<typeof Resolver> = {
     resolve: (message, call) =>
       observed(deps, "resolve", call, (caller) => {
         const request = parseRequest(fromMessage(message));
@@ -30,7 +31,9 @@ export function createGrpcResolver(deps: GrpcResolverDeps): GrpcService {
         const defaults = defaultsOf(checkNamespace(namespace || "default", "namespace"));
         return toListDefaultsResponse(defaults, knownVersion);
       }),
-  });
+  };
+  // A span needs the ordinary way.
+  return unaryService(Resolver, handlers, undefined, deps.tracing ? {} : { resolve: fastGrpcResolve(deps) });
 }
 
 const methodNames = { resolve: "Resolve", explain: "Explain", defaults: "ListDefaults" } as const;
