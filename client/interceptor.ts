@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import type { InterceptingCall, Interceptor, InterceptorOptions, Metadata, StatusObject } from "@grpc/grpc-js";
 import type { Context } from "../selection/context.ts";
-import { SignalboxClientError } from "./client-error.ts";
+import { type ClientErrorCode, messageOf, SignalboxClientError } from "./client-error.ts";
 import type { SendingDeps } from "./infer.ts";
 import { configHeaders } from "./place-config.ts";
 import type { ResolveOptions } from "./question.ts";
@@ -18,9 +18,16 @@ type CreateInterceptor = (
   options?: Omit<ResolveOptions, "signal">,
 ) => GrpcInterceptor;
 
-/** gRPC's status codes that a failure to resolve becomes. */
-const unavailable = 14;
-const invalidArgument = 3;
+/** The numbers of gRPC's status codes, by why the call could not be resolved. */
+const statusCodes: Readonly<Record<ClientErrorCode, number>> = {
+  invalid_options: 3,
+  invalid_request: 3,
+  unknown_objective: 5,
+  override_denied: 7,
+  override_unknown_version: 9,
+  unavailable: 14,
+};
+const internal = 13;
 
 export function createInterceptor(deps: SendingDeps): CreateInterceptor {
   return (objective, context, options = {}) => {
@@ -45,7 +52,6 @@ export function createInterceptor(deps: SendingDeps): CreateInterceptor {
 }
 
 function statusOf(error: unknown, metadata: Metadata): StatusObject {
-  const isRetryable = error instanceof SignalboxClientError && error.retryable;
-  const details = error instanceof Error ? error.message : String(error);
-  return { code: isRetryable ? unavailable : invalidArgument, details, metadata };
+  const code = error instanceof SignalboxClientError ? statusCodes[error.code] : internal;
+  return { code, details: messageOf(error), metadata };
 }
