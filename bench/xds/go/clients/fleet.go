@@ -5,12 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
+
+const maxAttempts = 100
 
 // fleet is all streams of this process.
 type fleet struct {
@@ -22,6 +28,7 @@ type fleet struct {
 	read      atomic.Int64
 	written   atomic.Int64
 	responses atomic.Int64
+	retries   atomic.Int64
 	isCut     atomic.Bool
 	readers   sync.WaitGroup
 	// subscriptions are the first requests of each type, the same for every stream.
@@ -37,6 +44,8 @@ type totals struct {
 	ReadBytes    int64 `json:"readBytes"`
 	WrittenBytes int64 `json:"writtenBytes"`
 	Responses    int64 `json:"responses"`
+	// Retries are streams opened again because the server had refused or lost them.
+	Retries int64 `json:"retries"`
 }
 
 func newFleet(address string, index *index, count, loading int) *fleet {
@@ -71,7 +80,7 @@ func (f *fleet) dial(ctx context.Context, address string) (net.Conn, error) {
 }
 
 func (f *fleet) totals() totals {
-	return totals{f.read.Load(), f.written.Load(), f.responses.Load()}
+	return totals{f.read.Load(), f.written.Load(), f.responses.Load(), f.retries.Load()}
 }
 
 // sync opens all streams, each of which subscribes to one type after the other.
@@ -172,12 +181,35 @@ func (f *fleet) measureFrom(prepare func(), open func(*stream) error) (any, erro
 	failures := make([]error, len(f.streams))
 	var opening sync.WaitGroup
 	for number, each := range f.streams {
-		opening.Go(func() { failures[number] = open(each) })
+		opening.Go(func() { failures[number] = f.persist(each, open) })
 	}
 	opening.Wait()
 	after := f.totals()
 	spent := float64(time.Since(startedAt).Microseconds()) / 1000
-	return measured{spent, totals{after.ReadBytes - before.ReadBytes, after.WrittenBytes - before.WrittenBytes, after.Responses - before.Responses}}, errors.Join(failures...)
+	return measured{spent, after.since(before)}, errors.Join(failures...)
+}
+
+// persist opens a stream again after a pause of about 500 ms, as Envoy does at first, when the server refused or lost it.
+func (f *fleet) persist(s *stream, open func(*stream) error) error {
+	for attempt := 1; ; attempt++ {
+		err := open(s)
+		code := status.Code(err)
+		if attempt == maxAttempts || code != codes.Unavailable && code != codes.ResourceExhausted {
+			return err
+		}
+		s.cancel()
+		f.retries.Add(1)
+		time.Sleep(time.Duration(250+rand.IntN(500)) * time.Millisecond)
+	}
+}
+
+func (t totals) since(before totals) totals {
+	return totals{
+		t.ReadBytes - before.ReadBytes,
+		t.WrittenBytes - before.WrittenBytes,
+		t.Responses - before.Responses,
+		t.Retries - before.Retries,
+	}
 }
 
 func (f *fleet) verify() (any, error) {
