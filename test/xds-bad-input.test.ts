@@ -1,0 +1,266 @@
+import { connect, constants } from "node:http2";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { Client, credentials, status } from "@grpc/grpc-js";
+import { describe, expect, it, onTestFinished } from "vitest";
+import type { CutReason } from "../xds-server/protocol/hooks.ts";
+import { discoveryServices } from "../xds-server/protocol/service.ts";
+import { typeUrls } from "../xds-server/protocol/type-urls.ts";
+import { eventually } from "./support/processes.ts";
+import type { XdsClient, XdsVariant } from "./support/xds-client.ts";
+import type { TestXdsServer, TestXdsServerOptions } from "./support/xds-server.ts";
+import { allVariants, clientForTest, serverForTest, subscriberOf, variants } from "./support/xds-world.ts";
+
+const { cluster, endpoint, route } = typeUrls;
+const mebibyte = 1024 * 1024;
+
+/** A server with content, that tells why streams were cut, and a good client whose stream must not suffer. */
+async function worldForTest(options: TestXdsServerOptions = {}) {
+  const cuts: CutReason[] = [];
+  const server = await serverForTest({ ...options, hooks: { onCut: ({ reason }) => void cuts.push(reason) } });
+  server.change({ [cluster]: { A: "1" }, [endpoint]: { A: "1" }, [route]: { A: "1" } });
+  const good = subscriberOf(clientForTest(server, variants.deltaAds), variants.deltaAds, cluster);
+  good.subscribe();
+  await good.accept();
+  let content = 1;
+  return {
+    server,
+    cuts,
+    /** The good client gets the next change. */
+    expectGoodServed: async () => {
+      server.change({ [cluster]: { A: String(++content) } });
+      while ((await good.accept()).resources.get("A") !== String(content));
+    },
+    expectCut: async (reason: CutReason) => {
+      await eventually(`a stream is cut: ${reason}`, () => cuts.includes(reason));
+      const lines = server.logs.filter((line) => (line.fields as { cause?: string }).cause === reason);
+      expect(lines[0]).toMatchObject({ level: "warn", message: "xDS stream ended for what its client did" });
+    },
+  };
+}
+
+function requestOf(client: XdsClient, variant: XdsVariant, typeUrl: string, names: readonly string[]): void {
+  client.send(variant.isDelta ? { typeUrl, subscribe: names } : { typeUrl, names });
+}
+
+describe.each(allVariants)("$title: a client that sends", (variant) => {
+  it.each([
+    ["bytes that are no protobuf", Buffer.from("ffffffffffffffffffff", "hex")],
+    ["a length beyond the end", Buffer.from("0aff", "hex")],
+    ["a field of another wire type", Buffer.from("1807", "hex")],
+    ["a node of more than 1 MiB", nodeOf({ 1: "n", 2: "x".repeat(mebibyte) }, variant)],
+    ["a name of 5,000 characters", fieldOf(3, "n".repeat(5000))],
+    ["random bytes", Buffer.from(Array.from({ length: 1000 }, (_, index) => (index * 7919 + 131) % 256))],
+  ])("garbage, %s, loses its own stream with INVALID_ARGUMENT", async (_, bytes) => {
+    const { expectGoodServed, expectCut, server } = await worldForTest();
+    const bad = clientForTest(server, variant, cluster);
+    bad.sendBytes(bytes);
+    expect((await bad.ended).code).toBe(status.INVALID_ARGUMENT);
+    await expectCut("garbage");
+    await expectGoodServed();
+  });
+
+  it("a request beyond the receive limit of 64 MiB loses its own stream, and nothing of it is kept", async () => {
+    const { expectGoodServed, expectCut, server } = await worldForTest();
+    const bad = clientForTest(server, variant, cluster);
+    bad.sendBytes(Buffer.alloc(64 * mebibyte + 1));
+    const { code, details } = await bad.ended;
+    expect([code, details]).toEqual([status.RESOURCE_EXHAUSTED, expect.stringContaining("larger than max")]);
+    await expectCut("too_large");
+    await expectGoodServed();
+  });
+
+  it("a million names loses its own stream with the limit in the message", async () => {
+    const { expectGoodServed, expectCut, server } = await worldForTest();
+    const bad = clientForTest(server, variant, route);
+    requestOf(
+      bad,
+      variant,
+      route,
+      Array.from({ length: 1_000_000 }, (_, index) => `namespace/objective-${index}`),
+    );
+    const { code, details } = await bad.ended;
+    expect([code, details]).toEqual([status.RESOURCE_EXHAUSTED, expect.stringContaining("more than 250000 names")]);
+    await expectCut("too_many_names");
+    await expectGoodServed();
+  });
+
+  it("more and more names in many requests loses its own stream", async () => {
+    const { expectGoodServed, expectCut, server } = await worldForTest({ limits: { namesPerType: 1000 } });
+    const bad = clientForTest(server, variant, route);
+    const all = Array.from({ length: 1500 }, (_, index) => `name-${index}`);
+    requestOf(bad, variant, route, all.slice(0, 800));
+    if (variant.isDelta) requestOf(bad, variant, route, all.slice(800));
+    else requestOf(bad, variant, route, all);
+    expect((await bad.ended).code).toBe(status.RESOURCE_EXHAUSTED);
+    await expectCut("too_many_names");
+    await expectGoodServed();
+  });
+});
+
+describe("a client that never reads", () => {
+  const bigContent = "c".repeat(512 * 1024);
+
+  /** Over HTTP/2 by hand, because a gRPC client reads ahead: asks for A of these types, and takes no byte. */
+  function silentClient(server: TestXdsServer, variant: XdsVariant, asked: readonly string[]) {
+    const [ads] = discoveryServices;
+    const session = connect(`http://127.0.0.1:${server.port}`);
+    session.on("error", () => undefined);
+    onTestFinished(() => session.destroy());
+    const path = `/${ads?.name}/${variant.isDelta ? ads?.deltaMethod : ads?.sotwMethod}`;
+    const stream = session.request({
+      ":method": "POST",
+      ":path": path,
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
+    stream.on("error", () => undefined);
+    for (const typeUrl of asked) {
+      const request = Buffer.concat([
+        nodeOf({ 1: "silent" }, variant),
+        fieldOf(variant.isDelta ? 2 : 4, typeUrl),
+        fieldOf(3, "A"),
+      ]);
+      const frame = Buffer.alloc(5);
+      frame.writeUInt32BE(request.length, 1);
+      stream.write(Buffer.concat([frame, request]));
+    }
+    return stream;
+  }
+
+  it.each([variants.deltaAds, variants.sotwAds])(
+    "is cut off after a while, without waiting for it to read why ($title)",
+    async (variant) => {
+      const { expectGoodServed, expectCut, server } = await worldForTest({ limits: { stalledMs: 500 } });
+      server.change({ [endpoint]: { A: bigContent }, [route]: { A: bigContent } });
+      const silent = silentClient(server, variant, [endpoint, route]);
+      const ended = new Promise((resolve) => silent.on("close", resolve));
+      await expectCut("never_reads");
+      await eventually("its stream is gone", () => server.server.streamCount() === 1);
+      await ended;
+      expect(silent.rstCode).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      await expectGoodServed();
+    },
+  );
+
+  it.each([variants.deltaAds, variants.sotwAds])(
+    "does not make the server keep what changes meanwhile ($title)",
+    async (variant) => {
+      const sent: number[] = [];
+      const server = await serverForTest({
+        hooks: { onResponse: ({ node }, { bytes }) => void (node.id === "silent" && sent.push(bytes)) },
+      });
+      server.change({ [route]: { A: bigContent }, [cluster]: { A: "1" } });
+      const good = subscriberOf(clientForTest(server, variants.deltaAds), variants.deltaAds, cluster);
+      good.subscribe();
+      await good.accept();
+      silentClient(server, variant, [route]);
+      await eventually("the first response", () => sent.length > 0);
+      for (let change = 0; change < 100; change++) {
+        server.change({ [route]: { A: `${change}${bigContent}` }, [cluster]: { A: `2-${change}` } });
+        while ((await good.accept()).resources.get("A") !== `2-${change}`);
+      }
+      expect(sent).toHaveLength(1);
+    },
+  );
+});
+
+describe("a client that refuses everything, for ever,", () => {
+  it.each(allVariants)("is sent less and less, and fills no log ($title)", async (variant) => {
+    const { expectGoodServed, server } = await worldForTest();
+    const names = Array.from({ length: 40 }, (_, index) => `R${index}`);
+    server.change({ [route]: Object.fromEntries(names.map((name) => [name, "1"])) });
+    const bad = subscriberOf(clientForTest(server, variant, route), variant, route);
+    bad.subscribe(...names);
+    let refusals = 0;
+    for (const startedAt = Date.now(); Date.now() < startedAt + 3000; ) {
+      for (const _ of bad.client.pending(route)) {
+        bad.nack(await bad.receive(), "no");
+        refusals++;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    // 32 at full speed, then after pauses of 0.1, 0.2, 0.4, 0.8, 1.6 s.
+    expect(refusals).toBeGreaterThanOrEqual(33);
+    expect(refusals).toBeLessThanOrEqual(40);
+    const told = server.logs.filter(({ message }) => message.startsWith("client refuse"));
+    expect(told.length).toBeLessThanOrEqual(21);
+    expect(told.at(-1)?.message).toBe("client refuses again and again; for now only counted");
+    expect(server.server.nodes().find(({ nacks }) => nacks.length > 0)?.nackCount).toBe(refusals);
+    await expectGoodServed();
+  });
+});
+
+describe("a flood of streams", () => {
+  const method = `/${discoveryServices[0]?.name}/${discoveryServices[0]?.deltaMethod}`;
+
+  /** Streams over connections of their own that never say who they are; gives the status codes of those that ended. */
+  function openMany(server: TestXdsServer, count: number, perConnection: number): number[] {
+    const codes: number[] = [];
+    for (let opened = 0; opened < count; opened += perConnection) {
+      const client = new Client(`127.0.0.1:${server.port}`, credentials.createInsecure(), {
+        "grpc.use_local_subchannel_pool": 1,
+      });
+      onTestFinished(() => client.close());
+      for (let index = 0; index < perConnection; index++) {
+        const call = client.makeBidiStreamRequest(method, identity, identity);
+        call.on("error", () => undefined);
+        call.on("status", ({ code }) => void codes.push(code));
+        call.resume();
+      }
+    }
+    return codes;
+  }
+
+  it("ends at the limit of open streams; when some have gone, others are taken", async () => {
+    const { expectGoodServed, expectCut, server, cuts } = await worldForTest({
+      limits: { streams: 50, firstRequestMs: 2000 },
+    });
+    const codes = openMany(server, 200, 20);
+    await eventually(
+      "the others are refused",
+      () => codes.filter((code) => code === status.RESOURCE_EXHAUSTED).length === 151,
+    );
+    await expectCut("too_many_streams");
+    await expectGoodServed();
+    await eventually("those without a request are ended", () => codes.length === 200);
+    expect(codes.filter((code) => code === status.DEADLINE_EXCEEDED)).toHaveLength(49);
+    expect(cuts.filter((cut) => cut === "no_request")).toHaveLength(49);
+    const late = subscriberOf(clientForTest(server, variants.deltaAds), variants.deltaAds, cluster);
+    late.subscribe();
+    await late.accept();
+  });
+
+  it("is let in at a limited rate, and fills no log", async () => {
+    let now = 1_000_000;
+    const { expectGoodServed, server, cuts } = await worldForTest({
+      limits: { streamBurst: 10, streamsPerSecond: 5 },
+      now: () => now,
+    });
+    const codes = openMany(server, 300, 50);
+    await eventually("the rest is refused", () => codes.length === 291);
+    expect(new Set(codes)).toEqual(new Set([status.RESOURCE_EXHAUSTED]));
+    expect(cuts).toHaveLength(291);
+    const lines = server.logs.filter(({ level }) => level === "warn");
+    expect(lines).toHaveLength(101);
+    expect(lines.at(-1)?.message).toBe("many xDS streams are refused; for now only counted");
+    now += 1000;
+    const later = subscriberOf(clientForTest(server, variants.deltaAds), variants.deltaAds, cluster);
+    later.subscribe();
+    await later.accept();
+    await expectGoodServed();
+  });
+});
+
+const identity = (bytes: Uint8Array) => Buffer.from(bytes);
+
+/** A message with one text field. */
+function fieldOf(field: number, text: string): Buffer {
+  return Buffer.from(new BinaryWriter().tag(field, WireType.LengthDelimited).string(text).finish());
+}
+
+/** The node of a request, with these text fields. */
+function nodeOf(fields: Readonly<Record<number, string>>, variant: XdsVariant): Buffer {
+  const node = Buffer.concat(Object.entries(fields).map(([field, text]) => fieldOf(Number(field), text)));
+  const field = variant.isDelta ? 1 : 2;
+  return Buffer.from(new BinaryWriter().tag(field, WireType.LengthDelimited).bytes(node).finish());
+}
