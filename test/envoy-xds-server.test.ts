@@ -36,6 +36,7 @@ function startXdsServer(ready: "healthz" | "readyz" = "readyz"): Promise<Running
       XDS_GRPC_PORT: String(ports.xds),
       XDS_HTTP_PORT: String(ports.http),
       ENVOY_KEYED_PORT: String(ports.keyed),
+      XDS_ROUTE_GRACE_MS: "100",
     },
     ready: () => answers(`http://127.0.0.1:${ports.http}/${ready}`),
   });
@@ -115,7 +116,7 @@ describe("the xds-server", () => {
   });
 
   test("takes a deleted objective away from Envoy", async () => {
-    await publish(sampleObjective("passing", "ranker", "1"));
+    await publish(sampleObjective("passing", "ranker", "1", { policy: { ttlMs: 100 } }));
     await eventually("the routes", async () => (await infer("default/passing/ranker@1")).status === 200);
     await store.apply([{ delete: { kind: "Objective", namespace: "default", name: "passing" } }]);
     await eventually("no routes", async () => (await infer("default/passing/ranker@1")).status === 404);

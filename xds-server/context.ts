@@ -26,6 +26,7 @@ import { createViews, type Views } from "./publishing/views.ts";
 import { createReporting, type Reporting } from "./reporting/reporting.ts";
 import { commonResources } from "./resources/build.ts";
 import type { Resource } from "./resources/resource.ts";
+import { createRetaining, type Retaining } from "./retaining.ts";
 import { processStatus } from "./status.ts";
 import { createValidator } from "./validation/validator.ts";
 
@@ -43,6 +44,7 @@ export type Context = {
   readonly xds: XdsServer;
   readonly xdsMetrics: XdsMetrics;
   readonly reporting: Reporting;
+  readonly retaining: Retaining;
   /** What the heartbeat says. */
   readonly status: () => ProcessStatus;
   readonly heartbeat: Heartbeat;
@@ -72,14 +74,26 @@ export async function createContext(config: XdsServerConfig, signal: AbortSignal
     onEvent: (event) => logFeedEvent(logger, event),
     signal,
   });
+  const folder = join(config.SIGNALBOX_DATA, `xds-server-${config.XDS_HTTP_PORT}`);
+  const retaining = createRetaining({ ...{ config, nats, folder, logger, metrics, signal } });
+  const { retained, readiness } = retaining;
   const changes = createResourceChanges({
     validate: createValidator(registry),
     now,
+    retained,
+    ...(readiness ? { readiness } : {}),
+    onDue: retaining.due.notify,
+    secrets: security.secrets,
     onRefused: ({ key, revision, problems }) => {
       const reasons = problems.map(formatProblem);
       logger.warn({ key, revision, problems: reasons }, "Envoy would refuse the document; its last good one stays");
     },
   });
+  security.secrets.onChange((names) => {
+    changes.secretsChanged(names);
+    retaining.due.notify();
+  });
+  await retaining.start(changes);
   const store = createSnapshotStore();
   const views = createViews({ store, audiences: audiences(listenersOf(config)) });
   const xdsMetrics = createXdsMetrics(metrics, {
@@ -153,7 +167,7 @@ export async function createContext(config: XdsServerConfig, signal: AbortSignal
   });
   return {
     ...{ config, logger, metrics, health, security },
-    ...{ follower, changes, store, views, xds, xdsMetrics, reporting, status, heartbeat },
+    ...{ follower, changes, store, views, xds, xdsMetrics, reporting, retaining, status, heartbeat },
   };
 }
 
@@ -172,5 +186,5 @@ function listenersOf(config: XdsServerConfig): Resource[] {
 function resourceCounts(store: SnapshotStore): Map<string, number> {
   const view = store.view(envoyGroup);
   if (!view) return new Map();
-  return new Map(Object.values(typeUrls).map((typeUrl) => [typeUrl, [...view.type(typeUrl).all()].length]));
+  return new Map(Object.values(typeUrls).map((typeUrl) => [typeUrl, view.type(typeUrl).count]));
 }

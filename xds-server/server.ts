@@ -54,9 +54,11 @@ async function start(context: Context, stopping: AbortController): Promise<Start
     documents: follower,
     changes: context.changes,
     views: context.views,
+    due: context.retaining.due,
     onPublished: (published) => {
       context.xdsMetrics.published(published);
       context.reporting.published(published.commit, context.changes.takeForms());
+      context.retaining.changed();
       const { revision, changed, durationMs } = published;
       logger.info({ revision, changed, durationMs: Math.round(durationMs) }, "resources published to the Envoys");
       heartbeat.changed();
@@ -73,7 +75,7 @@ async function start(context: Context, stopping: AbortController): Promise<Start
       stopping.abort();
       context.views.close();
       security.stop();
-      await Promise.all([follower.stopped, publishing, http.drain(timeoutMs)]);
+      await Promise.all([follower.stopped, context.retaining.stopped(), publishing, http.drain(timeoutMs)]);
     },
   };
 }

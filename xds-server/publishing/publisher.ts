@@ -14,6 +14,8 @@ export type PublisherDeps = {
   readonly changes: ResourceChanges;
   /** Who is served; every group gets its part of each commit. */
   readonly views: Pick<Views, "apply">;
+  /** Calls its listener when `changes` has something to do though no document changed. */
+  readonly due?: { subscribe(listener: () => void): () => void };
   readonly onPublished: (published: Published) => void;
   readonly signal: AbortSignal;
 };
@@ -37,7 +39,12 @@ export async function publishDocuments(deps: PublisherDeps): Promise<void> {
   const { documents, changes, views, signal } = deps;
   const aborted = whenAborted(signal);
   let wake = Promise.withResolvers<void>();
+  let isDue = false;
   const unsubscribe = documents.subscribe(() => wake.resolve());
+  const unsubscribeDue = deps.due?.subscribe(() => {
+    isDue = true;
+    wake.resolve();
+  });
   try {
     await Promise.race([documents.started, aborted]);
     let published: LiveDocuments | null = null;
@@ -45,7 +52,8 @@ export async function publishDocuments(deps: PublisherDeps): Promise<void> {
     while (!signal.aborted) {
       wake = Promise.withResolvers<void>();
       const live = documents.current();
-      if (live !== published) {
+      if (live !== published || isDue) {
+        isDue = false;
         const startedAt = performance.now();
         const updates = await changes.update(live);
         commit = nextCommitNumber(commit, live.revision);
@@ -57,6 +65,7 @@ export async function publishDocuments(deps: PublisherDeps): Promise<void> {
     }
   } finally {
     unsubscribe();
+    unsubscribeDue?.();
   }
 }
 

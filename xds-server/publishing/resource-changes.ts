@@ -4,13 +4,17 @@ import type { Objective } from "../../config/documents/objective.ts";
 import type { Shard } from "../../config/documents/shard.ts";
 import type { LiveDocuments, Rejection } from "../../config/live-documents.ts";
 import type { HeldObjective } from "../../rollout/process-status.ts";
+import type { ShardReadiness } from "../readiness/shard-readiness.ts";
 import { objectiveResources, shardResources } from "../resources/build.ts";
 import type { Resource } from "../resources/resource.ts";
 import { clustersOf } from "../routing/clusters-of.ts";
 import { routeObjective } from "../routing/route-objective.ts";
+import { noSecrets, type Secrets } from "../secrets/secret-folder.ts";
+import { findShardSecrets, secretsNamedBy } from "../secrets/shard-secrets.ts";
 import type { Validate } from "../validation/validator.ts";
 import type { OwnedChange, Owner } from "./owned-change.ts";
 import { problemsOf, type ResourceProblem, rejectionOf } from "./refusal.ts";
+import { type Form, onlyRetained, type RetainedKeys, withRetained } from "./retained-keys.ts";
 
 export type ResourceChangesDeps = {
   readonly validate: Validate;
@@ -19,6 +23,14 @@ export type ResourceChangesDeps = {
   readonly onRefused?: (rejection: Rejection) => void;
   /** Milliseconds of work after which others get a turn of the event loop; 10 by default. */
   readonly sliceMs?: number;
+  /** Where routes are kept that resolvers may still lead to; old ones leave at once when absent. */
+  readonly retained?: RetainedKeys;
+  /** Whether shards that are new to an objective can serve; when absent, all can. */
+  readonly readiness?: ShardReadiness;
+  /** The secrets that shards name; none when absent. */
+  readonly secrets?: Pick<Secrets, "get">;
+  /** Called when `update` is worth a call though no document changed: a shard is ready. */
+  readonly onDue?: () => void;
 };
 
 export type ResourceChanges = {
@@ -28,6 +40,18 @@ export type ResourceChanges = {
    * `refusals` says why. Not to be called again before it has resolved.
    */
   update(live: LiveDocuments): Promise<OwnedChange[]>;
+  /**
+   * Begins with objectives that are held back on former documents, before the first `update`.
+   */
+  startFrom(former: ReadonlyMap<string, LiveDocuments>): void;
+  /** The documents from which the objectives that are held back are served. */
+  former(): ReadonlyMap<string, LiveDocuments>;
+  /** Something became known of a shard: the next `update` looks again at what waits for it. */
+  shardChanged(name: string): void;
+  /** These secrets (`<namespace>/<name>`) are new or have another content: the next `update` takes them. */
+  secretsChanged(names: ReadonlySet<string>): void;
+  /** Routes of these objectives left what is retained; the next `update` takes them away. */
+  objectivesChanged(names: Iterable<string>): void;
   /** The documents refused at present. */
   refusals(): Rejection[];
   /** The objectives that are kept in a former form at present. */
@@ -51,28 +75,64 @@ export type FormChange = {
 
 type ResourceName = Pick<Resource, "typeUrl" | "name">;
 
-/** What is published of one document. */
-type Held = { readonly owner: Owner; readonly names: readonly ResourceName[] };
+/** What is published of a shard. */
+type ServedShard = {
+  readonly owner: Owner;
+  readonly names: readonly ResourceName[];
+  readonly spec: Shard["spec"];
+  /** Since when Envoy checks the health of its hosts, as `performance.now()`; null while it does not yet. */
+  readonly checkedSinceMs: number | null;
+};
+
+/** What is published of an objective; its document may be gone, and its former routes still be there. */
+type ServedObjective = Form & {
+  readonly owner: Owner;
+  readonly names: readonly ResourceName[];
+  readonly isDeleted: boolean;
+};
+
+/** What an objective waits for. */
+type Wait = { readonly shards: readonly string[]; readonly reason: string };
+
+/** How long a new cluster has to become known to the Envoys, without its hosts' health being checked. */
+const checksAfterMs = 300;
+/** How long the first round of health checks is given before a shard gets requests of which some hosts are not ready. */
+const firstChecksMs = 500;
 
 /** Follows the documents and tells what it means for Envoy. Holds what is published at present. */
 export function createResourceChanges(deps: ResourceChangesDeps): ResourceChanges {
-  const { validate, now, onRefused, sliceMs = 10 } = deps;
+  const { validate, now, onRefused, sliceMs = 10, retained, readiness, onDue } = deps;
   /** Shards with resources in Envoy; also those that are gone but still routed to by an objective held back. */
-  const clusters = new Map<string, Held>();
+  const clusters = new Map<string, ServedShard>();
   /** Objectives with resources in Envoy. */
-  const routed = new Map<string, Held>();
+  const routed = new Map<string, ServedObjective>();
   const refusals = new Map<string, Rejection>();
+  const held = new Map<string, HeldObjective>();
+  const formerly = new Map<string, LiveDocuments>();
+  /** What shards wait for whose newest revision is not in Envoy yet. */
+  const heldShards = new Map<string, string>();
+  const waits = new Map<string, Wait>();
+  /** Shards to look at again: with the next update, and with the one under way. */
+  const dueShards = new Set<string>();
+  let dueNow: ReadonlySet<string> = new Set();
+  const dueObjectives = new Set<string>();
   let before: LiveDocuments | null = null;
   let forms: FormChange[] = [];
-  const held = new Map<string, HeldObjective>();
 
   /** The objective stays as it is served; what it is held back for may change, not since when and on what. */
   const hold = (objective: string, revision: number, reason: string): OwnedChange[] => {
     const earlier = held.get(objective);
+    if (!earlier && before) formerly.set(objective, before);
     const since = earlier?.since ?? now().toISOString();
-    const activeRevision = earlier?.activeRevision ?? before?.revision ?? 0;
+    const activeRevision = earlier?.activeRevision ?? formerly.get(objective)?.revision ?? 0;
     held.set(objective, { objective, revision, activeRevision, reason, since });
     return [];
+  };
+
+  const endHold = (objective: string) => {
+    held.delete(objective);
+    formerly.delete(objective);
+    waits.delete(objective);
   };
 
   const noteForm = (objective: string, revision: number | null, isNew: boolean) => {
@@ -90,44 +150,131 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
     return [];
   };
 
+  const later = (name: string, delayMs: number) => {
+    const timer = setTimeout(() => {
+      dueShards.add(name);
+      onDue?.();
+    }, delayMs);
+    timer.unref();
+  };
+
+  /** Why the newest revision of a shard has to wait; null when it need not. */
+  const shardObstacle = (name: string, spec: Shard["spec"]): string | null => {
+    const old = clusters.get(name);
+    if (!readiness || !before) return null;
+    const { some, reason } = readiness.of(name, spec);
+    if (some) return null;
+    // Envoy finds hosts by DNS before it takes a cluster as ready, and the others of the same commit wait with it.
+    const isNecessary = old ? hasOnlyNewHosts(old.spec, spec) : spec.dns !== undefined;
+    return isNecessary ? `shard ${name} has no ready host: ${reason}` : null;
+  };
+
   const updateShard = (live: LiveDocuments, name: string): OwnedChange[] => {
     const shard = live.shards.get(name);
     refusals.delete(`shard ${name}`);
+    heldShards.delete(name);
     if (!shard) return [];
-    const resources = shardResources({ name, spec: shard.document.spec });
+    const { spec } = shard.document;
+    const old = clusters.get(name);
+    // Known to Envoy first, checked later: the first round of checks would hold up every other change.
+    const checkedSinceMs = checksOf(old, spec);
+    const { secrets, missing } = findShardSecrets(deps.secrets ?? noSecrets, shard.document.metadata.namespace, spec);
+    const resources = shardResources({ name, spec, secrets, isUnchecked: checkedSinceMs === null });
     const problems = problemsOf(resources, validate);
     if (problems.length > 0) return noteRefusal(`shard ${name}`, shard, problems);
+    if (missing.length > 0) noteRefusal(`shard ${name}`, shard, missing.map(missingSecret));
+    // At the start the shard was in use already: Envoys that were given the secret go on with it.
+    const obstacle = (before && missing[0]) ?? shardObstacle(name, spec);
+    if (obstacle !== null) {
+      heldShards.set(name, obstacle);
+      return [];
+    }
     const owner = ownerOf("shard", name, shard.document, noShards);
-    const changes = replace(owner, clusters.get(name)?.names ?? [], resources);
-    clusters.set(name, { owner, names: namesOf(resources) });
+    const changes = replace(owner, old?.names ?? [], resources);
+    clusters.set(name, { owner, names: namesOf(resources), spec, checkedSinceMs });
+    if (!old && checkedSinceMs === null) later(name, checksAfterMs);
+    if (old && old.checkedSinceMs === null && checkedSinceMs !== null) later(name, firstChecksMs);
     return changes;
+  };
+
+  const checksOf = (old: ServedShard | undefined, spec: Shard["spec"]): number | null => {
+    if (!readiness || !before || !spec.healthCheck || spec.dns) return 0;
+    if (old?.checkedSinceMs !== null && old) return old.checkedSinceMs;
+    return old && dueNow.has(old.owner.name) ? performance.now() : null;
+  };
+
+  /** What an objective waits for before it may be routed to these shards; null when it need not. */
+  const waitFor = (live: LiveDocuments, used: ReadonlySet<string>, old: ServedObjective | undefined): Wait | null => {
+    const shards: string[] = [];
+    const reasons: string[] = [];
+    for (const name of used) {
+      const reason = heldShards.get(name) ?? (old?.owner.uses.has(name) ? null : newShardObstacle(live, name));
+      if (reason === null) continue;
+      shards.push(name);
+      reasons.push(reason);
+    }
+    return shards.length === 0 ? null : { shards, reason: reasons.join("; ") };
+  };
+
+  /** Requests go to a shard that is new to an objective once it is ready, and Envoy knows which of its hosts are not. */
+  const newShardObstacle = (live: LiveDocuments, name: string): string | null => {
+    const spec = live.shards.get(name)?.document.spec;
+    if (!readiness || !before || !spec) return null;
+    const { some, all, reason } = readiness.of(name, spec);
+    if (!some) return `shard ${name} has no ready host: ${reason}`;
+    const since = clusters.get(name)?.checkedSinceMs;
+    const isChecked = since !== undefined && since !== null && performance.now() - since >= firstChecksMs;
+    return all || isChecked || !spec.healthCheck ? null : `shard ${name} is being checked by the Envoys: ${reason}`;
+  };
+
+  const removeObjective = (live: LiveDocuments, name: string): OwnedChange[] => {
+    const old = routed.get(name);
+    endHold(name);
+    if (!old) return [];
+    if (!old.isDeleted) {
+      retained?.change(name, old, null, live.revision);
+      noteForm(name, null, false);
+    }
+    const kept = retained?.of(name) ?? [];
+    if (kept.length === 0) {
+      routed.delete(name);
+      return replace(old.owner, old.names, []);
+    }
+    const routes = onlyRetained(old.routes, kept);
+    const owner = { ...old.owner, uses: clustersOf(routes) };
+    const resources = objectiveResources(routes);
+    routed.set(name, { ...old, owner, names: namesOf(resources), isDeleted: true });
+    return replace(owner, old.names, resources);
   };
 
   const updateObjective = (live: LiveDocuments, name: string): OwnedChange[] => {
     const objective = live.objectives.get(name);
     refusals.delete(`objective ${name}`);
+    if (!objective) return removeObjective(live, name);
     const old = routed.get(name);
-    if (!objective) {
-      routed.delete(name);
-      held.delete(name);
-      if (old) noteForm(name, null, false);
-      return old ? replace(old.owner, old.names, []) : [];
-    }
     const refuse = (problems: readonly ResourceProblem[]) => {
+      waits.delete(name);
       hold(name, live.revision, problems[0]?.message ?? "refused");
       return noteRefusal(`objective ${name}`, objective, problems);
     };
     try {
-      const routes = routeObjective(live, name);
-      const used = clustersOf(routes);
-      const missing = [...used].filter((cluster) => !clusters.has(cluster));
+      const newest = routeObjective(live, name);
+      const wait = waitFor(live, clustersOf(newest), old);
+      if (wait) {
+        waits.set(name, wait);
+        return hold(name, live.revision, wait.reason);
+      }
+      const missing = [...clustersOf(newest)].filter((cluster) => !clusters.has(cluster));
       if (missing.length > 0) return refuse(missing.map(waitsFor));
-      const resources = objectiveResources(routes);
-      const problems = problemsOf(resources, validate);
+      const problems = problemsOf(objectiveResources(newest), validate);
       if (problems.length > 0) return refuse(problems);
-      const owner = ownerOf("objective", name, objective.document, used);
-      routed.set(name, { owner, names: namesOf(resources) });
-      held.delete(name);
+      retained?.change(name, old ?? null, newest, live.revision);
+      const routes = withRetained(newest, retained?.of(name) ?? []);
+      const resources = objectiveResources(routes);
+      const owner = ownerOf("objective", name, objective.document, clustersOf(routes));
+      const { ttlMs } = objective.document.spec.policy;
+      routed.set(name, { owner, names: namesOf(resources), routes: newest, ttlMs, isDeleted: false });
+      endHold(name);
       noteForm(name, live.revision, old === undefined);
       return replace(owner, old?.names ?? [], resources);
     } catch (error) {
@@ -147,22 +294,79 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
     });
   };
 
+  /** The objectives held back are served from their former documents, with the shards that those need. */
+  const serveFormer = (live: LiveDocuments): OwnedChange[] =>
+    [...formerly].flatMap(([name, documents]) => {
+      if (!live.objectives.has(name)) return [];
+      const shards = [...clustersOf(routeObjective(documents, name))].filter((shard) => !clusters.has(shard));
+      const changes = [
+        ...shards.flatMap((shard) => updateShard(documents, shard)),
+        ...updateObjective(documents, name),
+      ];
+      formerly.set(name, documents);
+      return changes;
+    });
+
+  const objectivesToUpdate = (live: LiveDocuments): Set<string> => {
+    if (!before) return new Set(live.objectives.keys());
+    const due = [...dueObjectives];
+    for (const [name, { shards }] of waits) if (shards.some((shard) => dueNow.has(shard))) due.push(name);
+    return new Set([...affectedObjectives(before, live), ...due]);
+  };
+
+  const startFormer = (live: LiveDocuments): OwnedChange[] => {
+    if (before || formerly.size === 0) return [];
+    const starting = new Map(formerly);
+    const changes = serveFormer(live);
+    // From here on the newest form is a change, which may have to wait.
+    for (const [name, documents] of starting) {
+      formerly.set(name, documents);
+      before = documents;
+      changes.push(...updateObjective(live, name));
+    }
+    before = null;
+    return changes;
+  };
+
   return {
     update: async (live) => {
       const changes: OwnedChange[] = [];
       const slice = createSlice(sliceMs);
-      for (const name of changedShards(before, live)) {
+      // More may become due while this one is under way.
+      dueNow = new Set(dueShards);
+      dueShards.clear();
+      const objectives = objectivesToUpdate(live);
+      for (const name of new Set([...changedShards(before, live), ...dueNow])) {
         changes.push(...updateShard(live, name));
         await slice();
       }
-      const objectives = before ? affectedObjectives(before, live) : live.objectives.keys();
+      const former = new Set(before ? [] : formerly.keys());
+      changes.push(...startFormer(live));
       for (const name of objectives) {
-        changes.push(...updateObjective(live, name));
+        dueObjectives.delete(name);
+        if (!former.has(name)) changes.push(...updateObjective(live, name));
         await slice();
       }
       changes.push(...removeClusters(live));
+      readiness?.keepOnly(new Set([...heldShards.keys(), ...[...waits.values()].flatMap(({ shards }) => shards)]));
       before = live;
       return changes;
+    },
+    startFrom: (former) => {
+      for (const [name, documents] of former) formerly.set(name, documents);
+    },
+    former: () => formerly,
+    shardChanged: (name) => {
+      dueShards.add(name);
+    },
+    secretsChanged: (names) => {
+      for (const [name, { document }] of before?.shards ?? []) {
+        const named = secretsNamedBy(document.metadata.namespace, document.spec);
+        if (named.some((each) => names.has(each))) dueShards.add(name);
+      }
+    },
+    objectivesChanged: (names) => {
+      for (const name of names) dueObjectives.add(name);
     },
     refusals: () => [...refusals.values()],
     held: () => [...held.values()],
@@ -175,11 +379,26 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
   };
 }
 
+/** None of the hosts that a shard had is among those that it gets, or they are spoken to in another way. */
+function hasOnlyNewHosts(before: Shard["spec"], after: Shard["spec"]): boolean {
+  const hostsOf = ({ protocol, endpoints, dns, tls }: Shard["spec"]) =>
+    [
+      ...(endpoints ?? []).map(({ address, port }) => `${address} ${port}`),
+      ...(dns ? [`${dns.hostname} ${dns.port}`] : []),
+    ].map((host) => `${protocol} ${tls !== undefined} ${host}`);
+  const old = new Set(hostsOf(before));
+  return !hostsOf(after).some((host) => old.has(host));
+}
+
 const noShards: ReadonlySet<string> = new Set();
 
 function ownerOf(kind: Owner["kind"], name: string, document: Shard | Objective, uses: ReadonlySet<string>): Owner {
   const { namespace, labels = {} } = document.metadata;
   return { kind, name, namespace, labels, uses };
+}
+
+function missingSecret(message: string): ResourceProblem {
+  return { path: "spec.tls", message };
 }
 
 function waitsFor(cluster: string): ResourceProblem {

@@ -15,6 +15,7 @@ import { type Resource, resource } from "./resource.ts";
 import { routeConfiguration } from "./routes.ts";
 import { runtimeLayer, runtimeLayerName } from "./runtime.ts";
 import { scopedRoute } from "./scoped-routes.ts";
+import { secretResources } from "./secrets.ts";
 import { shadowCluster, shadowClusterName, shadowListener, shadowListenerName } from "./shadow-listener.ts";
 
 export type CommonSettings = KeyedListenerSettings & {
@@ -45,13 +46,15 @@ function oneCallResources({ oneCall, ...settings }: CommonSettings): Resource[] 
   ];
 }
 
-/** A cluster, and its endpoints unless Envoy finds them by DNS. */
+/** A cluster, its secrets, and its endpoints unless Envoy finds them by DNS. */
 export function shardResources(shard: ShardCluster): Resource[] {
-  if (shard.spec.dns) return [resource(ClusterSchema, shard.name, cluster(shard))];
+  const secrets = secretResources(shard);
+  if (shard.spec.dns) return [resource(ClusterSchema, shard.name, cluster(shard)), ...secrets];
   const endpoints = endpointsName(shard);
   return [
     resource(ClusterSchema, shard.name, cluster(shard), { endpointsName: endpoints }),
     resource(ClusterLoadAssignmentSchema, endpoints, clusterLoadAssignment(shard)),
+    ...secrets,
   ];
 }
 

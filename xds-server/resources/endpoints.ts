@@ -11,11 +11,17 @@ import type { ShardCluster } from "../routing/routing-table.ts";
  * together with another protocol would be spoken to in the old one.
  */
 export function endpointsName({ name, spec }: ShardCluster): string {
-  const tls = spec.tls ? ["tls", spec.tls.serverName ?? "", spec.tls.caFile ?? ""] : [];
-  return [name, spec.protocol, ...tls].join("/");
+  return [name, spec.protocol, ...(spec.tls ? wordsOf(spec.tls) : [])].join("/");
 }
 
-/** The hosts of a shard: fixed addresses, or the one name that Envoy resolves by itself. */
+function wordsOf({ serverName = "", caFile, caSecret, clientSecret }: NonNullable<ShardCluster["spec"]["tls"]>) {
+  return ["tls", serverName, caFile ?? caSecret ?? "", ...(clientSecret === undefined ? [] : [clientSecret])];
+}
+
+/**
+ * The hosts of a shard: fixed addresses, or the one name that Envoy resolves by itself. Unchecked, Envoy takes all
+ * of them as healthy until it hears otherwise, so that a cluster that is new to it is ready at once.
+ */
 export function clusterLoadAssignment(shard: ShardCluster): ClusterLoadAssignment {
   const { name, spec } = shard;
   const hosts = spec.dns ? [{ address: spec.dns.hostname, port: spec.dns.port, weight: 1 }] : (spec.endpoints ?? []);
@@ -24,6 +30,7 @@ export function clusterLoadAssignment(shard: ShardCluster): ClusterLoadAssignmen
     hostIdentifier: {
       case: "endpoint" as const,
       value: {
+        ...(shard.isUnchecked ? { healthCheckConfig: { disableActiveHealthCheck: true } } : {}),
         address: {
           address: {
             case: "socketAddress" as const,

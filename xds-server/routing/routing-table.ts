@@ -10,7 +10,22 @@ export type RoutingTable = {
 };
 
 /** A shard: one Envoy cluster of the same name. */
-export type ShardCluster = { readonly name: string; readonly spec: Shard["spec"] };
+export type ShardCluster = {
+  readonly name: string;
+  readonly spec: Shard["spec"];
+  /** The health of its hosts is not checked yet. */
+  readonly isUnchecked?: boolean;
+  /** What its `tls` names, as far as it is there. */
+  readonly secrets?: ShardSecrets;
+};
+
+/** PEM texts. */
+export type ShardSecrets = {
+  /** The certificate that Envoy shows, its own first, and its key. */
+  readonly client?: { readonly certificate: Uint8Array; readonly key: Uint8Array };
+  /** The authorities that Envoy trusts. */
+  readonly ca?: Uint8Array;
+};
 
 /** The routes of one objective: one Envoy scope and RouteConfiguration of the same name. */
 export type ObjectiveRoutes = {

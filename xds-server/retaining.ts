@@ -1,0 +1,130 @@
+import { join } from "node:path";
+import type { NatsSettings } from "../config/store/connection.ts";
+import { createFormerWriter, openFormerFolder } from "../rollout/former-documents.ts";
+import { watchStatuses } from "../rollout/status-watch.ts";
+import type { Logger } from "../service/logger.ts";
+import type { Metrics } from "../service/metrics.ts";
+import { observeStatusWatch } from "../service/status-watch-observation.ts";
+import type { XdsServerConfig } from "./config.ts";
+import { releaseOldRoutes } from "./publishing/contract.ts";
+import type { ResourceChanges } from "./publishing/resource-changes.ts";
+import { openRetainedFile } from "./publishing/retained-file.ts";
+import { createRetainedKeys, type RetainedKeys } from "./publishing/retained-keys.ts";
+import { probeHost } from "./readiness/probe.ts";
+import { createShardReadiness, type ShardReadiness } from "./readiness/shard-readiness.ts";
+
+export type RetainingDeps = {
+  readonly config: XdsServerConfig;
+  readonly nats: NatsSettings;
+  /** Where it writes down what is not in the documents; no other process may use it. */
+  readonly folder: string;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly signal: AbortSignal;
+};
+
+/** What Envoy is served besides the newest documents, and why: old routes in use, and shards that are not ready. */
+export type Retaining = {
+  readonly retained: RetainedKeys;
+  /** Undefined when shards are not asked. */
+  readonly readiness: ShardReadiness | undefined;
+  /** Tells when there is something to do though no document changed. */
+  readonly due: { subscribe(listener: () => void): () => void; notify(): void };
+  /** Takes in what was written down, and begins. */
+  start(changes: ResourceChanges): Promise<void>;
+  /** Something was published: what is held back or retained may have changed. */
+  changed(): void;
+  /** Resolves when all has ended after `signal` aborted. */
+  stopped(): Promise<void>;
+};
+
+export function createRetaining({ config, nats, folder, logger, metrics, signal }: RetainingDeps): Retaining {
+  const monotonicMs = () => performance.now();
+  const listeners = new Set<() => void>();
+  const notify = () => {
+    for (const listener of listeners) listener();
+  };
+  let changes: ResourceChanges | undefined;
+  const retained = createRetainedKeys({ graceMs: config.XDS_ROUTE_GRACE_MS, now: monotonicMs });
+  const readiness =
+    config.XDS_SHARD_PROBE === "off"
+      ? undefined
+      : createShardReadiness({
+          probe: probeHost,
+          now: monotonicMs,
+          onChange: (name) => {
+            changes?.shardChanged(name);
+            notify();
+          },
+        });
+  const onProblem = (error: unknown) => {
+    logger.warn({ err: error }, "what is held back could not be written down");
+  };
+  const file = openRetainedFile({ file: join(folder, "retained.json"), keys: retained.all, onProblem });
+  const formerFolder = openFormerFolder(join(folder, "former"));
+  const former = createFormerWriter({
+    ...{ folder: formerFolder, onProblem },
+    former: () => changes?.former() ?? new Map(),
+  });
+  const statuses = watchStatuses({
+    ...nats,
+    ...{ bucket: config.SIGNALBOX_STATUS_BUCKET, documentsBucket: config.SIGNALBOX_BUCKET, signal },
+    onProblem: observeStatusWatch(logger),
+  });
+  const abandonedKeys = metrics.counter({
+    name: "signalbox_xds_abandoned_keys_total",
+    help: "Routing keys that left while a resolver that is cut off may still answer with them; their requests get the default.",
+  });
+  metrics.gauge({
+    name: "signalbox_xds_retained_keys",
+    help: "Routing keys of former revisions that are still served.",
+    collect() {
+      this.set([...retained.all().values()].reduce((sum, keys) => sum + keys.length, 0));
+    },
+  });
+  metrics.gauge({
+    name: "signalbox_xds_held_objectives",
+    help: "Objectives that are served from a former revision, because the newest cannot be served yet.",
+    collect() {
+      this.set(changes?.held().length ?? 0);
+    },
+  });
+  return {
+    retained,
+    readiness,
+    due: {
+      notify,
+      subscribe: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    },
+    start: async (given) => {
+      changes = given;
+      retained.restore(await file.load());
+      given.startFrom(await formerFolder.load());
+      releaseOldRoutes({
+        ...{ statuses, retained, signal, cutOffMs: config.XDS_CUT_OFF_RESOLVER_MS },
+        onReleased: (objectives, abandoned) => {
+          if (abandoned > 0) {
+            abandonedKeys.inc(abandoned);
+            logger.warn(
+              { objectives, keys: abandoned },
+              "old routes left although a resolver that is cut off may use them",
+            );
+          }
+          given.objectivesChanged(objectives);
+          notify();
+        },
+      });
+    },
+    changed: () => {
+      file.changed();
+      former.changed();
+    },
+    stopped: async () => {
+      readiness?.stop();
+      await Promise.all([file.close(), former.close(), statuses.stopped]);
+    },
+  };
+}
