@@ -36,10 +36,11 @@ const schema = z
             bucket: z.string().optional(),
             statusBucket: z.string().optional(),
             activation: z.enum(["acknowledged", "immediate"]).optional(),
+            group: z.string().min(1).optional(),
             heartbeat: z.boolean().optional(),
           }),
         ],
-        "must be a server such as nats://127.0.0.1:4222, a list of them, or { servers, credentialsFile, bucket, statusBucket, activation, heartbeat }",
+        "must be a server such as nats://127.0.0.1:4222, a list of them, or { servers, credentialsFile, bucket, statusBucket, activation, group, heartbeat }",
       )
       .optional(),
     snapshotFolder: z.string().min(1).optional(),
@@ -117,6 +118,8 @@ export type NatsOptions = {
    * `immediate`, at once, where there is no xds-server.
    */
   readonly activation?: "acknowledged" | "immediate";
+  /** The group of processes that it is one of, which pins may hold at a revision; none by default. */
+  readonly group?: string;
   /**
    * Whether it reports to the other processes what it answers from, so that the routes that it needs are kept; true by
    * default. Without, an answer from a former revision may meet Envoy after its route was dropped, and get the default.

@@ -51,6 +51,7 @@ export function createLocalSource(deps: LocalSourceDeps): Source {
       bucket: nats.bucket,
       statusBucket: nats.activation === "immediate" ? null : nats.statusBucket,
     },
+    group: nats.group,
     folder: join(deps.snapshotFolder, "former"),
     snapshot: () => snapshot,
     onChange: () => {
@@ -78,7 +79,7 @@ export function createLocalSource(deps: LocalSourceDeps): Source {
         const { revision, connected, staleSince } = follower.status();
         const rejections = [...follower.current().rejections.values()];
         const status = { process: "resolver", ...identity, revision, connectedToStore: connected } as const;
-        return { ...status, staleSince, rejections, rollout: activation.report() };
+        return { ...status, group: nats.group, staleSince, rejections, rollout: activation.report() };
       },
       onProblem: (problem) => emit({ type: "heartbeat", problem }),
     });

@@ -1,0 +1,150 @@
+import { execFile, execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { checkOptions } from "../client/options.ts";
+import { projectFolder } from "../setup/paths.js";
+import { makeTemporaryFolder } from "./support/processes.ts";
+import { startUp, type Up, type UpEnvironment, upEnvironment } from "./support/up.ts";
+
+const text = readFileSync(join(projectFolder, "docs/clients.md"), "utf8");
+const blocksOf = (language: string) =>
+  [...text.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, "gm"))].map((match) => match[1] ?? "");
+
+const folder = makeTemporaryFolder();
+let up: Up;
+let environment: UpEnvironment;
+
+beforeAll(async () => {
+  execFileSync(process.execPath, [join(projectFolder, "setup/build.js"), "--if-older"]);
+  mkdirSync(join(folder, "node_modules"));
+  symlinkSync(projectFolder, join(folder, "node_modules", "signalbox"));
+  for (const scope of ["@grpc", "@openfeature"]) {
+    symlinkSync(join(projectFolder, "node_modules", scope), join(folder, "node_modules", scope));
+  }
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+  environment = await upEnvironment(join(folder, "data"));
+  up = startUp(environment);
+  await up.ready();
+});
+
+afterAll(async () => {
+  up.send("SIGINT");
+  await up.exitCode;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const ports = {
+  "4222": "NATS_PORT",
+  "7070": "RESOLVER_HTTP_PORT",
+  "7071": "RESOLVER_GRPC_PORT",
+  "10000": "ENVOY_KEYED_PORT",
+} as const;
+
+/** The example against this test's own ports and folders, with time for a busy machine. */
+function here(example: string): string {
+  const withPorts = Object.entries(ports).reduce(
+    (all, [port, variable]) => all.replaceAll(`127.0.0.1:${port}`, `127.0.0.1:${environment[variable]}`),
+    example,
+  );
+  return withPorts
+    .replace(".signalbox/shop", join(folder, "shop"))
+    .replaceAll("createSignalbox({", "createSignalbox({ timeoutMs: 20000,");
+}
+
+let files = 0;
+
+async function run(language: "sh" | "ts", part: string): Promise<string> {
+  const [example = "", ...more] = blocksOf(language).filter((block) => block.includes(part));
+  expect([example === "", more], `the ${language} block with ${part}`).toEqual([false, []]);
+  const file = join(folder, `example-${files++}.${language}`);
+  writeFileSync(file, here(example));
+  const [command, args] = language === "ts" ? [process.execPath, [file]] : ["bash", ["-euo", "pipefail", file]];
+  const { stdout } = await promisify(execFile)(command, args, { cwd: projectFolder });
+  return stdout;
+}
+
+describe("the examples of docs/clients.md", () => {
+  test("curl", async () => {
+    const output = await run("sh", "/v1/resolve");
+    expect(output).toContain('"routingKey":"default/quickstart/digits@7"');
+    expect(output).toMatch(/x-signalbox-model: digits@7/);
+    const [shown = "{}"] = blocksOf("json");
+    const { headers: _, revision: __, ...documented } = JSON.parse(shown);
+    expect(JSON.parse(output.slice(0, output.indexOf("}HTTP") + 1))).toMatchObject(documented);
+  });
+
+  test("TypeScript, remote", async () => {
+    const output = await run("ts", 'resolverUrl: ["http');
+    expect(output).toMatch(/^default\/quickstart\/digits@7 resolver default\/digits-a \{/);
+    expect(output).toContain("predict");
+  });
+
+  test("TypeScript, local", async () => {
+    const output = await run("ts", "nats:");
+    expect(output).toMatch(/^default\/quickstart\/digits@8 objective=default\/quickstart;rule=kiosks;/);
+    expect(output).toContain("leastConfidence: 0.7");
+  });
+
+  test("gRPC", async () => {
+    expect(await run("ts", "interceptor(")).toMatch(/^digits@[78]\n$/);
+  });
+
+  test("OpenFeature, in process and by OFREP", async () => {
+    expect(await run("ts", "setProviderAndWait")).toBe("default/quickstart/digits@8\n0.7\n");
+    const flag = JSON.parse(await run("sh", "/ofrep/v1"));
+    expect(flag).toMatchObject({ key: "quickstart.version", value: "8", reason: "TARGETING_MATCH" });
+  });
+
+  test("are no more than these", () => {
+    expect([blocksOf("ts").length, blocksOf("sh").length]).toEqual([4, 2]);
+  });
+});
+
+describe("docs/clients.md", () => {
+  const rowsAfter = (heading: string) => {
+    const from = text.slice(text.indexOf(heading));
+    const table = /\n(\|[\s\S]*?)\n\n/.exec(from)?.[1] ?? "";
+    return table.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
+  };
+
+  test("names every option, with its default", () => {
+    const checked = checkOptions({ resolverUrl: "http://a" }) as Record<string, unknown>;
+    const table = rowsAfter("| option | default |");
+    const documented = new Map(
+      table.slice(1).flatMap(([, names = "", value = ""]) => {
+        return [...names.matchAll(/`(\w+)`/g)].map((match) => [match[1] ?? "", value.replaceAll("`", "")] as const);
+      }),
+    );
+    const source = readFileSync(join(projectFolder, "client/options.ts"), "utf8");
+    const [, type = ""] = /export type SignalboxOptions = \{([\s\S]*?)\n\};/.exec(source) ?? [];
+    const options = [...type.matchAll(/^ {2}readonly (\w+)\?/gm)].map((match) => match[1] ?? "");
+    expect([...documented.keys()].sort()).toEqual(options.sort());
+    for (const [name, value] of documented) if (value !== "") expect(String(checked[name]), name).toBe(value);
+  });
+
+  test("names every source of an answer", () => {
+    const source = readFileSync(join(projectFolder, "client/answer.ts"), "utf8");
+    const [, union = ""] = /export type AnswerSource = ([^;]*);/.exec(source) ?? [];
+    const sources = [...union.matchAll(/"(\w+)"/g)].map((match) => `\`${match[1]}\``);
+    expect(sources.length).toBe(6);
+    const documented = rowsAfter("| source |")
+      .slice(1)
+      .map(([, name]) => name);
+    expect(documented).toEqual(sources);
+  });
+
+  test("links only to headings and files that exist", () => {
+    const headings = [...text.matchAll(/^#+ (.*)$/gm)].map((match) =>
+      (match[1] ?? "")
+        .toLowerCase()
+        .replace(/[^a-z0-9 -]/g, "")
+        .replaceAll(" ", "-"),
+    );
+    for (const [, link = ""] of text.matchAll(/\]\(([^)]+)\)/g)) {
+      if (link.startsWith("#")) expect(headings).toContain(link.slice(1));
+      else expect(() => readFileSync(join(projectFolder, "docs", link))).not.toThrow();
+    }
+  });
+});
