@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { DeltaSubscription } from "./delta.ts";
+import { DeltaSubscription, type ResponseSizes } from "./delta.ts";
 import { createSnapshotStore } from "./snapshot.ts";
 import type { Gate, Response } from "./subscription.ts";
 import { typeUrls } from "./type-urls.ts";
@@ -21,7 +21,7 @@ type Step =
   | { readonly do: "set"; readonly name: string; readonly content: number }
   | { readonly do: "remove"; readonly name: string }
   | { readonly do: "subscribe" | "unsubscribe"; readonly names: readonly string[]; readonly nonce: "none" | "stale" }
-  | { readonly do: "flush"; readonly gate: keyof typeof gates }
+  | { readonly do: "flush"; readonly gate: keyof typeof gates; readonly isTight: boolean }
   | { readonly do: "ack" | "nack" | "judge" };
 
 const name = fc.constantFrom(...universe);
@@ -39,7 +39,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 4,
-    arbitrary: fc.record({ do: fc.constant("flush" as const), gate }),
+    arbitrary: fc.record({ do: fc.constant("flush" as const), gate, isTight: fc.boolean() }),
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("ack" as const, "nack" as const, "judge" as const) }) },
 );
@@ -82,13 +82,15 @@ class Model {
   /** Settled when the first response that is on the way was sent. */
   #settledBefore = 0;
   readonly #judge: Judge;
+  readonly #sizes: ResponseSizes;
   #now = 0;
 
-  constructor(typeUrl: string, first: readonly string[], judge: Judge) {
+  constructor(typeUrl: string, first: readonly string[], judge: Judge, sizes: ResponseSizes) {
+    this.#sizes = sizes;
     this.#typeUrl = typeUrl;
     this.#judge = judge;
     this.#store.apply("g", []);
-    this.#subscription = new DeltaSubscription(typeUrl, () => this.#now);
+    this.#subscription = new DeltaSubscription(typeUrl, () => this.#now, sizes);
     this.#wildcard = first.length === 0;
     this.#owesAll = this.#wildcard;
     this.#request({ subscribe: first });
@@ -100,7 +102,7 @@ class Model {
     else if (step.do === "remove") this.#set(step.name, null);
     else if (step.do === "subscribe") this.#subscribe(step.names, step.nonce);
     else if (step.do === "unsubscribe") this.#unsubscribe(step.names, step.nonce);
-    else if (step.do === "flush") this.#flush(step.gate);
+    else if (step.do === "flush") this.#flush(step.gate, step.isTight);
     else this.#deliver(step.do);
   }
 
@@ -108,7 +110,7 @@ class Model {
   settle(): void {
     for (let round = 0; round < 50; round++) {
       this.#now += 60_000;
-      this.#flush("open");
+      this.#flush("open", false);
       while (this.#onTheWay.length > 0) this.#deliver("judge");
     }
     expect([...this.#asked]).toEqual([]);
@@ -186,19 +188,19 @@ class Model {
     }
   }
 
-  #flush(gate: keyof typeof gates): void {
+  #flush(gate: keyof typeof gates, isTight: boolean): void {
     if (this.#outstanding === 0) this.#settledBefore = this.#subscription.progress.settled;
-    this.#sendAll(gate);
+    this.#sendAll(gate, isTight);
     if (this.#outstanding > 0) expect(this.#subscription.progress.settled).toBe(this.#settledBefore);
   }
 
-  #sendAll(gate: keyof typeof gates): void {
+  #sendAll(gate: keyof typeof gates, isTight: boolean): void {
     for (;;) {
       const view = this.#view();
       const isPushAllowed = this.#outstanding === 0;
       const owesNothing = !this.#owesAll && this.#asked.size === 0;
       const nonce = () => String(this.#nonces.size + 1);
-      const response = this.#subscription.next(view, gates[gate](view.sequence), nonce);
+      const response = this.#subscription.next(view, gates[gate](view.sequence), nonce, isTight);
       if (!response) return;
       expect(this.#nonces.has(response.nonce)).toBe(false);
       this.#nonces.add(response.nonce);
@@ -210,13 +212,26 @@ class Model {
         const isOffer = isPushAllowed && owesNothing && sizeOf(response) < (this.#undecided.get(name) ?? 0);
         this.#expectReason(name, isPushAllowed, isOffer);
       }
+      if (this.#owesAll) this.#askForRest(response);
       this.#owesAll = false;
+      this.#expectSize(response);
       for (const each of response.removed) expect(this.#content.has(each)).toBe(false);
       for (const each of [...response.resources.map((resource) => resource.name), ...response.removed]) {
         this.#asked.delete(each);
       }
       this.#onTheWay.push(response);
     }
+  }
+
+  /** What did not fit into the first answer to a wildcard has to follow. */
+  #askForRest({ resources }: Response): void {
+    for (const each of this.#content.keys()) if (!resources.some(({ name }) => name === each)) this.#asked.add(each);
+  }
+
+  /** Without its last resource, a response is below the limit. */
+  #expectSize({ resources }: Response): void {
+    const before = resources.slice(0, -1).reduce((sum, { delta }) => sum + delta.length, 0);
+    expect(before).toBeLessThan(Math.max(this.#sizes.responseBytes, this.#sizes.wholeBytes));
   }
 
   #endWildcard(): void {
@@ -294,9 +309,11 @@ describe("an incremental subscription", () => {
     const first = fc.oneof(fc.constant<string[]>([]), names);
     const legal = typeUrl === typeUrls.cluster ? first : names;
     const judge = fc.record({ takesTheRest: fc.boolean(), namesThem: fc.boolean() });
+    const bytes = fc.constantFrom(1, 150, 1_000_000);
+    const sizes = fc.record({ responseBytes: bytes, wholeBytes: bytes });
     fc.assert(
-      fc.property(legal, fc.array(step, { maxLength: 40 }), judge, (firstNames, steps, judge) => {
-        const model = new Model(typeUrl, firstNames, judge);
+      fc.property(legal, fc.array(step, { maxLength: 40 }), judge, sizes, (firstNames, steps, judge, sizes) => {
+        const model = new Model(typeUrl, firstNames, judge, sizes);
         for (const each of steps) model.run(each);
         model.settle();
       }),

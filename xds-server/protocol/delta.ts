@@ -1,7 +1,10 @@
+import { areEqual } from "./claim.ts";
 import { Collected } from "./collected.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import type { Change } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
+import { NameSet } from "./name-set.ts";
+import type { StoredResource } from "./resource.ts";
 import {
   type Gate,
   type Progress,
@@ -46,7 +49,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   readonly #ledger: Ledger;
   readonly #heartbeats = new Heartbeats();
   readonly #sizes: ResponseSizes;
-  readonly #names = new Set<string>();
+  #names = new NameSet();
   /** Names that must be in the next answer, changed or not. */
   readonly #owed = new Set<string>();
   /** Names owed for the first time: there is nothing yet to remove from the client. */
@@ -56,7 +59,9 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   /** Names answered with content newer than the cursor: name -> sequence of that content. */
   readonly #ahead = new Map<string, number>();
   /** What the client of a wildcard held when its stream began; dropped with the first answer. */
-  #initialVersions: ReadonlyMap<string, string> | undefined;
+  #initial: Pick<DeltaRequest, "claims" | "initialVersions"> | undefined;
+  /** All that the type had at the cursor, owed to a client that subscribed to every name; what is left of it. */
+  #parts: readonly (readonly StoredResource[])[] = [];
   /** Names in responses that were on the way when the wildcard began: the client may come to hold them. */
   #onTheWay: readonly string[] = [];
   #started = false;
@@ -96,12 +101,45 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   request(request: DeltaRequest, view: TypeView) {
     const verdict = this.#ledger.answer(request.responseNonce, request.error, view.changedAt);
     if (verdict.kind === "nack") this.#ledger.retain((name) => this.#wants(name));
-    const held = this.#started ? undefined : request.initialVersions;
-    if (!this.#started) this.#start(request, view);
-    for (const name of request.subscribe) this.#subscribe(name, view, held?.get(name));
-    for (const name of request.unsubscribe) this.#unsubscribe(name);
+    const isFirst = !this.#started;
+    this.#started = true;
+    if (isFirst) this.#cursor = view.sequence;
+    if (!isFirst || !this.#startWithEveryName(request, view)) this.#changeNames(request, view, isFirst);
     this.#settleIfIdle();
     return verdict;
+  }
+
+  #changeNames(request: DeltaRequest, view: TypeView, isFirst: boolean): void {
+    const held = isFirst ? request.initialVersions : undefined;
+    if (isFirst) this.#start(request);
+    if (request.subscribe.length + request.unsubscribe.length > 0) this.#oweByName();
+    for (const name of request.subscribe) this.#subscribe(name, view, held?.get(name));
+    for (const name of request.unsubscribe) this.#unsubscribe(name);
+  }
+
+  /**
+   * A client that subscribes to every name that there is, as an Envoy does to its routes, shares the set of names with all
+   * others; and it is owed everything, or nothing when it holds it already. False when this is no such client.
+   */
+  #startWithEveryName({ claims, unsubscribe }: DeltaRequest, view: TypeView): boolean {
+    if (!claims || view.count === 0 || unsubscribe.length > 0 || !areEqual(claims.names, view.claims.names))
+      return false;
+    const holdsAll = areEqual(claims.versions, view.claims.versions);
+    if (claims.versions.count > 0 && !holdsAll) return false;
+    this.#names = new NameSet(view.names());
+    if (!holdsAll) this.#parts = view.parts(this.#sizes.responseBytes);
+    return true;
+  }
+
+  /** Owes what is left of the parts name by name, because it is no longer all, or something is owed besides. */
+  #oweByName(): void {
+    for (const part of this.#parts) {
+      for (const { name } of part) {
+        this.#owed.add(name);
+        this.#fresh.add(name);
+      }
+    }
+    this.#parts = [];
   }
 
   next(view: TypeView, gate: Gate, nextNonce: () => string, isTight = false): Response | undefined {
@@ -115,14 +153,18 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
 
   resend(names: Iterable<string>, view: TypeView): void {
     for (const name of names) {
-      if (this.#names.has(name) && view.get(name)) this.#owed.add(name);
+      if (!this.#names.has(name) || !view.get(name)) continue;
+      this.#oweByName();
+      this.#owed.add(name);
     }
   }
 
   #nextContent(view: TypeView, gate: Gate, nextNonce: () => string, isTight: boolean): Response | undefined {
+    if (this.#parts.length > 0 && view.sequence > this.#cursor) this.#oweByName();
+    if (isTight && this.#parts.length > 0) return undefined;
     if (isTight && this.#owesAll && view.bytes > tightResponseBytes) return undefined;
     const mayPush = this.#ledger.outstanding === 0 && this.#ledger.pausedUntil === undefined;
-    const mustAnswer = this.#owesAll || this.#owed.size > 0;
+    const mustAnswer = this.#owesAll || this.#parts.length > 0 || this.#owed.size > 0;
     const mayAnswer = mustAnswer && this.#ledger.outstanding < (this.#isSplit ? 1 : maxOutstanding);
     if (!mayPush && !mayAnswer) return undefined;
 
@@ -132,6 +174,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     const collected = new Collected(isFirstOfWildcard ? wholeBytes : partBytes);
     const isOffer = mayPush && !mustAnswer && this.#collectOffer(view, collected);
     if (this.#owesAll) this.#collectAll(view, collected);
+    if (this.#parts.length > 0) [collected.whole = [], ...this.#parts] = this.#parts;
     const isPush = isOffer || (mayPush && this.#collectPush(view, gate, collected));
     this.#collectOwed(view, collected);
     if (collected.size() === 0 && !isFirstOfWildcard) {
@@ -162,11 +205,9 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     );
   }
 
-  #start(request: DeltaRequest, view: TypeView): void {
-    this.#started = true;
-    this.#cursor = view.sequence;
+  #start(request: DeltaRequest): void {
     if (request.subscribe.length === 0 && isFullState(this.typeUrl)) this.#startWildcard();
-    if (this.#wildcard || request.subscribe.includes("*")) this.#initialVersions = request.initialVersions;
+    if (this.#wildcard || request.subscribe.includes("*")) this.#initial = request;
   }
 
   #startWildcard(): void {
@@ -205,7 +246,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   #endWildcard(): void {
     this.#wildcard = false;
     this.#owesAll = false;
-    this.#initialVersions = undefined;
+    this.#initial = undefined;
     for (const name of [...this.#owed, ...this.#held.keys(), ...this.#ledger.parked.keys()]) {
       if (!this.#names.has(name)) this.#drop(name);
     }
@@ -234,8 +275,10 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
 
   /** Whatever the client may hold, by its own word or by a response on the way, and is gone has to be removed. */
   #collectAll(view: TypeView, collected: Collected): void {
-    const held = this.#initialVersions?.size ? this.#initialVersions : undefined;
-    if (!held && view.bytes <= this.#sizes.wholeBytes) collected.whole = view.all();
+    const versions = this.#holdsAll(view) ? undefined : this.#initial?.initialVersions;
+    const held = versions?.size ? versions : undefined;
+    if (this.#holdsAll(view)) collected.whole = [];
+    else if (!held && view.bytes <= this.#sizes.wholeBytes) collected.whole = view.all();
     else this.#collectUnlike(held, view, collected);
     for (const names of [held?.keys() ?? [], this.#onTheWay]) {
       for (const name of names) if (!view.get(name)) this.#held.set(name, view.sequence);
@@ -245,17 +288,27 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     }
     this.#cursor = view.sequence;
     this.#ahead.clear();
-    this.#initialVersions = undefined;
+    this.#initial = undefined;
     this.#onTheWay = [];
     this.#owesAll = false;
+  }
+
+  /** Whether the client said that it holds everything as it is now. */
+  #holdsAll(view: TypeView): boolean {
+    const claimed = this.#initial?.claims?.versions;
+    return claimed !== undefined && claimed.count > 0 && areEqual(claimed, view.claims.versions);
   }
 
   /** All of which the client does not hold this version; what does not fit is owed. */
   #collectUnlike(held: ReadonlyMap<string, string> | undefined, view: TypeView, collected: Collected): void {
     for (const resource of view.all()) {
       if (held?.get(resource.name) === resource.version) continue;
-      if (collected.isFull()) this.#owed.add(resource.name);
-      else collected.add(resource);
+      if (collected.isFull()) {
+        this.#owed.add(resource.name);
+        continue;
+      }
+      collected.add(resource);
+      this.#noteAnswered(resource.name);
     }
   }
 
@@ -282,13 +335,17 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   #collectOwed(view: TypeView, collected: Collected): void {
     for (const name of this.#owed) {
       if (collected.isFull()) break;
-      this.#owed.delete(name);
-      this.#fresh.delete(name);
+      this.#noteAnswered(name);
       if (collected.whole.length === 0 || !view.get(name)) this.#collect(name, view, collected);
       const changedAt = view.changedAt(name);
       if (changedAt > this.#cursor) this.#ahead.set(name, changedAt);
     }
-    this.#isSplit = this.#owed.size > 0;
+    this.#isSplit = this.#owed.size > 0 || this.#parts.length > 0;
+  }
+
+  #noteAnswered(name: string): void {
+    this.#owed.delete(name);
+    this.#fresh.delete(name);
   }
 
   /** A resource whose removal waits for other types still exists for this client. */
@@ -316,6 +373,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
       if (resource) {
         collected.add(resource);
         this.#held.delete(name);
+        this.#noteAnswered(name);
       } else if (!this.#fresh.has(name)) {
         this.#held.set(name, sequence);
       }
@@ -341,6 +399,6 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   }
 
   #settleIfIdle(): void {
-    if (!this.#owesAll && this.#owed.size === 0) this.#ledger.settle(this.#cursor);
+    if (!this.#owesAll && this.#owed.size === 0 && this.#parts.length === 0) this.#ledger.settle(this.#cursor);
   }
 }

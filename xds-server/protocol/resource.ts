@@ -1,4 +1,6 @@
 import { hash } from "node:crypto";
+import { heldHash, nameHash } from "./claim.ts";
+import type { Digest } from "./digest-sum.ts";
 import { encodeFrames, type Frames } from "./wire.ts";
 
 /** What the owner of a snapshot hands in for one resource. */
@@ -23,10 +25,10 @@ export type StoredResource = Frames & {
   readonly endpointsName: string;
   /** Stands for name and version in the version of the whole type; 64 bits. */
   readonly digest: Digest;
+  /** The hashes by which a client's claims are recognised: that it subscribes to the name, that it holds this version. */
+  readonly nameHash: Digest;
+  readonly heldHash: Digest;
 };
-
-/** A number of 64 bits. */
-export type Digest = { readonly high: number; readonly low: number };
 
 /** Characters of a hash version: 72 bits, so a chance below 1 in 10^12 of an equal pair among 100,000 contents. */
 const versionCharacters = 12;
@@ -81,7 +83,9 @@ export function createResourceEncoder(): ResourceEncoder {
     const version =
       input.version ?? contentVersion(ttlMs === undefined ? body : Buffer.concat([body, Buffer.from(`ttl ${ttlMs}`)]));
     const digest = digestOf(name, version);
-    const resource = { name, version, endpointsName, digest, ...encodeFrames({ typeUrl, name, version, body, ttlMs }) };
+    const hashes = { digest, nameHash: nameHash(name), heldHash: heldHash(name, version) };
+    const frames = encodeFrames({ typeUrl, name, version, body, ttlMs });
+    const resource = { name, version, endpointsName, ...hashes, ...frames };
     encoded.set(body, { typeUrl, version: input.version, ttlMs, resource });
     return resource;
   };

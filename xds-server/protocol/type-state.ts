@@ -1,5 +1,7 @@
+import type { Claim } from "./claim.ts";
+import { type Digest, DigestSum } from "./digest-sum.ts";
 import { type Change, createJournal } from "./journal.ts";
-import type { Digest, StoredResource } from "./resource.ts";
+import type { StoredResource } from "./resource.ts";
 
 /** What a subscription sees of one type in one group. */
 export type TypeView = {
@@ -14,6 +16,12 @@ export type TypeView = {
   get(name: string): StoredResource | undefined;
   /** Everything; the same array until something changes. */
   all(): readonly StoredResource[];
+  /** The same in pieces of up to so many bytes each; a resource that is larger is a piece by itself. */
+  parts(maxBytes: number): readonly (readonly StoredResource[])[];
+  /** All names; the same set until one comes or goes. */
+  names(): ReadonlySet<string>;
+  /** What a client states that subscribes to all names, and one that holds everything in its current version. */
+  readonly claims: { readonly names: Claim; readonly versions: Claim };
   readonly count: number;
   /** Bytes of all in delta responses. */
   readonly bytes: number;
@@ -43,18 +51,36 @@ export function createTypeState(): TypeState {
   const resources = new Map<string, StoredResource>();
   const removed = new Map<string, StoredResource>();
   const journal = createJournal();
-  const sum = createDigestSum();
+  /**
+   * The type's version is the sum modulo 2^64 of one digest per resource: it does not depend on order, so it is equal on every
+   * replica, and a change costs one addition and not the whole table.
+   */
+  const sum = new DigestSum();
+  const [nameSum, heldSum] = [new DigestSum(), new DigestSum()];
   let explicitVersion: string | undefined;
   let horizon = 0;
   let hasLifetimes = false;
   let bytes = 0;
   let all: readonly StoredResource[] | undefined;
+  let parts: { readonly maxBytes: number; readonly pieces: readonly (readonly StoredResource[])[] } | undefined;
+  let names: ReadonlySet<string> | undefined;
+  const allOf = () => (all ??= [...resources.values()]);
   /** What all changes have in common. */
   const replace = (previous: StoredResource | undefined, next: StoredResource | undefined) => {
-    if (previous) sum.subtract(previous.digest);
-    if (next) sum.add(next.digest);
+    if (previous) {
+      subtract(sum, previous.digest);
+      subtract(nameSum, previous.nameHash);
+      subtract(heldSum, previous.heldHash);
+    }
+    if (next) {
+      add(sum, next.digest);
+      add(nameSum, next.nameHash);
+      add(heldSum, next.heldHash);
+    }
+    if (!previous || !next) names = undefined;
     bytes += (next?.delta.length ?? 0) - (previous?.delta.length ?? 0);
     all = undefined;
+    parts = undefined;
   };
 
   return {
@@ -95,7 +121,16 @@ export function createTypeState(): TypeState {
       isVersionGiven: explicitVersion !== undefined,
       hasLifetimes,
       get: (name) => resources.get(name),
-      all: () => (all ??= [...resources.values()]),
+      all: allOf,
+      parts: (maxBytes) => {
+        if (parts?.maxBytes !== maxBytes) parts = { maxBytes, pieces: piecesOf(allOf(), maxBytes) };
+        return parts.pieces;
+      },
+      names: () => (names ??= new Set(resources.keys())),
+      get claims() {
+        const count = resources.size;
+        return { names: { count, sum: nameSum }, versions: { count, sum: heldSum } };
+      },
       count: resources.size,
       bytes,
       lastKnown: (name) => removed.get(name),
@@ -106,29 +141,27 @@ export function createTypeState(): TypeState {
   };
 }
 
-/**
- * The type's version is the sum modulo 2^64 of one digest per resource: it does not depend on order, so it is equal on every
- * replica, and a change costs one addition and not the whole table.
- */
-function createDigestSum() {
-  let high = 0;
-  let low = 0;
-  return {
-    add: (digest: Digest) => {
-      const sum = low + digest.low;
-      low = sum >>> 0;
-      high = (high + digest.high + (sum > 0xffff_ffff ? 1 : 0)) >>> 0;
-    },
-    subtract: (digest: Digest) => {
-      const difference = low - digest.low;
-      low = difference >>> 0;
-      high = (high - digest.high - (difference < 0 ? 1 : 0)) >>> 0;
-    },
-    text: () => {
-      const bytes = Buffer.alloc(8);
-      bytes.writeUInt32BE(high, 0);
-      bytes.writeUInt32BE(low, 4);
-      return bytes.toString("base64url");
-    },
-  };
+function add(sum: DigestSum, { high, low }: Digest): void {
+  sum.add(high, low);
+}
+
+function subtract(sum: DigestSum, { high, low }: Digest): void {
+  sum.subtract(high, low);
+}
+
+function piecesOf(resources: readonly StoredResource[], maxBytes: number): (readonly StoredResource[])[] {
+  const pieces: StoredResource[][] = [];
+  let piece: StoredResource[] = [];
+  let bytes = 0;
+  for (const resource of resources) {
+    if (piece.length > 0 && bytes + resource.delta.length > maxBytes) {
+      pieces.push(piece);
+      piece = [];
+      bytes = 0;
+    }
+    piece.push(resource);
+    bytes += resource.delta.length;
+  }
+  if (piece.length > 0) pieces.push(piece);
+  return pieces;
 }

@@ -62,6 +62,7 @@ function answerMissing(typeUrl: string, name: string): StoredResource | undefine
   if (!answeredEmpty.has(typeUrl)) return undefined;
   const body = encodeNameOnly(name);
   const version = contentVersion(body);
-  const digest = { high: 0, low: 0 };
-  return { name, version, endpointsName: name, digest, ...encodeFrames({ typeUrl, name, version, body }) };
+  const zero = { high: 0, low: 0 };
+  const hashes = { digest: zero, nameHash: zero, heldHash: zero };
+  return { name, version, endpointsName: name, ...hashes, ...encodeFrames({ typeUrl, name, version, body }) };
 }
