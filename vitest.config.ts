@@ -14,6 +14,8 @@ export default defineConfig({
           name: "unit",
           include: ["**/*.test.ts"],
           exclude: [...notOurs, "test/**"],
+          // They take milliseconds; a machine that is busy with other things may take long for those of millions of cases.
+          testTimeout: 30_000,
         },
       },
       {
