@@ -46,7 +46,7 @@ export function extAuthz(deps: EndpointDeps & AnswerDeps): Endpoint {
         "x-signalbox-config": config,
         "x-signalbox-decision": described,
         // Envoy set it in case that nobody answers.
-        "x-envoy-auth-headers-to-remove": "x-signalbox-fallback",
+        "x-envoy-auth-headers-to-remove": "x-signalbox-fallback,x-signalbox-error",
         "content-length": "0",
       });
       response.end();

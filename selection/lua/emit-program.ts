@@ -37,22 +37,29 @@ export function emitProgram(compiled: CompiledObjective): string {
 
 /**
  * The program of an objective whose rules the resolver evaluates: the headers that it needs under the names it reads, and
- * the default, which counts when it does not answer.
+ * what counts when it does not answer: the default, or {@link undecidedKey}.
  */
 export function emitResolverProgram(compiled: CompiledObjective): string {
   const renamed = oneCallAttributes(compiled).flatMap(({ name, header }) =>
     header === null || header === `x-signalbox-context-${name.toLowerCase()}` ? [] : [[header, name.toLowerCase()]],
   );
   const { routingKey, config, decision } = oneCallHeaders(compiled.fallback.decided);
+  const refuses = compiled.objective.spec.policy.onResolverFailure === "reject";
+  const fallback = refuses ? [undecidedKey(compiled.name)] : [routingKey, config, decision];
   return [
     `return {name=${luaString(compiled.name)},`,
     `renamed={${renamed.map(([from = "", name]) => `{${luaString(from)},${luaString(`x-signalbox-context-${name}`)}}`).join(",")}},`,
-    `fallback={${[routingKey, config, decision].map(luaString).join(",")}}}`,
+    `fallback={${fallback.map(luaString).join(",")}}}`,
   ].join("\n");
 }
 
 function emitAttribute({ header, baggage, type }: OneCallAttribute): string {
   return `{${[header, baggage].map((name) => (name === null ? "false" : luaString(name))).join(",")},"${type}"}`;
+}
+
+/** Stands in the place of a routing key while nobody has decided; no model is called so. */
+export function undecidedKey(objective: string): string {
+  return `${objective}/-`;
 }
 
 type Variants = readonly { readonly name: string; readonly weight: number }[];

@@ -1,5 +1,5 @@
 -- Selection inside Envoy: the Lua filter of the one-call listener. What an objective's rules say comes with its routes, as
--- a program in the filter context of their virtual host (selection/lua/emit.ts); it is loaded once per revision and worker.
+-- a program in the metadata of their virtual host (selection/lua/emit-program.ts); it is loaded once per revision and worker.
 -- Everything here is the same as selection/ does in TypeScript: a change of one is a change of both.
 --
 -- Numbers are doubles. `bit` works on signed 32-bit integers; tobit() takes any double below 2^51 modulo 2^32.
@@ -360,6 +360,9 @@ end
 
 -- The value, a problem when there is none, and the text that a number was read from.
 local function readValue(text, kind)
+  if kind == "string" and #text <= MAX_ATTRIBUTE_BYTES and not find(text, "[^ -$&-+.-~%-]") then
+    return text
+  end
   if kind == "list" then
     return readList(text)
   end
@@ -445,11 +448,13 @@ local library = {
 -- Programs by the digest of their text. Two generations: a program that is used stays, whatever else comes and goes.
 local young, old, youngBytes = {}, {}, 0
 
-local function load(id, settings)
+-- Asking for metadata copies all of it, whatever its size: so the digest is kept apart, and only a program that is not
+-- known yet is asked for.
+local function load(id, handle)
   local program = old[id]
   local size = program and program.size
   if program == nil then
-    local text = settings:get("program")
+    local text = handle:virtualHost():metadata():get("program")
     local chunk = loadstring(text, "=program", "t")
     setfenv(chunk, library)
     program = chunk()
@@ -479,8 +484,8 @@ local function decide(headers, outcome, decision)
   headers:replace("x-signalbox-decision", decision)
 end
 
--- Puts attributes that come in headers of their own under the names that the resolver reads, and has the default ready in
--- case that no resolver answers.
+-- Puts attributes that come in headers of their own under the names that the resolver reads, and has ready what counts when
+-- no resolver answers: the default, or a routing key that is refused. An answer takes the last header away again.
 local function prepareForResolver(headers, program)
   local renamed = program.renamed
   for index = 1, #renamed do
@@ -492,18 +497,24 @@ local function prepareForResolver(headers, program)
       headers:remove(to)
     end
   end
-  decide(headers, program.fallback, program.fallback[3])
-  headers:replace("x-signalbox-fallback", "resolver-unavailable")
+  local fallback = program.fallback
+  headers:replace("x-routing-key", fallback[1])
+  if fallback[2] then
+    headers:replace("x-signalbox-config", fallback[2])
+    headers:replace("x-signalbox-decision", fallback[3])
+    headers:replace("x-signalbox-fallback", "resolver-unavailable")
+  else
+    headers:replace("x-signalbox-error", "selection_unavailable")
+  end
 end
 
 function envoy_on_request(handle)
-  local settings = handle:filterContext()
-  local id = settings:get("id")
+  local id = handle:filterContext():get("id")
   if not id then
     return
   end
   local headers = handle:headers()
-  local program = young[id] or load(id, settings)
+  local program = young[id] or load(id, handle)
   if headers:get("x-signalbox-objective") ~= program.name then
     return refuse(handle, headers, "400", "invalid_request", "x-signalbox-objective must be <namespace>/<objective>, once")
   end

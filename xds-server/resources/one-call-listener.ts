@@ -7,7 +7,7 @@ import { connectionManager } from "./http-connection-manager.ts";
 import { clientListener, type KeyedListenerSettings } from "./keyed-listener.ts";
 import { localReplyConfig } from "./local-reply.ts";
 import { oneCallReplies } from "./one-call-replies.ts";
-import { resolverFilters } from "./one-call-resolver.ts";
+import { resolverFilter } from "./one-call-resolver.ts";
 import { oneCallFilterName } from "./one-call-routes.ts";
 import { extensionChoice } from "./proto.ts";
 
@@ -38,7 +38,7 @@ export function oneCallListener({ address, port, accessLog }: KeyedListenerSetti
         defaultSourceCode: { specifier: { case: "inlineString", value: luaSource() } },
         statPrefix: "one_call",
       }),
-      ...resolverFilters(),
+      resolverFilter(),
     ],
   });
   return clientListener(

@@ -17,6 +17,16 @@ const refusals = [
 
 /** What the one-call listener answers by itself, before what all listeners do. */
 export const oneCallReplies: readonly (LocalReply | WrittenReply)[] = [
+  // What the resolver refuses, with its own words.
+  { when: all(flags("UAEX"), status(400)), grpcStatus: grpc.invalidArgument },
+  { when: flags("UAEX") },
+  {
+    code: "selection_unavailable",
+    grpcStatus: grpc.unavailable,
+    when: hasValue(headers.error, "selection_unavailable"),
+    message: "no resolver answered in time, and the objective does not fall back to its default",
+    remedy: "try again; if it goes on, look at the resolvers",
+  },
   ...refusals.map((refusal) => ({
     ...refusal,
     when: hasValue(headers.error, refusal.code),
@@ -37,14 +47,4 @@ export const oneCallReplies: readonly (LocalReply | WrittenReply)[] = [
     message: "no objective of this name is routed here",
     remedy: `check the namespace and the objective in ${headers.objective}`,
   },
-  {
-    code: "selection_unavailable",
-    grpcStatus: grpc.unavailable,
-    when: all(flags("UAEX"), status(503)),
-    message: "no resolver answered in time, and the objective does not fall back to its default",
-    remedy: "try again; if it goes on, look at the resolvers",
-  },
-  // What the resolver refuses, with its own words.
-  { when: all(flags("UAEX"), status(400)), grpcStatus: grpc.invalidArgument },
-  { when: flags("UAEX") },
 ];

@@ -10,8 +10,7 @@ import {
   ExtAuthzSchema,
   type HttpServiceSchema,
 } from "../../proto/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
-import type { HttpFilter } from "../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
-import { HttpFilterSchema } from "../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import type { HttpFilterSchema } from "../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { contextHeader } from "../../selection/one-call/attributes.ts";
 import { headers } from "./headers.ts";
 import { duration, extensionChoice } from "./proto.ts";
@@ -28,31 +27,27 @@ export const resolverPathPrefix = "/v1/one-call";
 /** How long the resolver may take when the objective does not say otherwise. */
 export const defaultResolverTimeoutMs = 100;
 
-/** By what an objective wants when no resolver answers: Envoy knows this of a filter only, not of a route. */
-export const resolverFilterNames = { default: "signalbox.resolver", reject: "signalbox.resolver_required" } as const;
+/** The filter that asks the resolver; it is off but for objectives that need it. */
+export const resolverFilterName = "signalbox.resolver";
 
-/** The filters that ask the resolver; both are off but for objectives that need them. */
-export function resolverFilters(): HttpFilter[] {
-  return Object.entries(resolverFilterNames).map(([onFailure, name]) =>
-    create(HttpFilterSchema, {
-      ...extensionChoice(name, ExtAuthzSchema, {
-        services: { case: "httpService", value: resolverService(defaultResolverTimeoutMs) },
-        transportApiVersion: ApiVersion.V3,
-        statPrefix: onFailure,
-        failureModeAllow: onFailure === "default",
-        statusOnError: { code: 503 },
-        clearRouteCache: true,
-        allowedHeaders: {
-          patterns: [
-            ...[headers.objective, headers.override, headers.trafficClass, headers.client, "baggage"].map(exactly),
-            ...["traceparent", "tracestate", "x-request-id"].map(exactly),
-            { matchPattern: { case: "prefix", value: contextHeader("") } },
-          ],
-        },
-      }),
-      disabled: true,
+/** A request goes on without an answer, with what the program of its objective has set for that. */
+export function resolverFilter(): MessageInitShape<typeof HttpFilterSchema> {
+  return {
+    ...extensionChoice(resolverFilterName, ExtAuthzSchema, {
+      services: { case: "httpService", value: resolverService(defaultResolverTimeoutMs) },
+      transportApiVersion: ApiVersion.V3,
+      failureModeAllow: true,
+      clearRouteCache: true,
+      allowedHeaders: {
+        patterns: [
+          ...[headers.objective, headers.override, headers.trafficClass, headers.client, "baggage"].map(exactly),
+          ...["traceparent", "tracestate", "x-request-id"].map(exactly),
+          { matchPattern: { case: "prefix", value: contextHeader("") } },
+        ],
+      },
     }),
-  );
+    disabled: true,
+  };
 }
 
 /** `authorization` is among the headers that are always sent; the body never is. */

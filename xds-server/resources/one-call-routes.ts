@@ -2,26 +2,34 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { VirtualHost, VirtualHostSchema } from "../../proto/gen/envoy/config/route/v3/route_components_pb.js";
 import { ExtAuthzPerRouteSchema } from "../../proto/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
 import { LuaPerRouteSchema } from "../../proto/gen/envoy/extensions/filters/http/lua/v3/lua_pb.js";
+import { undecidedKey } from "../../selection/lua/emit-program.ts";
 import type { OneCallRoutes } from "../routing/routing-table.ts";
 import { headers } from "./headers.ts";
-import { defaultResolverTimeoutMs, resolverFilterNames, resolverService } from "./one-call-resolver.ts";
+import { defaultResolverTimeoutMs, resolverFilterName, resolverService } from "./one-call-resolver.ts";
 import { addMissingHeader, any } from "./proto.ts";
 
 /** The filter of the one-call listener that selects. */
 export const oneCallFilterName = "signalbox.one_call";
 
+/** The routing keys that are refused: of a request that the resolver had to decide, and did not. */
+export function refusedKeys({ resolver }: OneCallRoutes, objective: string): string[] {
+  return resolver?.onFailure === "reject" ? [undecidedKey(objective)] : [];
+}
+
 /**
  * What the filters of the one-call listener need to know of an objective. It is a part of the objective's virtual host, so
- * that rules and routes change in one step. Listeners that lack those filters pass it over.
+ * that rules and routes change in one step. Listeners that lack those filters pass it over. The program's digest is a
+ * setting of the filter, which reads it for every request; the program is metadata, which it reads once.
  */
 export function oneCallSettings({
   program,
   id,
   resolver,
 }: OneCallRoutes): Exclude<MessageInitShape<typeof VirtualHostSchema>, VirtualHost> {
-  const selects = { [oneCallFilterName]: any(LuaPerRouteSchema, { filterContext: { id, program } }) };
-  if (resolver === null) return { typedPerFilterConfig: selects };
-  const { timeoutMs, onFailure } = resolver;
+  const metadata = { filterMetadata: { [oneCallFilterName]: { program } } };
+  const selects = { [oneCallFilterName]: any(LuaPerRouteSchema, { filterContext: { id } }) };
+  if (resolver === null) return { metadata, typedPerFilterConfig: selects };
+  const { timeoutMs } = resolver;
   const serviceOverride =
     timeoutMs === defaultResolverTimeoutMs
       ? undefined
@@ -30,7 +38,8 @@ export function oneCallSettings({
     override: { case: "checkSettings", value: serviceOverride ? { serviceOverride } : {} },
   });
   return {
-    typedPerFilterConfig: { ...selects, [resolverFilterNames[onFailure]]: asks },
+    metadata,
+    typedPerFilterConfig: { ...selects, [resolverFilterName]: asks },
     // Set by the program, and taken away again by the resolver's answer.
     responseHeadersToAdd: [addMissingHeader(headers.fallback, `%REQ(${headers.fallback})%`)],
   };

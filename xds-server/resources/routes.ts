@@ -12,7 +12,7 @@ import { type RouteConfiguration, RouteConfigurationSchema } from "../../proto/g
 import { HttpRequestHeaderMatchInputSchema } from "../../proto/gen/envoy/type/matcher/v3/http_inputs_pb.js";
 import type { ObjectiveRoutes, PathRule, VersionRoute } from "../routing/routing-table.ts";
 import { headers, shadowTrafficClass } from "./headers.ts";
-import { oneCallSettings } from "./one-call-routes.ts";
+import { oneCallSettings, refusedKeys } from "./one-call-routes.ts";
 import { placement } from "./placement.ts";
 import { any, duration, extension, setHeader, setHeaderFormat } from "./proto.ts";
 import { retryPolicy } from "./retries.ts";
@@ -44,14 +44,15 @@ export function routeConfiguration(objective: ObjectiveRoutes): RouteConfigurati
           treeType: {
             case: "exactMatchMap",
             value: {
-              map: Object.fromEntries(
-                objective.versions.map((version) => [version.routingKey, onMatch(routesOf(version))]),
-              ),
+              map: Object.fromEntries([
+                ...objective.versions.map((version) => [version.routingKey, onMatch(routesOf(version))]),
+                ...refusedKeys(objective.oneCall, objective.name).map((key) => [key, onMatch([refusal(503)])]),
+              ]),
             },
           },
         },
       },
-      onNoMatch: onMatch(objective.fallback ? routesOf(objective.fallback).map(asFallback) : [refusal()]),
+      onNoMatch: onMatch(objective.fallback ? routesOf(objective.fallback).map(asFallback) : [refusal(404)]),
     },
   };
   const retries = retryPolicy(objective.retries);
@@ -116,12 +117,12 @@ function asFallback(given: Route): Route {
 }
 
 /** The body is written by the listener's local replies. */
-function refusal(): Route {
+function refusal(status: number): Route {
   return create(RouteSchema, {
     match: { pathSpecifier: { case: "prefix", value: "/" } },
     action: {
       case: "directResponse",
-      value: { status: 404, body: create(DataSourceSchema, { specifier: { case: "inlineString", value: "" } }) },
+      value: { status, body: create(DataSourceSchema, { specifier: { case: "inlineString", value: "" } }) },
     },
   });
 }
