@@ -5,8 +5,9 @@ import { hasLabels } from "../selection/resolution.ts";
 import type { UnaryCall } from "../service/grpc-service.ts";
 import { type AnswerDeps, resolveAll } from "./answer.ts";
 import { toResolveResponse } from "./grpc-messages.ts";
+import { readPlainFields } from "./plain-fields.ts";
 import { readPlainRequest } from "./plain-request.ts";
-import { parseRequest, type ResolveRequest } from "./request.ts";
+import type { ResolveRequest } from "./request.ts";
 
 /**
  * Resolve from the bytes of a message to the bytes of the answer, for one objective without an override, when it succeeds;
@@ -28,7 +29,8 @@ export function fastGrpcResolve(deps: AnswerDeps) {
     const plain = readPlainRequest(message);
     if (plain === null) return null;
     try {
-      const request = parseRequest(plain);
+      const request = readPlainFields(plain);
+      if (request === null) return null;
       const caller = {
         authorization: undefined,
         get peer() {

@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { FastAnswer, FastRoute } from "../service/fast-lane.ts";
 import { type AnswerDeps, resolveAll } from "./answer.ts";
 import type { EndpointDeps } from "./endpoint.ts";
-import { parseRequest } from "./request.ts";
+import { readPlainFields } from "./plain-fields.ts";
 import { resolutionText } from "./resolution.ts";
 
 /**
@@ -25,8 +25,8 @@ function answer(
   if (deps.tracing !== null || !isUtf8(body)) return null;
   const startedAt = performance.now();
   try {
-    const request = parseRequest(JSON.parse(body.toString("utf8")));
-    if (!request.single || request.override !== undefined) return null;
+    const request = readPlainFields(JSON.parse(body.toString("utf8")));
+    if (request === null) return null;
     const caller = {
       authorization: undefined,
       // Only logs want it, and asking costs more than a decision.

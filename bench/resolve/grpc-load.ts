@@ -4,9 +4,9 @@ import { ResolveRequestSchema } from "../../proto/gen/signalbox/resolver/v1/reso
 import { resolveMethod } from "./grpc-method.ts";
 import { latencyOf } from "./latency.ts";
 
-// Calls Resolve with bytes made beforehand over one channel, so many calls under way, until the time is over. Arguments:
-// address, calls under way, seconds. Prints one line of JSON.
-const [address = "", concurrency = "", seconds = ""] = process.argv.slice(2);
+// Calls Resolve with bytes made beforehand over one channel, so many calls under way. Arguments: address, calls under
+// way, calls. Prints one line of JSON.
+const [address = "", concurrency = "", calls = ""] = process.argv.slice(2);
 const requests = Array.from({ length: 1000 }, (_, unit) => {
   const context = { userId: `user-${unit}-0f3c9a52`, country: "c49", device: "tv" };
   return Buffer.from(toBinary(ResolveRequestSchema, create(ResolveRequestSchema, { objective: "bench", context })));
@@ -15,13 +15,14 @@ const requests = Array.from({ length: 1000 }, (_, unit) => {
 const client = new Client(address, credentials.createInsecure());
 const microseconds: number[] = [];
 const startedAt = performance.now();
-const endsAt = startedAt + Number(seconds) * 1000;
 let next = 0;
+let left = Number(calls);
 let errors = 0;
 
 function call(): Promise<void> {
   const sentAt = performance.now();
   next = (next + 1) % requests.length;
+  left -= 1;
   return new Promise((resolve) => {
     const { path, requestSerialize, responseDeserialize } = resolveMethod;
     client.makeUnaryRequest(path, requestSerialize, responseDeserialize, requests[next] as Buffer, (error) => {
@@ -33,7 +34,7 @@ function call(): Promise<void> {
 }
 
 async function worker(): Promise<void> {
-  while (performance.now() < endsAt) await call();
+  while (left > 0) await call();
 }
 
 await Promise.all(Array.from({ length: Number(concurrency) }, worker));
