@@ -1,33 +1,27 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { name } from "../config/documents/common.ts";
-import { type ErrorCode, SignalboxError } from "../service/errors.ts";
+import { SignalboxError } from "../service/errors.ts";
 import { sendError, sendJson } from "../service/http-app.ts";
 import type { DecideDeps } from "./decide.ts";
 import { createDefaults } from "./defaults.ts";
-import { callerOf, type Endpoint } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { isKnownTag } from "./etag.ts";
-import type { Observation } from "./observation.ts";
+import { type ObservedCallDeps, observeCall } from "./observed-call.ts";
 
 /**
  * `GET /v1/defaults?namespace=default`: the default answer of every objective of a namespace, `{"results": […]}`, with an
  * `ETag`; 304 when `If-None-Match` has it.
  */
-export function getDefaults(deps: Pick<DecideDeps, "selection"> & { readonly observation: Observation }): Endpoint {
-  const { observation } = deps;
+export function getDefaults(deps: Pick<DecideDeps, "selection"> & ObservedCallDeps): Endpoint {
   const defaultsOf = createDefaults(deps);
-  return async (request, response) => {
-    const startedAt = performance.now();
-    let code: ErrorCode | "ok" = "ok";
-    try {
-      const { version, json } = defaultsOf(namespaceOf(request));
-      answer(request, response, version, json);
-    } catch (thrown) {
-      code = SignalboxError.from(thrown).code;
-      observation.callFailed("http", "defaults", thrown, callerOf(request));
-      sendError(response, thrown);
-    }
-    observation.callEnded("http", "defaults", code, (performance.now() - startedAt) / 1000);
-  };
+  return (request, response) =>
+    observeCall(deps, {
+      ...{ method: "defaults", name: "GET /v1/defaults", request, response, fail: sendError },
+      run: async () => {
+        const { version, json } = defaultsOf(namespaceOf(request));
+        answer(request, response, version, json);
+      },
+    });
 }
 
 /** 200 with the content, or 304 without it. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type ErrorCode, errorMeanings } from "../service/errors.ts";
 import { explanationSchema } from "./explanation.ts";
-import { requestSchema } from "./request.ts";
+import { contextSchema, requestSchema } from "./request.ts";
 import { resolutionSchema } from "./resolution.ts";
 import { revisionSchema } from "./revision.ts";
 
@@ -33,6 +33,20 @@ const objectiveError = z.object({
   error: z.object({ code: z.enum(codes), message: z.string(), retryable: z.boolean() }),
 });
 
+const flag = z.object({
+  key: z.string().describe("`<objective>`, or one of its fields such as `<objective>.routingKey`."),
+  value: z.unknown().describe("Of `<objective>`, the Resolution."),
+  reason: z.enum(["SPLIT", "TARGETING_MATCH", "DEFAULT"]),
+  variant: z.string().describe("The arm of the split; where nothing was split, `model@version`."),
+  metadata: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+});
+
+const flagFailure = z.object({
+  key: z.string().optional(),
+  errorCode: z.enum(["PARSE_ERROR", "INVALID_CONTEXT", "FLAG_NOT_FOUND", "GENERAL"]),
+  errorDetails: z.string(),
+});
+
 /** The OpenAPI 3.1 document of the resolver, from the same schemas that check its requests. */
 export function createOpenApi(version: string): object {
   return {
@@ -51,6 +65,8 @@ export function createOpenApi(version: string): object {
         post: operation("explain", "Say for every rule why it did or did not match", "Explanation", "Explanations"),
       },
       "/v1/defaults": { get: defaultsOperation() },
+      "/ofrep/v1/evaluate/flags/{key}": { post: flagOperation() },
+      "/ofrep/v1/evaluate/flags": { post: flagsOperation() },
       "/v1/revisions/{revision}": { get: revisionOperation() },
     },
     components: {
@@ -65,6 +81,10 @@ export function createOpenApi(version: string): object {
         Explanations: results(explanationSchema),
         Defaults: z.object({ results: z.array(resolutionSchema).describe("By objective, ascending.") }),
         Revision: revisionSchema,
+        FlagRequest: z.object({ context: contextSchema }),
+        Flag: flag,
+        FlagFailure: flagFailure,
+        Flags: z.object({ flags: z.array(z.union([flag, flagFailure])).describe("By objective, ascending.") }),
         ObjectiveError: objectiveError,
         Error: error,
       }),
@@ -134,6 +154,45 @@ function revisionOperation(): object {
     responses: {
       200: { description: "Its state", content: { "application/json": { schema: reference("Revision") } } },
       ...errorResponses(["invalid_request", "internal", "not_ready"]),
+    },
+  };
+}
+
+const ofrepNamespace = {
+  name: "x-signalbox-namespace",
+  in: "header",
+  schema: { type: "string", default: "default" },
+};
+
+/** The OpenFeature Remote Evaluation Protocol, https://openfeature.dev/docs/reference/technologies/ofrep/openapi. */
+function flagOperation(): object {
+  return {
+    operationId: "evaluateFlag",
+    summary: "OFREP: an objective, or a field of its answer, as an OpenFeature flag",
+    parameters: [{ name: "key", in: "path", required: true, schema: { type: "string" } }, ofrepNamespace],
+    requestBody: { required: true, content: { "application/json": { schema: reference("FlagRequest") } } },
+    responses: {
+      200: { description: "Evaluated", content: { "application/json": { schema: reference("Flag") } } },
+      400: { description: "Bad request", content: { "application/json": { schema: reference("FlagFailure") } } },
+      404: { description: "No such flag", content: { "application/json": { schema: reference("FlagFailure") } } },
+    },
+  };
+}
+
+function flagsOperation(): object {
+  return {
+    operationId: "evaluateFlags",
+    summary: "OFREP: every objective of a namespace as a flag",
+    parameters: [ofrepNamespace, { name: "If-None-Match", in: "header", schema: { type: "string" } }],
+    requestBody: { required: true, content: { "application/json": { schema: reference("FlagRequest") } } },
+    responses: {
+      200: {
+        description: "Evaluated",
+        headers: { ETag: { schema: { type: "string" } } },
+        content: { "application/json": { schema: reference("Flags") } },
+      },
+      304: { description: "As it was under `If-None-Match`" },
+      400: { description: "Bad request", content: { "application/json": { schema: reference("FlagFailure") } } },
     },
   };
 }

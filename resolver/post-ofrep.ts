@@ -1,15 +1,15 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import type { RequestHandler } from "express";
 import { evaluateFlag, parseFlagKey } from "../selection/flag.ts";
 import { resolutionOf } from "../selection/resolution.ts";
-import { type ErrorCode, SignalboxError } from "../service/errors.ts";
+import { SignalboxError } from "../service/errors.ts";
 import { sendJson } from "../service/http-app.ts";
 import { type AnswerDeps, evaluateAll } from "./answer.ts";
 import type { Caller } from "./decide.ts";
-import { callerOf, type EndpointDeps } from "./endpoint.ts";
+import type { EndpointDeps } from "./endpoint.ts";
 import { entityTag } from "./etag.ts";
 import { answer } from "./get-defaults.ts";
-import type { Method } from "./observation.ts";
+import { observeCall } from "./observed-call.ts";
 import { failureOf, sendOfrepError } from "./ofrep-error.ts";
 import { parseOfrepRequest } from "./ofrep-request.ts";
 import { readJsonBody } from "./read-json-body.ts";
@@ -24,7 +24,7 @@ export type OfrepDeps = AnswerDeps & EndpointDeps;
 export function postOfrepFlag(deps: OfrepDeps): RequestHandler<{ key: string }> {
   return (request, response) => {
     const { key } = request.params;
-    return endpoint(deps, "ofrep", key, request, response, async (caller) => {
+    const run = async (caller: Caller) => {
       const body = await readJsonBody(request, deps.maxRequestBytes);
       const { objective, field } = parseFlagKey(key);
       const wanted = parseOfrepRequest(body, request, checkObjective(objective, key));
@@ -33,7 +33,10 @@ export function postOfrepFlag(deps: OfrepDeps): RequestHandler<{ key: string }> 
       const evaluation = evaluateFlag(resolutionOf(outcome.value, wanted), field);
       if (evaluation === null) throw noSuchField(key);
       sendJson(response, 200, JSON.stringify({ key, ...evaluation }));
-    });
+    };
+    const name = "POST /ofrep/v1/evaluate/flags/{key}";
+    const fail = (to: ServerResponse, thrown: unknown) => sendOfrepError(to, thrown, key);
+    return observeCall(deps, { method: "ofrep", name, request, response, run, fail });
   };
 }
 
@@ -42,8 +45,8 @@ export function postOfrepFlag(deps: OfrepDeps): RequestHandler<{ key: string }> 
  * it. Not counted as decisions: nobody knows which of them will be acted on.
  */
 export function postOfrepFlags(deps: OfrepDeps): RequestHandler {
-  return (request, response) =>
-    endpoint(deps, "ofrep_bulk", undefined, request, response, async (caller) => {
+  return (request, response) => {
+    const run = async (caller: Caller) => {
       const body = await readJsonBody(request, deps.maxRequestBytes);
       const wanted = parseOfrepRequest(body, request, "all");
       const flags = evaluateAll(deps, "ofrep_bulk", everyObjective(deps, wanted), caller).map((outcome) => {
@@ -53,29 +56,10 @@ export function postOfrepFlags(deps: OfrepDeps): RequestHandler {
       });
       const json = JSON.stringify({ flags });
       answer(request, response, entityTag(json), json);
-    });
-}
-
-/** Counts, and sends what was thrown in OFREP's words. */
-async function endpoint(
-  { observation }: OfrepDeps,
-  method: Method,
-  key: string | undefined,
-  request: IncomingMessage,
-  response: ServerResponse,
-  run: (caller: Caller) => Promise<void>,
-): Promise<void> {
-  const startedAt = performance.now();
-  const caller = callerOf(request);
-  let code: ErrorCode | "ok" = "ok";
-  try {
-    await run(caller);
-  } catch (thrown) {
-    code = SignalboxError.from(thrown).code;
-    observation.callFailed("http", method, thrown, caller);
-    sendOfrepError(response, thrown, key);
-  }
-  observation.callEnded("http", method, code, (performance.now() - startedAt) / 1000);
+    };
+    const name = "POST /ofrep/v1/evaluate/flags";
+    return observeCall(deps, { method: "ofrep_bulk", name, request, response, run, fail: sendOfrepError });
+  };
 }
 
 function everyObjective({ selection }: OfrepDeps, request: ResolveRequest): ResolveRequest {

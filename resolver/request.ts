@@ -12,7 +12,7 @@ export const requestLimits = { objectives: 100, problems: 100, problemsInMessage
 const attribute = { type: ["string", "number", "boolean"] as const };
 
 // Checked by parseContext, which is a part of the contract of selection/; this is for the OpenAPI document.
-const context = z.unknown().meta({
+export const contextSchema = z.unknown().meta({
   type: "object",
   description: `Attributes that rules and splits read, the unit among them (\`{"userId": "42"}\`); null is absent. Never model inputs.`,
   maxProperties: contextLimits.attributes,
@@ -47,7 +47,7 @@ export const requestSchema = z
       .max(requestLimits.objectives)
       .optional()
       .meta({ description: "Several objectives; each result holds its own error.", uniqueItems: true }),
-    context: context.optional(),
+    context: contextSchema.optional(),
     override: override.optional(),
     trafficClass: z
       .enum(trafficClasses)

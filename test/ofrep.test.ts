@@ -2,6 +2,7 @@ import { OFREPProvider } from "@openfeature/ofrep-provider";
 import { OFREPWebProvider } from "@openfeature/ofrep-web-provider";
 import { OpenFeature as ServerFeature } from "@openfeature/server-sdk";
 import { OpenFeature as WebFeature } from "@openfeature/web-sdk";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { eventually } from "./support/processes.ts";
 import { publish, type ResolverWorld, rankingObjective, startResolverWorld } from "./support/resolver.ts";
@@ -140,6 +141,18 @@ describe("POST /ofrep/v1/evaluate/flags", () => {
       errorDetails: expect.stringContaining("context.list[0]"),
     });
   });
+});
+
+test("/openapi.json describes what OFREP answers, and the defaults", async () => {
+  const document = await (await fetch(`${world.resolver.url}/openapi.json`)).json();
+  const ajv = new Ajv2020({ strict: false }).addSchema(document as object, "openapi");
+  const isValid = (schema: string, value: unknown) =>
+    ajv.validate({ $ref: `openapi#/components/schemas/${schema}` }, value);
+  expect(isValid("Flag", (await single("ranking.version", {})).body)).toBe(true);
+  expect(isValid("FlagFailure", (await single("ranking.colour", {})).body)).toBe(true);
+  expect(isValid("Flags", await (await bulk({ context: {} })).json())).toBe(true);
+  expect(isValid("Defaults", await (await fetch(`${world.resolver.url}/v1/defaults`)).json())).toBe(true);
+  expect(isValid("Flags", {})).toBe(false);
 });
 
 describe("POST /ofrep/v1/evaluate/flags/{key}", () => {
