@@ -1,10 +1,12 @@
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { dirname, join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { renderBootstrap, renderXdsSecrets } from "../envoy/bootstrap.ts";
 import type { EnvoyStatus, ProcessStatus } from "../rollout/process-status.ts";
-import { projectFolder } from "../setup/paths.js";
+import { envoyBinary, envoyVersion, projectFolder } from "../setup/paths.js";
 import {
   type Authority,
   type Certificate,
@@ -13,6 +15,7 @@ import {
   replaceFile,
 } from "./support/certificates.ts";
 import { startEnvoy, type TestEnvoy } from "./support/envoy.ts";
+import { grpcLibraries, missingReason, startGrpcXdsClient } from "./support/grpc-clients.ts";
 import { natsForFile } from "./support/nats.ts";
 import { freePort, freePorts } from "./support/ports.ts";
 import { answers, eventually, makeTemporaryFolder, type Running, startProcess } from "./support/processes.ts";
@@ -32,6 +35,8 @@ let clientCaFile: string;
 let identitiesFile: string;
 let ports: { readonly xds: number; readonly http: number };
 let xdsServer: Running;
+/** A host that takes connections, which is all that is asked of it. */
+const shard = createServer();
 
 const identities = `
 - identity: ${spiffe("edge-a")}
@@ -43,9 +48,10 @@ const identities = `
 `;
 
 beforeAll(async () => {
+  await new Promise<void>((resolve) => shard.listen(0, "127.0.0.1", resolve));
   folder = makeTemporaryFolder();
   authority = makeAuthority(folder);
-  server = authority.issue("server", { dns: [serverName] });
+  server = authority.issue("server", { dns: [serverName, "localhost"] });
   clientCaFile = join(folder, "client-ca.pem");
   copyFileSync(authority.caFile, clientCaFile);
   identitiesFile = join(folder, "identities.yaml");
@@ -74,7 +80,7 @@ beforeAll(async () => {
     nats.url,
     ["a", "b"].flatMap((namespace) =>
       [
-        sampleShard("pool", [9]),
+        sampleShard("pool", [(shard.address() as AddressInfo).port]),
         sampleModel("ranker", { "1": ["pool"] }),
         sampleObjective("ranking", "ranker", "1"),
       ].map((document) => inNamespace(namespace, document)),
@@ -84,6 +90,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await xdsServer?.stop();
+  shard.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -177,6 +184,26 @@ describe("an Envoy with a certificate", () => {
     expect(await envoyStatus(nodeId)).toBeUndefined();
   });
 });
+
+const python = grpcLibraries.find(({ title }) => title.startsWith("grpcio"));
+
+test.skipIf(python === undefined || missingReason(python) !== null)(
+  "a gRPC client without an Envoy is let in by its certificate, too",
+  async () => {
+    if (!python) return;
+    const { certFile, keyFile } = authority.issue("client", { uris: [spiffe("edge-a")] });
+    const config = { ca_certificate_file: authority.caFile, certificate_file: certFile, private_key_file: keyFile };
+    const client = startGrpcXdsClient(python, {
+      ...{ name: "ranking.a", xdsPort: ports.xds, nodeId: "grpc", folder },
+      channelCreds: { type: "tls", config },
+    });
+    onTestFinished(() => client.stop());
+    // Nothing answers the call itself; it has the client connect.
+    void client.call().catch(() => undefined);
+    const status = await eventually("its status", () => envoyStatus("grpc"), slow);
+    expect(status).toMatchObject({ group: "grpc-clients namespaces=a", identity: spiffe("edge-a") });
+  },
+);
 
 describe("an Envoy that is not let in", () => {
   const edge = { uris: [spiffe("edge-a")] };
@@ -276,6 +303,60 @@ describe("files that change", () => {
     expect(await envoy.stat("server.live")).toBe(1);
     expect(await metric("signalbox_xds_files_failing")).toBe(0);
     expect(await metric("signalbox_xds_certificate_expiry_timestamp_seconds")).toBeGreaterThan(Date.now() / 1000);
+  });
+});
+
+describe("docs/xds.md", () => {
+  const text = readFileSync(join(projectFolder, "docs", "xds.md"), "utf8");
+  const [, chapter = ""] = text.split("## TLS, and who may read what");
+  const [makeCertificates = "", startServer = "", startEnvoyBlock = ""] = [
+    ...chapter.matchAll(/^```sh\n([\s\S]*?)^```/gm),
+  ].map((match) => match[1] ?? "");
+
+  test("makes certificates and settings with which an Envoy is served", async () => {
+    const work = join(folder, "documented");
+    mkdirSync(join(work, "certs"), { recursive: true });
+    for (const part of [
+      "xds-server",
+      "envoy",
+      "service",
+      "config",
+      "rollout",
+      "selection",
+      "proto",
+      "package.json",
+      "node_modules",
+    ])
+      symlinkSync(join(projectFolder, part), join(work, part));
+    execFileSync("sh", ["-c", makeCertificates], { cwd: work, stdio: "pipe" });
+    const [xds, http, keyed, adminPort] = (await freePorts(4)) as [number, number, number, number];
+    const documented = await startProcess("sh", ["-c", `exec env ${startServer}`], {
+      folder: work,
+      environment: {
+        PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
+        ...{ NATS_URL: nats.url, SIGNALBOX_DATA: join(work, "data"), ENVOY_ACCESS_LOG: "off" },
+        ...{ XDS_GRPC_PORT: String(xds), XDS_HTTP_PORT: String(http), ENVOY_KEYED_PORT: String(keyed) },
+      },
+      ready: () => answers(`http://127.0.0.1:${http}/readyz`),
+      readyTimeoutMs: slow,
+    });
+    onTestFinished(() => documented.stop());
+    const binary = envoyBinary(envoyVersion);
+    if (!binary) return;
+    const envoy = await startProcess("sh", ["-c", `exec env ${startEnvoyBlock.trim()} --disable-hot-restart`], {
+      folder: work,
+      environment: {
+        ...{ ENVOY_BIN: binary, ENVOY_BOOTSTRAP: join(work, "bootstrap.yaml"), ENVOY_ADMIN_PORT: String(adminPort) },
+        ...{ XDS_ADDRESSES: `127.0.0.1:${xds}`, LOG_LEVEL: "warn" },
+      },
+      ready: () => answers(`http://127.0.0.1:${adminPort}/ready`),
+      readyTimeoutMs: slow,
+    });
+    onTestFinished(() => envoy.stop());
+    const status = await (await fetch(`http://127.0.0.1:${http}/v1/status`)).json();
+    expect((status as ProcessStatus).envoys).toMatchObject([
+      { nodeId: "edge-1", group: "envoys namespaces=shared,team-a", identity: spiffe("edge/team-a") },
+    ]);
   });
 });
 

@@ -53,13 +53,20 @@ export type GrpcXdsClient = {
 /** Starts a client of `xds:///<name>`, whose only configuration is the address of the xDS server. */
 export function startGrpcXdsClient(
   library: GrpcLibrary,
-  settings: { readonly name: string; readonly xdsPort: number; readonly nodeId: string; readonly folder: string },
+  settings: {
+    readonly name: string;
+    readonly xdsPort: number;
+    readonly nodeId: string;
+    readonly folder: string;
+    /** Of its connection to the xDS server; without TLS by default. */
+    readonly channelCreds?: object;
+  },
 ): GrpcXdsClient {
-  const { name, xdsPort, nodeId, folder } = settings;
+  const { name, xdsPort, nodeId, folder, channelCreds = { type: "insecure" } } = settings;
   const bootstrap = join(folder, `${nodeId}.json`);
   const server = {
-    server_uri: `127.0.0.1:${xdsPort}`,
-    channel_creds: [{ type: "insecure" }],
+    server_uri: `localhost:${xdsPort}`,
+    channel_creds: [channelCreds],
     server_features: ["xds_v3"],
   };
   writeFileSync(bootstrap, JSON.stringify({ xds_servers: [server], node: { id: nodeId, locality: {} } }));
