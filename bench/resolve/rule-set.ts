@@ -50,3 +50,8 @@ export function contextsFor(rule: number | null): readonly BenchContext[] {
   const country = rule === null ? "elsewhere" : countryOf(rule);
   return Array.from({ length: 1000 }, (_, unit) => ({ userId: `user-${unit}-0f3c9a52`, country, device }));
 }
+
+/** 10,000 objectives `bench-<n>` of four rules each; `parameters` tell one edition of them from another. */
+export function manyObjectives(parameters: Readonly<Record<string, number>> = {}) {
+  return Array.from({ length: 10_000 }, (_, index) => objectiveOf(`bench-${index}`, 4, parameters));
+}
