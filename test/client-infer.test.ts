@@ -1,11 +1,12 @@
 import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type ClientEvent, createSignalbox, type Signalbox, type SignalboxOptions } from "../client/index.ts";
+import { readStatuses } from "../rollout/heartbeat.ts";
 import { echoMethods } from "./support/echo-grpc.ts";
 import { type EchoServer, type Received, startEchoServer } from "./support/echo-server.ts";
 import { freePort } from "./support/ports.ts";
 import { answers, eventually, temporaryFolder } from "./support/processes.ts";
-import { publishAndWait } from "./support/publish.ts";
+import { publishAndWait, publishDocuments } from "./support/publish.ts";
 import { sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
 import { type System, startSystem } from "./support/system.ts";
 
@@ -192,6 +193,33 @@ describe("with every resolver dead and nothing known", () => {
     const { response } = await client.infer("strict", {}, "{}", { path: "/hash" });
     expect([response.status, await response.json()]).toMatchObject([404, { error: { code: "unknown_version" } }]);
   });
+});
+
+test("local mode answers from a new revision only once Envoy can serve it", async () => {
+  const objective = sampleObjective("staged", "ranker", "7");
+  await publishAndWait(system, "staged", [objective]);
+  const { client } = makeClient({ resolverUrl: undefined, nats: system.natsUrl, snapshotFolder: temporaryFolder() });
+  await eventually("it is live", async () => {
+    return (await client.resolve("staged", {}).catch(() => null))?.config.version === "7";
+  });
+  const { processId } = system.parts.xdsServer.running();
+  process.kill(processId, "SIGSTOP");
+  try {
+    const revision = await publishDocuments(system.natsUrl, [sampleObjective("staged", "ranker", "8")]);
+    await eventually("the client has the document", async () => {
+      const statuses = await readStatuses({ servers: system.natsUrl });
+      return statuses.some(({ id, rollout }) => {
+        return id.startsWith("client-") && rollout?.held.some((held) => held.revision === revision);
+      });
+    });
+    expect((await client.resolve("staged", {})).config.version).toBe("7");
+  } finally {
+    process.kill(processId, "SIGCONT");
+  }
+  await eventually("the new version answers", async () => (await client.resolve("staged", {})).config.version === "8");
+  const { response } = await client.infer("staged", {}, "{}", { path: "/hash" });
+  expect(response.headers.get("x-signalbox-model")).toBe("ranker@8");
+  await response.body?.cancel();
 });
 
 test("the resolver and NATS die under load: no request fails, and none meets another model", async () => {
