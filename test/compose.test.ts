@@ -143,6 +143,40 @@ describe.skipIf(!compose)("docker-compose.yml", () => {
   });
 });
 
+describe("docker-compose.tls.yml", () => {
+  const read = (file: string) =>
+    (parse(readFileSync(join(projectFolder, file), "utf8"), { merge: true }) as { services: Record<string, Service> })
+      .services;
+  const added = read("docker-compose.tls.yml");
+
+  test("is about services of docker-compose.yml, all of those that speak xDS", () => {
+    const speakXds = Object.keys(read("docker-compose.yml")).filter((name) => /^(xds-server|envoy)-\d$/.test(name));
+    expect(Object.keys(added).sort()).toEqual(speakXds.sort());
+  });
+
+  test("sets what the xds-server and Envoy's entry point read, to files that docs/xds.md makes", () => {
+    const readBy = {
+      xds: readFileSync(join(projectFolder, "xds-server/config.ts"), "utf8"),
+      envoy: readFileSync(join(projectFolder, "envoy/entrypoint.sh"), "utf8"),
+    };
+    const documentation = readFileSync(join(projectFolder, "docs/xds.md"), "utf8");
+    for (const [name, { environment = {}, volumes }] of Object.entries(added)) {
+      expect(volumes).toEqual(["./certs:/certs:ro"]);
+      for (const [variable, value] of Object.entries(environment)) {
+        expect(name.startsWith("xds-server") ? readBy.xds : readBy.envoy, name).toContain(variable);
+        if (value.startsWith("/")) expect(documentation).toContain(value.slice(1));
+      }
+    }
+  });
+
+  test.skipIf(!compose)("is taken by docker-compose", () => {
+    const [program = "", ...args] = compose ?? [];
+    const files = ["-f", "docker-compose.yml", "-f", "docker-compose.tls.yml"];
+    const result = spawnSync(program, [...args, ...files, "config"], { cwd: projectFolder, encoding: "utf8" });
+    expect([result.status, result.stdout]).toEqual([0, expect.stringContaining("XDS_TLS_CLIENT_CA_FILE")]);
+  });
+});
+
 /** `docker-compose` of Debian, or the plugin of Docker; null when there is neither. */
 function composeCommand(): readonly string[] | null {
   for (const command of [["docker-compose"], ["docker", "compose"]]) {

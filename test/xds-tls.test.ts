@@ -315,7 +315,7 @@ describe("docs/xds.md", () => {
 
   test("makes certificates and settings with which an Envoy is served", async () => {
     const work = join(folder, "documented");
-    mkdirSync(join(work, "certs"), { recursive: true });
+    mkdirSync(work);
     for (const part of [
       "xds-server",
       "envoy",
