@@ -11,7 +11,12 @@ export type Files = { readonly table: string; readonly changes: string };
 export type ServerKind = "signalbox" | "go-control-plane" | "go-control-plane, SnapshotCache";
 
 /** Bytes include HTTP/2 frames, as counted at the clients' sockets; `read` is what the server sent. */
-export type Totals = { readonly readBytes: number; readonly writtenBytes: number; readonly responses: number; readonly retries: number };
+export type Totals = {
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+  readonly responses: number;
+  readonly retries: number;
+};
 export type Measured = { readonly milliseconds: number; readonly totals: Totals };
 
 /** How late timers were in the server; the sampling interval of 1 ms is part of it. */

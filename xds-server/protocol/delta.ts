@@ -227,7 +227,8 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     }
     const current = view.get(requested);
     const name = current?.name ?? requested;
-    if (!this.#wants(name) || (this.#owesAll && !this.#names.has(name))) this.#fresh.add(name);
+    const isNew = !this.#wants(name) || (this.#owesAll && !this.#names.has(name));
+    if (isNew && heldVersion === undefined) this.#fresh.add(name);
     this.#names.add(name);
     if (heldVersion === undefined) this.#owed.add(name);
     else if (!current) this.#held.set(name, view.sequence);

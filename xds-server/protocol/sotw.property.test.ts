@@ -239,7 +239,8 @@ class Model {
 
 function frames(name: string, content: string) {
   const { delta, sotw } = encodeFrames({ typeUrl: "", name, version: "", body: Buffer.from(content) });
-  return { name, version: "", endpointsName: name, digest: { high: 0, low: 0 }, delta, sotw };
+  const zero = { high: 0, low: 0 };
+  return { name, version: "", endpointsName: name, digest: zero, nameHash: zero, heldHash: zero, delta, sotw };
 }
 
 /** The content is the end of the frame. */

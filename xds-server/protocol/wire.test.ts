@@ -45,6 +45,10 @@ describe("the wire format, against the generated code", () => {
         subscribe: ["a", "*"],
         unsubscribe: ["b"],
         initialVersions: new Map(Object.entries(initialResourceVersions)),
+        claims: {
+          names: { count: 2, sum: expect.anything() },
+          versions: { count: expect.any(Number), sum: expect.anything() },
+        },
       },
     });
   });

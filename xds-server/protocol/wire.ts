@@ -123,10 +123,12 @@ function readDeltaRequest(bytes: Uint8Array, maxNames: number): DeltaRequest {
     unsubscribe: unsubscribed.names,
     // A client that comes back lists all that it has: mostly what the server has, which the claims tell at a tenth of the cost.
     get subscribe() {
-      return (subscribe ??= claims.names.count > 0 ? readSubscribe(bytes, maxNames) : []);
+      subscribe ??= claims.names.count > 0 ? readSubscribe(bytes, maxNames) : [];
+      return subscribe;
     },
     get initialVersions() {
-      return (initialVersions ??= claims.versions.count > 0 ? readVersions(bytes) : new Map());
+      initialVersions ??= claims.versions.count > 0 ? readVersions(bytes) : new Map();
+      return initialVersions;
     },
   };
   readFields(reader, reader.len, {
