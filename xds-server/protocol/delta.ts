@@ -110,7 +110,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   }
 
   #changeNames(request: DeltaRequest, view: TypeView, isFirst: boolean): void {
-    const held = isFirst ? request.initialVersions : undefined;
+    const held = isFirst && request.subscribe.length > 0 ? request.initialVersions : undefined;
     if (isFirst) this.#start(request);
     if (request.subscribe.length + request.unsubscribe.length > 0) this.#oweByName();
     for (const name of request.subscribe) this.#subscribe(name, view, held?.get(name));
