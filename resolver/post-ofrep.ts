@@ -8,6 +8,7 @@ import { type AnswerDeps, evaluateAll } from "./answer.ts";
 import type { Caller } from "./decide.ts";
 import type { EndpointDeps } from "./endpoint.ts";
 import { entityTag } from "./etag.ts";
+import { flagJson } from "./flag-json.ts";
 import { answer } from "./get-defaults.ts";
 import { observeCall } from "./observed-call.ts";
 import { failureOf, sendOfrepError } from "./ofrep-error.ts";
@@ -50,11 +51,10 @@ export function postOfrepFlags(deps: OfrepDeps): RequestHandler {
       const body = await readJsonBody(request, deps.maxRequestBytes);
       const wanted = parseOfrepRequest(body, request, "all");
       const flags = evaluateAll(deps, "ofrep_bulk", everyObjective(deps, wanted), caller).map((outcome) => {
-        const key = outcome.objective.slice(wanted.namespace.length + 1);
-        if ("error" in outcome) return failureOf(outcome.error, key);
-        return { key, ...evaluateFlag(resolutionOf(outcome.value, wanted), "") };
+        if ("value" in outcome) return flagJson(outcome.value, wanted);
+        return JSON.stringify(failureOf(outcome.error, outcome.objective.slice(wanted.namespace.length + 1)));
       });
-      const json = JSON.stringify({ flags });
+      const json = `{"flags":[${flags.join(",")}]}`;
       answer(request, response, entityTag(json), json);
     };
     const name = "POST /ofrep/v1/evaluate/flags";
