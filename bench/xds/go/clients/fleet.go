@@ -18,6 +18,9 @@ import (
 
 const maxAttempts = 100
 
+// Envoys list what they have in the order of their own hash tables; so many different orders stand for them.
+const reconnectOrders = 20
+
 // fleet is all streams of this process.
 type fleet struct {
 	address string
@@ -116,14 +119,19 @@ func (f *fleet) reconnect() (any, error) {
 	if _, err := f.verify(); err != nil {
 		return nil, err
 	}
-	var requests [][]byte
-	for _, typeURL := range subscriptionOrder[1:] {
-		requests = append(requests, request(typeURL, "", f.namesOf(typeURL), f.streams[0].versions[typeURL]))
+	orders := make([][][]byte, reconnectOrders)
+	for number := range orders {
+		for _, typeURL := range subscriptionOrder[1:] {
+			names := slices.Clone(f.namesOf(typeURL))
+			rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+			orders[number] = append(orders[number], request(typeURL, "", names, f.streams[0].versions[typeURL]))
+		}
+		orders[number] = append(orders[number], f.subscriptions[runtimeType])
 	}
-	requests = append(requests, f.subscriptions[runtimeType])
 	f.isCut.Store(true)
 	return f.measureFrom(f.cut, func(s *stream) error {
 		into := &response{}
+		requests := orders[rand.IntN(len(orders))]
 		if err := s.open(requests[0]); err != nil {
 			return err
 		}
