@@ -1,9 +1,11 @@
 import type { CompiledObjective } from "../selection/compile.ts";
 import type { Context } from "../selection/context.ts";
 import type { Decision } from "../selection/decision.ts";
-import { explain } from "../selection/explain.ts";
+import { type Explanation, explain } from "../selection/explain.ts";
 import { withTargetingKey } from "../selection/flag.ts";
-import { select } from "../selection/select.ts";
+import { type OneCallAttribute, oneCallAttributes } from "../selection/one-call/attributes.ts";
+import { type OneCallEngine, planOneCall } from "../selection/one-call/plan.ts";
+import { type SelectOptions, select } from "../selection/select.ts";
 import { SignalboxError } from "../service/errors.ts";
 import { type Caller, type Decide, type DecideDeps, decideAll, type Outcome } from "./decide.ts";
 import type { Method, Observation } from "./observation.ts";
@@ -39,9 +41,25 @@ export function resolveAll(deps: AnswerDeps, request: ResolveRequest, caller: Ca
 }
 
 /** The decision for every objective of a request and why; not counted as decisions, because nobody acts on them. */
-export function explainAll(deps: AnswerDeps, request: ResolveRequest, caller: Caller) {
-  return answer(deps, "explain", request, caller, explain);
+export function explainAll(deps: AnswerDeps, request: ResolveRequest, caller: Caller): readonly Outcome<Explained>[] {
+  return answer(deps, "explain", request, caller, explainObjective);
 }
+
+/** Why an objective decides as it does for a context, and how it is selected in one-call mode. */
+export function explainObjective(compiled: CompiledObjective, context: Context, options?: SelectOptions): Explained {
+  const { engine, why } = planOneCall(compiled);
+  const oneCall = { engine, why, attributes: oneCallAttributes(compiled) };
+  return { ...explain(compiled, context, options), oneCall };
+}
+
+export type Explained = Explanation & {
+  readonly oneCall: {
+    readonly engine: OneCallEngine;
+    /** Why the rules do not run inside Envoy. */
+    readonly why: readonly string[];
+    readonly attributes: readonly OneCallAttribute[];
+  };
+};
 
 /** As {@link resolveAll} for OpenFeature, whose targeting key is the unit where a context has none; bulk is not counted. */
 export function evaluateAll(deps: AnswerDeps, method: "ofrep" | "ofrep_bulk", request: ResolveRequest, caller: Caller) {

@@ -75,4 +75,25 @@ export const explanationSchema = z.object({
     .describe("What is bucketed; null when the context has no unit."),
   experiments: z.array(experiment).describe("Every experiment on the objective; they decide before the rules."),
   rules: z.array(rule).describe("Every rule, in order, those after the deciding one too."),
+  oneCall: z
+    .object({
+      engine: z
+        .enum(["embedded", "resolver"])
+        .describe("Whether the rules run inside Envoy, or Envoy asks the resolver."),
+      why: z.array(z.string()).describe("Why the rules do not run inside Envoy; empty when they do."),
+      attributes: z
+        .array(
+          z.object({
+            name: z.string(),
+            header: z.string().nullable().describe("Null for one that only baggage holds."),
+            baggage: z
+              .string()
+              .nullable()
+              .describe("The member that holds it when the header does not; null for none."),
+            type: z.enum(["string", "number", "boolean", "list"]),
+          }),
+        )
+        .describe("What the objective reads of a request's headers."),
+    })
+    .describe("How the objective is selected in one-call mode."),
 });

@@ -6,9 +6,9 @@ import {
   ResolveResponseSchema,
   TrafficClass,
 } from "../proto/gen/signalbox/resolver/v1/resolver_pb.js";
-import { explain } from "../selection/explain.ts";
 import { compileSelection } from "../selection/selector.ts";
 import { SignalboxError } from "../service/errors.ts";
+import { explainObjective } from "./answer.ts";
 import { fromMessage, toExplainResponse, toResolveResponse } from "./grpc-messages.ts";
 import { parseRequest } from "./request.ts";
 import { decision, liveDocuments } from "./testing.ts";
@@ -93,7 +93,7 @@ test("outcomes become results, errors among them", () => {
 test("an explanation tells unit, buckets and scores, and no score of an arm that never wins", () => {
   const compiled = compileSelection(liveDocuments).objectives.get("default/ranking");
   if (!compiled) throw new Error("not compiled");
-  const value = explain(compiled, { userId: "1" });
+  const value = explainObjective(compiled, { userId: "1" });
   const response = toExplainResponse([{ objective: compiled.name, value }], request);
   const json = JSON.stringify(toJson(ExplainResponseSchema, response));
   const { bucket } = value.rules[1]?.split ?? {};
@@ -102,6 +102,11 @@ test("an explanation tells unit, buckets and scores, and no score of an arm that
   const outcome = results[0]?.outcome;
   if (outcome?.case !== "explanation") throw new Error("no explanation");
   expect(outcome.value.unit).toBe("1");
+  expect(outcome.value.oneCall).toMatchObject({ engine: "embedded", why: [] });
+  expect(outcome.value.oneCall?.attributes.map(({ name, header }) => [name, header])).toEqual([
+    ["userId", "x-signalbox-context-userid"],
+    ["device", "x-signalbox-context-device"],
+  ]);
   const arms = outcome.value.rules[1]?.split?.arms ?? [];
   expect(arms.map(({ score }) => score === undefined)).toEqual([true, false]);
 });

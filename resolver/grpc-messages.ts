@@ -14,10 +14,10 @@ import {
   TrafficClass as TrafficClassNumber,
 } from "../proto/gen/signalbox/resolver/v1/resolver_pb.js";
 import type { Decision } from "../selection/decision.ts";
-import type { Explanation, SplitExplanation } from "../selection/explain.ts";
+import type { SplitExplanation } from "../selection/explain.ts";
 import type { Labels, TrafficClass } from "../selection/labels.ts";
 import { type Resolution, resolutionOf } from "../selection/resolution.ts";
-import { objectiveErrorOf } from "./answer.ts";
+import { type Explained, objectiveErrorOf } from "./answer.ts";
 import type { Outcome } from "./decide.ts";
 import type { Defaults } from "./defaults.ts";
 import type { ResolveRequest } from "./request.ts";
@@ -60,7 +60,7 @@ export function toResolveResponse(outcomes: readonly Outcome<Decision>[], reques
   return create(ResolveResponseSchema, { results });
 }
 
-export function toExplainResponse(outcomes: readonly Outcome<Explanation>[], request: ResolveRequest): ExplainResponse {
+export function toExplainResponse(outcomes: readonly Outcome<Explained>[], request: ResolveRequest): ExplainResponse {
   const results = outcomes.map((outcome) => ({
     objective: outcome.objective,
     outcome:
@@ -94,14 +94,23 @@ function resolutionMessage(resolution: Resolution): MessageInitShape<typeof Reso
   };
 }
 
-function toExplanation(explanation: Explanation, labels: Labels): MessageInitShape<typeof ExplanationSchema> {
-  const { decision, unit, experiments, rules } = explanation;
+function toExplanation(explanation: Explained, labels: Labels): MessageInitShape<typeof ExplanationSchema> {
+  const { decision, unit, experiments, rules, oneCall } = explanation;
   return {
     resolution: toResolution(decision, labels),
     unitAttribute: unit.attribute,
     unit: unit.value ?? undefined,
     experiments: experiments.map(({ why, split, ...rest }) => ({ ...rest, why: [...why], split: toSplit(split) })),
     rules: rules.map(({ why, split, ...rest }) => ({ ...rest, why: [...why], split: toSplit(split) })),
+    oneCall: {
+      engine: oneCall.engine,
+      why: [...oneCall.why],
+      attributes: oneCall.attributes.map(({ header, baggage, ...rest }) => ({
+        ...rest,
+        header: header ?? "",
+        baggage: baggage ?? "",
+      })),
+    },
   };
 }
 

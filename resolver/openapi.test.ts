@@ -1,9 +1,9 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
-import { explain } from "../selection/explain.ts";
 import { resolutionOf } from "../selection/resolution.ts";
 import { compileSelection } from "../selection/selector.ts";
 import { SignalboxError } from "../service/errors.ts";
+import { explainObjective } from "./answer.ts";
 import { createOpenApi } from "./openapi.ts";
 import { decision, liveDocuments } from "./testing.ts";
 
@@ -61,7 +61,7 @@ describe("the schemas of answers", () => {
   test("take what is answered", () => {
     const compiled = compileSelection(liveDocuments).objectives.get("default/ranking");
     if (!compiled) throw new Error("not compiled");
-    const explanation = { objective: compiled.name, ...explain(compiled, { userId: "1" }) };
+    const explanation = { objective: compiled.name, ...explainObjective(compiled, { userId: "1" }) };
     const error = new SignalboxError("unknown_objective", "no").toBody();
     expect(isValid("Resolution", resolutionOf(decision))).toBe(true);
     expect(isValid("Explanation", explanation)).toBe(true);

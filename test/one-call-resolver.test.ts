@@ -130,6 +130,28 @@ describe("an objective whose rules Envoy cannot hold", () => {
   });
 });
 
+test("explain says what selects, and why not Envoy", async () => {
+  const explain = async (objective: string) => {
+    const response = await fetch(`${system.resolverUrl}/v1/explain`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ objective, context: {} }),
+    });
+    return ((await response.json()) as { oneCall: unknown }).oneCall;
+  };
+  expect(await explain("plain")).toMatchObject({ engine: "embedded", why: [] });
+  expect(await explain("ranking")).toEqual({
+    engine: "resolver",
+    why: ["spec.rules[0].when.locale.matches is a regular expression, which Envoy's Lua filter does not have"],
+    attributes: [
+      { name: "userId", header: "x-signalbox-context-userid", baggage: "userId", type: "string" },
+      { name: "age", header: "x-signalbox-context-age", baggage: "age", type: "number" },
+      { name: "locale", header: "x-signalbox-context-locale", baggage: "locale", type: "string" },
+      { name: "tags", header: "x-tags", baggage: null, type: "list" },
+    ],
+  });
+});
+
 describe("when no resolver answers", () => {
   test("a dead one: the default answers, marked and counted, also where unknown keys are refused", async () => {
     const before = await failures();

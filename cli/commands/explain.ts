@@ -34,6 +34,7 @@ const explanationSchema = z.looseObject({
   unit: z.object({ attribute: z.string(), value: z.string().nullable() }),
   experiments: z.array(experimentSchema).default([]),
   rules: z.array(ruleSchema),
+  oneCall: z.looseObject({ engine: z.string(), why: z.array(z.string()) }).optional(),
 });
 
 type Explanation = z.output<typeof explanationSchema>;
@@ -53,7 +54,8 @@ export const explain: Command = {
   },
 };
 
-function formatExplanation({ objective, decision, unit, experiments, rules }: Explanation, colours: boolean): string {
+function formatExplanation(explanation: Explanation, colours: boolean): string {
+  const { objective, decision, unit, experiments, rules, oneCall } = explanation;
   const chosen = decision.variant === null ? decision.rule : `${decision.rule}/${decision.variant}`;
   const reason = decision.reason.replaceAll("_", " ");
   const row = (name: string, { outcome, why, split }: Pick<Rule, "outcome" | "why" | "split">) => [
@@ -71,7 +73,13 @@ function formatExplanation({ objective, decision, unit, experiments, rules }: Ex
     `unit ${unit.attribute}: ${unit.value === null ? "missing" : JSON.stringify(unit.value)}`,
     "",
     formatTable(["rule", "outcome", "why", "split"], rows),
+    ...(oneCall ? ["", oneCallText(oneCall)] : []),
   ].join("\n");
+}
+
+function oneCallText({ engine, why }: NonNullable<Explanation["oneCall"]>): string {
+  if (engine === "embedded") return "In one-call mode, Envoy decides by itself.";
+  return `In one-call mode, Envoy asks the resolver: ${printable(why.join("; "))}`;
 }
 
 function outcomeText(outcome: string, colours: boolean): string {

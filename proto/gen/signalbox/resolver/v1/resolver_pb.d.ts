@@ -493,6 +493,13 @@ export declare type Explanation = Message<"signalbox.resolver.v1.Explanation"> &
    * @generated from field: repeated signalbox.resolver.v1.ExperimentExplanation experiments = 5;
    */
   experiments: ExperimentExplanation[];
+
+  /**
+   * How the objective is selected in one-call mode.
+   *
+   * @generated from field: signalbox.resolver.v1.OneCall one_call = 6;
+   */
+  oneCall?: OneCall | undefined;
 };
 
 /**
@@ -500,6 +507,75 @@ export declare type Explanation = Message<"signalbox.resolver.v1.Explanation"> &
  * Use `create(ExplanationSchema)` to create a new message.
  */
 export declare const ExplanationSchema: GenMessage<Explanation>;
+
+/**
+ * @generated from message signalbox.resolver.v1.OneCall
+ */
+export declare type OneCall = Message<"signalbox.resolver.v1.OneCall"> & {
+  /**
+   * `embedded`: the rules run inside Envoy; `resolver`: Envoy asks the resolver.
+   *
+   * @generated from field: string engine = 1;
+   */
+  engine: string;
+
+  /**
+   * Why the rules do not run inside Envoy; empty when they do.
+   *
+   * @generated from field: repeated string why = 2;
+   */
+  why: string[];
+
+  /**
+   * What the objective reads of a request's headers.
+   *
+   * @generated from field: repeated signalbox.resolver.v1.OneCallAttribute attributes = 3;
+   */
+  attributes: OneCallAttribute[];
+};
+
+/**
+ * Describes the message signalbox.resolver.v1.OneCall.
+ * Use `create(OneCallSchema)` to create a new message.
+ */
+export declare const OneCallSchema: GenMessage<OneCall>;
+
+/**
+ * @generated from message signalbox.resolver.v1.OneCallAttribute
+ */
+export declare type OneCallAttribute = Message<"signalbox.resolver.v1.OneCallAttribute"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Empty for an attribute that only baggage holds.
+   *
+   * @generated from field: string header = 2;
+   */
+  header: string;
+
+  /**
+   * The member of W3C baggage that holds it when the header does not; empty for none.
+   *
+   * @generated from field: string baggage = 3;
+   */
+  baggage: string;
+
+  /**
+   * What the text is read as: `string`, `number`, `boolean` or `list`.
+   *
+   * @generated from field: string type = 4;
+   */
+  type: string;
+};
+
+/**
+ * Describes the message signalbox.resolver.v1.OneCallAttribute.
+ * Use `create(OneCallAttributeSchema)` to create a new message.
+ */
+export declare const OneCallAttributeSchema: GenMessage<OneCallAttribute>;
 
 /**
  * @generated from message signalbox.resolver.v1.ExperimentExplanation

@@ -1,0 +1,54 @@
+import { expect, test } from "vitest";
+import { compiled } from "../testing/documents.ts";
+import { maxConfigHeaderBytes, oneCallHeaders } from "./headers.ts";
+import { maxProgramBytes, planOneCall } from "./plan.ts";
+
+const serve = { model: "ranker", version: "2" };
+
+test("rules that Envoy can hold are embedded, others go to the resolver, with the reason", () => {
+  expect(planOneCall(compiled({ rules: [{ name: "a", when: { a: 1 }, serve }] }))).toMatchObject({
+    engine: "embedded",
+    why: [],
+  });
+  expect(planOneCall(compiled({ rules: [{ name: "a", when: { a: { matches: "a|b" } }, serve }] }))).toMatchObject({
+    engine: "resolver",
+    why: ["spec.rules[0].when.a.matches is a regular expression, which Envoy's Lua filter does not have"],
+  });
+  expect(planOneCall(compiled({ policy: { engine: "resolver" } }))).toMatchObject({
+    engine: "resolver",
+    why: ["policy.engine asks for the resolver"],
+  });
+});
+
+test("a program that is too long goes to the resolver, whatever the objective wants", () => {
+  const parameters = { text: "x".repeat(5000) };
+  const rules = Array.from({ length: 60 }, (_, index) => ({
+    name: `r${index}`,
+    when: { a: index },
+    serve: { ...serve, parameters },
+  }));
+  const plan = planOneCall(compiled({ rules, policy: { engine: "embedded" } }));
+  expect(plan.engine).toBe("resolver");
+  expect(plan.why).toEqual([expect.stringMatching(`of at most ${maxProgramBytes}$`)]);
+  expect(plan.program.length).toBeLessThan(1000);
+});
+
+test("the digest is that of the program: equal for equal rules, another for another revision's", () => {
+  const rules = (version: string) => [{ name: "a", when: { a: 1 }, serve: { ...serve, version } }];
+  const [one, same, other] = ["2", "2", "3"].map((version) => planOneCall(compiled({ rules: rules(version) })));
+  expect(one?.id).toMatch(/^[\w-]{16}$/);
+  expect(same?.id).toBe(one?.id);
+  expect(other?.id).not.toBe(one?.id);
+});
+
+test("parameters that are too long for a header are left out, and the config says so", () => {
+  const parsed = (text: string) => {
+    const { decided } = compiled({ default: { model: "ranker", version: "1", parameters: { text } } }).fallback;
+    const { config } = oneCallHeaders(decided);
+    expect(config.length).toBeLessThanOrEqual(maxConfigHeaderBytes);
+    return JSON.parse(Buffer.from(config, "base64url").toString("utf8"));
+  };
+  expect(parsed("é")).toMatchObject({ model: "ranker", version: "1", rule: "default", parameters: { text: "é" } });
+  expect(parsed("é")).not.toHaveProperty("parametersOmitted");
+  expect(parsed("x".repeat(10_000))).toMatchObject({ parameters: {}, parametersOmitted: true });
+});
