@@ -12,6 +12,7 @@ import { pin } from "./commands/pin.ts";
 import { plan } from "./commands/plan.ts";
 import { resolve } from "./commands/resolve.ts";
 import { rollback } from "./commands/rollback.ts";
+import { rollout } from "./commands/rollout.ts";
 import { shift } from "./commands/shift.ts";
 import { simulate } from "./commands/simulate.ts";
 import { status } from "./commands/status.ts";
@@ -32,6 +33,7 @@ export const commands: readonly Command[] = [
   rollback,
   pin,
   unpin,
+  rollout,
   validate,
   audience,
   resolve,

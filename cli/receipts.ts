@@ -11,7 +11,7 @@ import { parseDuration } from "./parse-duration.ts";
 
 /** The flags of the commands that publish. */
 export const waitOptions: Readonly<Record<"wait" | "timeout", Option>> = {
-  wait: { describe: "Wait until it is live everywhere, and say so", type: "boolean", default: false },
+  wait: { describe: "Wait until it is live everywhere, and say so", type: "boolean", default: true },
   timeout: { describe: "How long to wait, such as 10s or 2m", default: "30s" },
 };
 

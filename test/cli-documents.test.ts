@@ -87,7 +87,7 @@ describe("delete", () => {
     expect(refused.stderr).toContain(`Objective ${namespace}/ranking needs it`);
     expect(refused.stderr).toContain("Nothing was deleted.");
     expect((await run("delete objective ranking --yes-delete 1")).stdout).toMatch(
-      /^Objective .* deleted, revision \d+\n$/,
+      /^Objective .* deleted, revision \d+\nAccepted; no resolver/,
     );
     expect(JSON.parse((await run("delete model ranker -o json")).stdout).results[0]).toMatchObject({
       change: "deleted",

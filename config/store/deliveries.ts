@@ -65,6 +65,8 @@ export async function* deliveries(bucket: Bucket, options: DeliveryOptions): Asy
       });
       const stop = () => void messages.close();
       over.addEventListener("abort", stop);
+      // It may have come while the messages were being asked for.
+      if (over.aborted) stop();
       try {
         for await (const message of messages) {
           if (over.aborted) break;
