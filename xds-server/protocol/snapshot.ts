@@ -1,4 +1,5 @@
 import { createResourceEncoder, type ResourceEncoder, type ResourceInput, type StoredResource } from "./resource.ts";
+import { createSlice, type Slice } from "./slice.ts";
 import { createTypeState, type TypeState, type TypeView } from "./type-state.ts";
 
 /** The whole state of a group: type URL -> resource name -> resource. A type that is absent has no resources. */
@@ -36,6 +37,13 @@ export type SnapshotStore = {
   set(group: string, snapshot: Snapshot, options?: CommitOptions): Commit;
   /** Changes some resources of a group as one commit, in time proportional to the changes. Creates the group if need be. */
   apply(group: string, changes: Iterable<ResourceChange>, options?: CommitOptions): Commit;
+  /**
+   * The same as `set` and `apply` for large content, in slices of some milliseconds, between which the event loop turns. Streams
+   * see nothing of the commit before it is whole, and then all of it. No other commit of the group may begin meanwhile:
+   * it throws.
+   */
+  setInSlices(group: string, snapshot: Snapshot, options?: CommitOptions): Promise<Commit>;
+  applyInSlices(group: string, changes: Iterable<ResourceChange>, options?: CommitOptions): Promise<Commit>;
   /** Forgets a group: its streams end with UNAVAILABLE and new ones are refused. */
   remove(group: string): void;
   /** Undefined until the group's first commit. */
@@ -51,6 +59,10 @@ export type SnapshotStoreOptions = {
    * commit are remembered whatever their number.
    */
   readonly maxRemembered?: number;
+  /** Milliseconds of work after which others get a turn of the event loop, 10 by default. */
+  readonly sliceMs?: number;
+  /** Changes that are made at once even when asked for in slices, 1,000 by default: a few milliseconds, and no copy. */
+  readonly maxAtOnce?: number;
 };
 
 /** Commits whose revision is remembered per group; an acknowledgement older than all of them reports no revision. */
@@ -58,26 +70,59 @@ const maxCommits = 10_000;
 
 type CommitRecord = { readonly sequence: number; revision: number };
 
-type Group = { sequence: number; readonly types: Map<string, TypeState>; commits: CommitRecord[] };
+type Group = { sequence: number; types: Map<string, TypeState>; commits: CommitRecord[] };
 
 /** Creates an empty store. Single-threaded: a commit is visible to every stream at once, or not at all. */
 export function createSnapshotStore(options: SnapshotStoreOptions = {}): SnapshotStore {
-  const maxRemembered = options.maxRemembered ?? 10_000;
+  const { maxRemembered = 10_000, sliceMs = 10, maxAtOnce = 1000 } = options;
   const groups = new Map<string, Group>();
   const listeners = new Set<(group: string) => void>();
   const encoder = createResourceEncoder();
 
-  const commit = (name: string, changesOf: (group: Group) => Iterable<ResourceChange>, options: CommitOptions) => {
-    const group = groups.get(name) ?? { sequence: 0, types: new Map<string, TypeState>(), commits: [] };
-    const result = applyChanges(group, changesOf(group), { ...options, maxRemembered, encoder });
+  const staging = new Set<string>();
+
+  const existing = (name: string): Group => {
+    if (staging.has(name)) throw new Error(`group "${name}": a commit in slices is not finished; wait for it`);
+    return groups.get(name) ?? { sequence: 0, types: new Map<string, TypeState>(), commits: [] };
+  };
+  const notify = (name: string, group: Group) => {
     groups.set(name, group);
     for (const listener of listeners) listener(name);
+  };
+  const commit = (name: string, changesOf: (group: Group) => Iterable<ResourceChange>, options: CommitOptions) => {
+    const group = existing(name);
+    const result = applyChanges(group, changesOf(group), { ...options, maxRemembered, encoder });
+    notify(name, group);
     return result;
+  };
+  const commitInSlices = async (
+    name: string,
+    changesOf: (group: Group) => Iterable<ResourceChange>,
+    options: CommitOptions,
+  ): Promise<Commit> => {
+    const group = existing(name);
+    staging.add(name);
+    try {
+      const slice = createSlice(sliceMs);
+      const all = { ...options, maxRemembered, encoder };
+      const changes = await encodeInSlices(changesOf(group), encoder, slice);
+      const result =
+        changes.length <= maxAtOnce
+          ? applyChanges(group, changes, all)
+          : await applyInSlices(group, changes, all, slice);
+      notify(name, group);
+      return result;
+    } finally {
+      staging.delete(name);
+    }
   };
 
   return {
     set: (name, snapshot, options = {}) => commit(name, (group) => difference(group, snapshot), options),
     apply: (name, changes, options = {}) => commit(name, () => changes, options),
+    setInSlices: (name, snapshot, options = {}) =>
+      commitInSlices(name, (group) => difference(group, snapshot), options),
+    applyInSlices: (name, changes, options = {}) => commitInSlices(name, () => changes, options),
     remove: (name) => {
       if (!groups.delete(name)) return;
       for (const listener of listeners) listener(name);
@@ -113,37 +158,80 @@ function applyChanges(group: Group, changes: Iterable<ResourceChange>, options: 
   for (const state of group.types.values()) state.forgetOldRemovals(options.maxRemembered);
   let changed = 0;
   for (const change of changes) {
-    if (applyChange(group, change, sequence, options.encoder)) changed++;
+    if (applyChange(group.types, change, sequence, options.encoder)) changed++;
   }
-  let versionChanged = false;
-  for (const [typeUrl, version] of options.typeVersions ?? []) {
-    stateOf(group, typeUrl).setVersion(version);
-    versionChanged = true;
+  return finish(group, changed, options);
+}
+
+/** Encodes what the changes hold; the encoder remembers it. */
+async function encodeInSlices(
+  changes: Iterable<ResourceChange>,
+  encoder: ResourceEncoder,
+  slice: Slice,
+): Promise<ResourceChange[]> {
+  const encoded: ResourceChange[] = [];
+  for (const change of changes) {
+    if (change.resource) encoder(change.typeUrl, change.name, change.resource);
+    encoded.push(change);
+    if (slice.isOver()) await slice.next();
   }
-  if (changed > 0 || versionChanged || group.sequence === 0) group.sequence = sequence;
-  if (options.revision !== undefined) recordRevision(group, options.revision);
+  return encoded;
+}
+
+/** Makes the changes in copies of the types that they concern, which take the place of those at the end. */
+async function applyInSlices(
+  group: Group,
+  changes: readonly ResourceChange[],
+  options: ApplyOptions,
+  slice: Slice,
+): Promise<Commit> {
+  const sequence = group.sequence + 1;
+  const types = new Map(group.types);
+  for (const typeUrl of new Set(changes.map((change) => change.typeUrl))) {
+    const copy = await types.get(typeUrl)?.copy(slice);
+    if (copy) types.set(typeUrl, copy);
+  }
+  for (const state of types.values()) state.forgetOldRemovals(options.maxRemembered);
+  let changed = 0;
+  for (const change of changes) {
+    if (applyChange(types, change, sequence, options.encoder)) changed++;
+    if (slice.isOver()) await slice.next();
+  }
+  group.types = types;
+  return finish(group, changed, options);
+}
+
+function finish(group: Group, changed: number, { typeVersions = new Map(), revision }: CommitOptions): Commit {
+  for (const [typeUrl, version] of typeVersions) stateOf(group.types, typeUrl).setVersion(version);
+  if (changed > 0 || typeVersions.size > 0 || group.sequence === 0) group.sequence++;
+  if (revision !== undefined) recordRevision(group, revision);
   return { sequence: group.sequence, changed };
 }
 
-function applyChange(group: Group, change: ResourceChange, sequence: number, encoder: ResourceEncoder): boolean {
+function applyChange(
+  types: Map<string, TypeState>,
+  change: ResourceChange,
+  sequence: number,
+  encoder: ResourceEncoder,
+): boolean {
   const { typeUrl, name, resource } = change;
-  const existing = group.types.get(typeUrl)?.resources.get(name);
+  const existing = types.get(typeUrl)?.resources.get(name);
   if (!resource) {
     if (!existing) return false;
-    stateOf(group, typeUrl).remove(name, sequence);
+    stateOf(types, typeUrl).remove(name, sequence);
     return true;
   }
   const stored = encoder(typeUrl, name, resource);
   if (existing && (existing === stored || existing.version === stored.version)) return false;
-  stateOf(group, typeUrl).set(stored, sequence);
+  stateOf(types, typeUrl).set(stored, sequence);
   return true;
 }
 
-function stateOf(group: Group, typeUrl: string): TypeState {
-  let state = group.types.get(typeUrl);
+function stateOf(types: Map<string, TypeState>, typeUrl: string): TypeState {
+  let state = types.get(typeUrl);
   if (!state) {
     state = createTypeState();
-    group.types.set(typeUrl, state);
+    types.set(typeUrl, state);
   }
   return state;
 }

@@ -2,6 +2,7 @@ import type { Claim } from "./claim.ts";
 import { type Digest, DigestSum } from "./digest-sum.ts";
 import { type Change, createJournal } from "./journal.ts";
 import type { StoredResource } from "./resource.ts";
+import type { Slice } from "./slice.ts";
 
 /** What a subscription sees of one type in one group. */
 export type TypeView = {
@@ -45,9 +46,12 @@ export type TypeState = {
   /** Drops the oldest removals beyond `maxRemoved`, so that a stream that lags for ever holds no memory. */
   forgetOldRemovals(maxRemoved: number): void;
   view(sequence: number): TypeView;
+  /** The same once more, made in slices; not to be changed meanwhile. */
+  copy(slice: Slice): Promise<TypeState>;
 };
 
-export function createTypeState(): TypeState {
+/** `horizon`: removals before this sequence are forgotten. */
+export function createTypeState(initialHorizon = 0): TypeState {
   const resources = new Map<string, StoredResource>();
   const removed = new Map<string, StoredResource>();
   const journal = createJournal();
@@ -58,7 +62,7 @@ export function createTypeState(): TypeState {
   const sum = new DigestSum();
   const [nameSum, heldSum] = [new DigestSum(), new DigestSum()];
   let explicitVersion: string | undefined;
-  let horizon = 0;
+  let horizon = initialHorizon;
   let hasLifetimes = false;
   let bytes = 0;
   let all: readonly StoredResource[] | undefined;
@@ -112,6 +116,18 @@ export function createTypeState(): TypeState {
         removed.delete(name);
         journal.forget(name);
       }
+    },
+    // What happened, told again in its order.
+    copy: async (slice) => {
+      const target = createTypeState(horizon);
+      for (const { name, sequence } of journal.between(0, Number.POSITIVE_INFINITY)) {
+        const resource = resources.get(name) ?? removed.get(name);
+        if (resource) target.set(resource, sequence);
+        if (!resources.has(name)) target.remove(name, sequence);
+        if (slice.isOver()) await slice.next();
+      }
+      target.setVersion(explicitVersion);
+      return target;
     },
     view: (sequence) => ({
       sequence,
