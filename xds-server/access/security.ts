@@ -54,7 +54,9 @@ async function watchTls(config: XdsServerConfig, logger: Logger, failing: Set<st
   return await watchServerTls(
     { certFile, keyFile, clientCaFile },
     {
-      onReload: (expiresAt) => logger.info({ certFile, expiresAt }, "TLS files changed; new connections use them"),
+      onReload: (expiresAt) => {
+        logger.info({ certFile, expiresAt }, "TLS files changed; new connections use them");
+      },
       onProblem: (problem) => {
         note(failing, "tls", problem);
         if (problem === null) logger.info({ certFile }, "the TLS files are good again");
