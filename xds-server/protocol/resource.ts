@@ -30,8 +30,11 @@ export type StoredResource = Frames & {
   readonly heldHash: Digest;
 };
 
-/** Characters of a hash version: 72 bits, so a chance below 1 in 10^12 of an equal pair among 100,000 contents. */
-const versionCharacters = 12;
+/**
+ * Characters of a hash version: 54 bits. A version is only compared with others of the same name, so a change goes unnoticed with
+ * a chance of 1 in 10^16; and a client that reconnects sends back every version that it holds.
+ */
+const versionCharacters = 9;
 
 /** Throws a RangeError when a time to live is none. */
 function checkTtl(name: string, ttlMs: number | undefined): void {
@@ -39,17 +42,17 @@ function checkTtl(name: string, ttlMs: number | undefined): void {
     throw new RangeError(`resource "${name}": ttlMs is ${ttlMs}; it has to be a number of milliseconds above 0`);
 }
 
-/** A short content hash: 12 base64url characters of SHA-256. */
+/** A short content hash: 9 base64url characters of SHA-256. */
 export function contentVersion(bytes: Uint8Array): string {
   return hash("sha256", bytes, "base64url").slice(0, versionCharacters);
 }
 
-/** `input` may be what another group of the same store has: it is shared as it is. */
 function digestOf(name: string, version: string): Digest {
   const bytes = hash("sha256", `${name}\0${version}`, "buffer");
   return { high: bytes.readUInt32BE(0), low: bytes.readUInt32BE(4) };
 }
 
+/** `input` may be what another group of the same store has: it is shared as it is. */
 export type ResourceEncoder = (typeUrl: string, name: string, input: ResourceInput | StoredResource) => StoredResource;
 
 type Encoded = {

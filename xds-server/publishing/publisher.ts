@@ -13,7 +13,7 @@ export type PublisherDeps = {
   };
   readonly changes: ResourceChanges;
   /** Who is served; every group gets its part of each commit. */
-  readonly views: Pick<Views, "apply">;
+  readonly views: Pick<Views, "prepare" | "apply">;
   /** Calls its listener when `changes` has something to do though no document changed. */
   readonly due?: { subscribe(listener: () => void): () => void };
   readonly onPublished: (published: Published) => void;
@@ -56,6 +56,7 @@ export async function publishDocuments(deps: PublisherDeps): Promise<void> {
         isDue = false;
         const startedAt = performance.now();
         const updates = await changes.update(live);
+        await views.prepare(updates);
         commit = nextCommitNumber(commit, live.revision);
         const changed = views.apply(updates, { revision: commit });
         published = live;

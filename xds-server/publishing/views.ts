@@ -19,6 +19,8 @@ export type ViewStatus = { readonly group: string; readonly selector: ViewSelect
  * so a resource is encoded once, and a change costs the views that have it.
  */
 export type Views = {
+  /** Does in slices what of `apply` can be done before: to be called, and waited for, with the same changes. */
+  prepare(changes: readonly OwnedChange[]): Promise<void>;
   /** Makes changes, and their revision, in all groups in one turn of the event loop; gives the resources set or removed. */
   apply(changes: readonly OwnedChange[], options: CommitOptions): number;
   /**
@@ -109,6 +111,7 @@ export function createViews({ store, audiences, lingerMs = 60_000 }: ViewsDeps):
   for (const { name } of audiences) permanent.add(add(everything(name)));
 
   return {
+    prepare: (changes) => store.prepare(changes),
     apply: (changes, options) => {
       const steps = takeIn(entities, changes);
       let changed = 0;
