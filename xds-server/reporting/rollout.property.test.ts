@@ -1,0 +1,444 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { type Candidates, decideActivation, withChanges } from "../../rollout/activation.ts";
+import { countedResolvers, countedServers } from "../../rollout/live-processes.ts";
+import type { HeldObjective, ProcessStatus } from "../../rollout/process-status.ts";
+import { createProcessTable, type ProcessTable } from "../../rollout/process-table.ts";
+import { sampleStatus } from "../../rollout/testing.ts";
+import type { NodeStatus } from "../protocol/node-status.ts";
+import { typeUrls } from "../protocol/type-urls.ts";
+import type { FormChange } from "../publishing/resource-changes.ts";
+import { createRetainedKeys, type RetainedKeys } from "../publishing/retained-keys.ts";
+import type { ObjectiveRoutes } from "../routing/routing-table.ts";
+import { nextCommitNumber } from "./commit-number.ts";
+import { createReporting, type Reporting } from "./reporting.ts";
+
+const objectives = ["default/a", "default/b"] as const;
+const lifetimeMs = 10_000;
+const cutOffMs = 60_000;
+const ttlMs = 2_000;
+
+type Keys = ReadonlySet<string>;
+/** A revision of the store: what it made of one objective; null is its deletion. */
+type Revision = { readonly objective: string; readonly keys: Keys | null };
+type Served = ReadonlyMap<string, Keys>;
+
+type Step =
+  | { readonly do: "publish"; readonly objective: number; readonly keys: number }
+  | { readonly do: "serverTakes" | "serverReports" | "serverRestarts"; readonly who: number; readonly some: number }
+  | { readonly do: "hold" | "unhold"; readonly who: number; readonly some: number }
+  | {
+      readonly do: "envoyApplies" | "envoyRefuses" | "envoyMoves" | "envoyVanishes";
+      readonly who: number;
+      readonly some: number;
+    }
+  | {
+      readonly do: "resolverTakes" | "resolverReports" | "resolverHears" | "resolverRestarts" | "cut";
+      readonly who: number;
+      readonly some: number;
+    }
+  | { readonly do: "serverHears"; readonly who: number; readonly some: number }
+  | { readonly do: "wait"; readonly who: number; readonly some: number };
+
+const steps: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("publish" as const), objective: fc.nat(1), keys: fc.nat(15) }) },
+  {
+    weight: 20,
+    arbitrary: fc.record({
+      do: fc.constantFrom(
+        ...([
+          "serverTakes",
+          "serverReports",
+          "envoyApplies",
+          "resolverTakes",
+          "resolverHears",
+          "resolverReports",
+        ] as const),
+        ...(["serverHears", "wait"] as const),
+      ),
+      who: fc.nat(2),
+      some: fc.nat(9),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constantFrom(
+        ...(["serverRestarts", "hold", "unhold", "envoyRefuses", "envoyMoves", "envoyVanishes"] as const),
+        ...(["resolverRestarts", "cut"] as const),
+      ),
+      who: fc.nat(2),
+      some: fc.nat(9),
+    }),
+  },
+);
+
+type ServerModel = {
+  readonly id: string;
+  documents: number;
+  commit: number;
+  forms: Map<string, Keys>;
+  serves: Served;
+  readonly held: Map<string, HeldObjective>;
+  /** Objectives that it is to hold back. */
+  wanted: Set<string>;
+  readonly retained: RetainedKeys;
+  readonly reporting: Reporting;
+  readonly table: ProcessTable;
+};
+
+type ResolverModel = {
+  readonly id: string;
+  readonly table: ProcessTable;
+  candidates: Candidates;
+  /** Objective to the revision as of which it is answered. */
+  readonly active: Map<string, number>;
+  reportedAtMs: number;
+  isCut: boolean;
+};
+
+/** Two xds-servers, three Envoys and two resolvers around one store, each with a clock of its own. */
+class World {
+  readonly #revisions: Revision[] = [];
+  readonly #bucket = new Map<string, { readonly status: ProcessStatus; readonly atMs: number }>();
+  #nowMs = 0;
+  #names = 0;
+  readonly #servers = [0, 1].map((index) => this.#newServer(index));
+  readonly #envoys = [0, 1, 2].map((index) => ({
+    nodeId: `envoy-${index}`,
+    server: index % 2,
+    settled: 0,
+    serves: new Map() as Served,
+    refused: new Set<string>(),
+    /** It has had everything once, so that it takes requests. */
+    isServing: false,
+    /** When it last had all that there was for it, or took something. */
+    answeredAtMs: 0,
+    goneSinceMs: null as number | null,
+  }));
+  readonly #resolvers = [0, 1].map((index) => this.#newResolver(index));
+
+  take(step: Step): void {
+    if (step.do === "publish") {
+      const keys = ["1", "2", "3", "4"].filter((_, bit) => step.keys & (1 << bit));
+      this.#revisions.push({
+        objective: objectives[step.objective] ?? "",
+        keys: keys.length > 0 ? new Set(keys) : null,
+      });
+      return;
+    }
+    const server = step.who % 2;
+    const resolver = step.who % 2;
+    if (step.do === "serverTakes") this.#serverTakes(server, step.some);
+    else if (step.do === "serverReports") this.#serverReports(server);
+    else if (step.do === "serverRestarts") this.#serverRestarts(server);
+    else if (step.do === "serverHears") this.#serverHears(server);
+    else if (step.do === "hold") this.#hold(server, objectives[step.some % 2] ?? "", true);
+    else if (step.do === "unhold") this.#hold(server, objectives[step.some % 2] ?? "", false);
+    else if (step.do === "envoyApplies") this.#envoyApplies(step.who, null);
+    else if (step.do === "envoyRefuses") this.#envoyApplies(step.who, objectives[step.some % 2] ?? "");
+    else if (step.do === "envoyMoves") this.#envoyMoves(step.who);
+    else if (step.do === "envoyVanishes") this.#envoyVanishes(step.who);
+    else if (step.do === "resolverTakes") this.#resolverTakes(resolver, step.some);
+    else if (step.do === "resolverHears") this.#resolverHears(resolver);
+    else if (step.do === "resolverReports") this.#resolverReports(resolver);
+    else if (step.do === "resolverRestarts") this.#resolverRestarts(resolver);
+    else if (step.do === "cut") this.#cut(resolver);
+    else this.#nowMs += [1, 10, 100, 500, 1000, 1500, 2000, 3000, 4000, 5000][step.some] ?? 1;
+    this.#expire();
+  }
+
+  /** No resolver answers with a key that a live Envoy cannot serve. */
+  check(): void {
+    for (const resolver of this.#resolvers) {
+      // For longer than this its keys are not kept.
+      if (this.#nowMs - resolver.reportedAtMs >= cutOffMs) continue;
+      for (const envoy of this.#envoys) {
+        // Nobody waits for longer for an Envoy that is cut off, or hangs.
+        if (!envoy.isServing || this.#nowMs - envoy.answeredAtMs >= lifetimeMs) continue;
+        for (const [objective, revision] of resolver.active) {
+          const keys = this.#keysAt(objective, revision) ?? new Set<string>();
+          const missing = [...keys].filter((key) => !envoy.serves.get(objective)?.has(key));
+          if (missing.length > 0)
+            expect.fail(
+              `${resolver.id} answers ${objective} as of ${revision} with ${missing}, which ${envoy.nodeId} lacks`,
+            );
+        }
+      }
+    }
+  }
+
+  #keysAt(objective: string, revision: number): Keys | null {
+    return this.#revisions.slice(0, revision).findLast((each) => each.objective === objective)?.keys ?? null;
+  }
+
+  #changed(from: number, to: number): Set<string> {
+    return new Set(this.#revisions.slice(from, to).map(({ objective }) => objective));
+  }
+
+  #newServer(index: number): ServerModel {
+    const skewMs = index * 1e6;
+    const monotonicMs = () => this.#nowMs + skewMs;
+    const held = new Map<string, HeldObjective>();
+    const retained = createRetainedKeys({ graceMs: 1000, now: monotonicMs });
+    const reporting = createReporting({
+      envoys: () => this.#connectedTo(index),
+      isServed: () => true,
+      usersOf: () => [],
+      held: () => [...held.values()],
+      envoyTtlMs: lifetimeMs,
+      monotonicMs,
+      now: () => new Date(monotonicMs()),
+    });
+    return {
+      id: `x${index}-${this.#names++}`,
+      documents: 0,
+      commit: 0,
+      forms: new Map<string, Keys>(),
+      serves: new Map() as Served,
+      held,
+      wanted: new Set<string>(),
+      retained,
+      reporting,
+      table: createProcessTable({ lifetimeMs, now: monotonicMs }),
+    };
+  }
+
+  #newResolver(index: number): ResolverModel {
+    return {
+      id: `r${index}-${this.#names++}`,
+      table: createProcessTable({ lifetimeMs, now: () => this.#nowMs - index * 1e6 }),
+      candidates: { revision: 0, waiting: new Map() } as Candidates,
+      active: new Map<string, number>(),
+      reportedAtMs: this.#nowMs,
+      isCut: false,
+    };
+  }
+
+  #connectedTo(index: number): NodeStatus[] {
+    const server = this.#servers?.[index];
+    return (this.#envoys ?? [])
+      .filter((envoy) => envoy.server === index && envoy.goneSinceMs === null)
+      .map(({ nodeId, settled, refused }) => {
+        const nacks = [{ typeUrl: typeUrls.route, resourceNames: [...refused], message: "no", at: 0 }];
+        return { nodeId, group: "envoys", settledRevision: server && settled, nacks } as unknown as NodeStatus;
+      });
+  }
+
+  #serverTakes(index: number, some: number): void {
+    const server = this.#servers[index];
+    if (!server) return;
+    const to = Math.min(this.#revisions.length, server.documents + 1 + some);
+    this.#commit(server, to);
+  }
+
+  #commit(server: ServerModel, to: number): void {
+    const changes: FormChange[] = [];
+    const before = server.documents;
+    for (const objective of new Set([...this.#changed(before, to), ...server.held.keys()])) {
+      if (server.wanted.has(objective)) {
+        const earlier = server.held.get(objective);
+        if (!earlier && !this.#changed(before, to).has(objective)) continue;
+        const isChanged = this.#changed(before, to).has(objective);
+        const activeRevision = earlier?.activeRevision ?? before;
+        const revision = isChanged ? to : (earlier?.revision ?? to);
+        server.held.set(objective, { objective, revision, activeRevision, reason: "held", since: "" });
+        continue;
+      }
+      server.held.delete(objective);
+      const keys = this.#keysAt(objective, to);
+      const old = server.forms.get(objective);
+      server.retained.change(objective, old ? { routes: routesOf(old), ttlMs } : null, keys && routesOf(keys), to);
+      if (keys) server.forms.set(objective, keys);
+      else server.forms.delete(objective);
+      changes.push({ objective, revision: keys && to, previousRevision: before, isNew: !old });
+    }
+    server.documents = to;
+    this.#serve(server, changes);
+  }
+
+  #serve(server: ServerModel, changes: readonly FormChange[]): void {
+    server.commit = nextCommitNumber(server.commit, server.documents);
+    server.serves = new Map(
+      objectives.map((objective) => {
+        const kept = server.retained.of(objective).map(({ routingKey }) => routingKey);
+        return [objective, new Set([...(server.forms.get(objective) ?? []), ...kept])];
+      }),
+    );
+    server.reporting.published(server.commit, changes);
+  }
+
+  #serverReports(index: number): void {
+    const server = this.#servers[index];
+    if (!server) return;
+    const rollout = server.reporting.report();
+    const envoys = [
+      ...this.#connectedTo(index).map(({ nodeId }) => ({ nodeId })),
+      ...server.reporting.vanished().map(({ node }) => ({ nodeId: node.nodeId })),
+    ] as unknown as ProcessStatus["envoys"];
+    this.#put({ ...sampleStatus("xds-server", server.id, 0), rollout, envoys });
+  }
+
+  /** What it wrote down is what it begins with; of its Envoys it knows nothing. */
+  #serverRestarts(index: number): void {
+    const old = this.#servers[index];
+    if (!old) return;
+    const next = this.#newServer(index);
+    next.documents = old.documents;
+    next.forms = old.forms;
+    next.retained.restore(old.retained.all());
+    next.wanted = old.wanted;
+    for (const [name, each] of old.held) next.held.set(name, each);
+    this.#servers[index] = next;
+    for (const envoy of this.#envoys) if (envoy.server === index) envoy.settled = 0;
+    this.#serve(next, []);
+  }
+
+  #serverHears(index: number): void {
+    const server = this.#servers[index];
+    if (!server) return;
+    for (const [key, { status }] of this.#bucket) server.table.note(key, status);
+    const { objectives: left } = server.retained.release(countedResolvers(server.table.remembered(cutOffMs)));
+    if (left.length > 0) this.#serve(server, []);
+  }
+
+  #hold(index: number, objective: string, isOn: boolean): void {
+    const server = this.#servers[index];
+    if (!server) return;
+    if (isOn) server.wanted.add(objective);
+    else if (server.wanted.delete(objective)) this.#commit(server, server.documents);
+  }
+
+  #envoyApplies(who: number, refuses: string | null): void {
+    const envoy = this.#envoys[who];
+    const server = envoy && this.#servers[envoy.server];
+    if (!envoy || !server || envoy.goneSinceMs !== null) return;
+    // Seen connected before it answers, as the real one is.
+    server.reporting.report();
+    const serves = new Map(server.serves);
+    // One that comes back after so long comes back to what is active already, whatever it refuses.
+    const isBack = this.#nowMs - envoy.answeredAtMs >= lifetimeMs;
+    const isBad =
+      refuses !== null && envoy.isServing && !isBack && !isEqual(serves.get(refuses), envoy.serves.get(refuses));
+    if (isBad) serves.set(refuses, envoy.serves.get(refuses) ?? new Set());
+    for (const objective of objectives) if (objective !== refuses) envoy.refused.delete(objective);
+    if (isBad) envoy.refused.add(refuses);
+    envoy.serves = serves;
+    envoy.settled = server.commit;
+    envoy.answeredAtMs = this.#nowMs;
+    envoy.isServing = server.commit > 0;
+    server.reporting.answered(envoy.nodeId, typeUrls.route, [...objectives]);
+  }
+
+  #envoyMoves(who: number): void {
+    const envoy = this.#envoys[who];
+    if (!envoy) return;
+    // Gone for too long, it is one that has to catch up before it counts.
+    if (this.#nowMs - envoy.answeredAtMs >= lifetimeMs) envoy.isServing = false;
+    envoy.server = 1 - envoy.server;
+    envoy.goneSinceMs = null;
+    envoy.settled = 0;
+    // It connects at once where it goes, and takes what is there.
+    this.#envoyApplies(who, null);
+  }
+
+  #envoyVanishes(who: number): void {
+    const envoy = this.#envoys[who];
+    if (envoy) envoy.goneSinceMs ??= this.#nowMs;
+  }
+
+  #resolverTakes(index: number, some: number): void {
+    const resolver = this.#resolvers[index];
+    if (!resolver || resolver.isCut) return;
+    const from = resolver.candidates.revision;
+    const to = Math.min(this.#revisions.length, from + 1 + some);
+    resolver.candidates = withChanges(resolver.candidates, to, this.#changed(from, to));
+    this.#activate(resolver);
+  }
+
+  #resolverHears(index: number): void {
+    const resolver = this.#resolvers[index];
+    if (!resolver || resolver.isCut) return;
+    for (const [key, { status }] of this.#bucket) resolver.table.note(key, status);
+    this.#activate(resolver);
+  }
+
+  #activate(resolver: ResolverModel): void {
+    const { candidates } = resolver;
+    const { active } = decideActivation(candidates, countedServers(resolver.table.alive()));
+    const waiting = new Map(candidates.waiting);
+    for (const name of active) {
+      waiting.delete(name);
+      resolver.active.set(name, candidates.revision);
+    }
+    resolver.candidates = { ...candidates, waiting };
+  }
+
+  #resolverReports(index: number): void {
+    const resolver = this.#resolvers[index];
+    if (!resolver || resolver.isCut) return;
+    resolver.reportedAtMs = this.#nowMs;
+    const { revision, waiting } = resolver.candidates;
+    const held = [...waiting].map(([objective, each]) => ({ objective, ...each, reason: "", since: "" }));
+    this.#put({ ...sampleStatus("resolver", resolver.id, 0), rollout: { watermark: revision, held } });
+  }
+
+  /** It comes back with what it wrote down, as another process; the entry of the former one runs out. */
+  #resolverRestarts(index: number): void {
+    const old = this.#resolvers[index];
+    if (!old) return;
+    const next = this.#newResolver(index);
+    this.#resolvers[index] = {
+      ...next,
+      candidates: old.candidates,
+      active: old.active,
+      reportedAtMs: old.reportedAtMs,
+    };
+  }
+
+  #cut(index: number): void {
+    const resolver = this.#resolvers[index];
+    if (!resolver) return;
+    resolver.isCut = !resolver.isCut;
+    if (!resolver.isCut) this.#resolverReports(index);
+  }
+
+  /** Everybody who lives reports every two seconds, and hears what is reported, whatever else happens. */
+  #expire(): void {
+    for (const [key, { atMs }] of this.#bucket) if (this.#nowMs - atMs >= lifetimeMs) this.#bucket.delete(key);
+    for (const envoy of this.#envoys) {
+      const isUpToDate = envoy.goneSinceMs === null && envoy.settled === this.#servers[envoy.server]?.commit;
+      if (isUpToDate) envoy.answeredAtMs = this.#nowMs;
+    }
+    for (const index of [0, 1]) {
+      this.#serverReports(index);
+      this.#resolverReports(index);
+    }
+  }
+
+  #put(status: ProcessStatus): void {
+    this.#bucket.set(`${status.process}.${status.id}`, { status, atMs: this.#nowMs });
+  }
+}
+
+function routesOf(keys: Keys): ObjectiveRoutes {
+  const versions = [...keys].map((routingKey) => ({ routingKey }));
+  return { versions, fallback: null } as unknown as ObjectiveRoutes;
+}
+
+function isEqual(a: Keys | undefined, b: Keys | undefined): boolean {
+  return (a?.size ?? 0) === (b?.size ?? 0) && [...(a ?? [])].every((key) => b?.has(key));
+}
+
+test("no resolver answers with a key that a live Envoy cannot serve, whatever happens in whatever order", () => {
+  fc.assert(
+    fc.property(fc.array(steps, { minLength: 30, maxLength: 250, size: "max" }), (all) => {
+      const world = new World();
+      for (const step of all) {
+        world.take(step);
+        world.check();
+      }
+    }),
+    { numRuns: 600 },
+  );
+}, 60_000);
