@@ -1,0 +1,156 @@
+import {
+  Client,
+  credentials,
+  Metadata,
+  type MethodDefinition,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  status,
+} from "@grpc/grpc-js";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { answerFrom } from "../client/answer.ts";
+import type { ClientEvent } from "../client/events.ts";
+import type { SendingDeps } from "../client/infer.ts";
+import { createInterceptor } from "../client/interceptor.ts";
+import { answer, resolution } from "../client/testing.ts";
+
+const asIs = (bytes: Buffer) => bytes;
+const echo: MethodDefinition<Buffer, Buffer> = {
+  path: "/test.Echo/Unary",
+  requestStream: false,
+  responseStream: false,
+  requestSerialize: asIs,
+  requestDeserialize: asIs,
+  responseSerialize: asIs,
+  responseDeserialize: asIs,
+};
+
+/** What each call was made with, and what is answered by routing key: a status that is not OK, or nothing at all. */
+const calls: Metadata[] = [];
+let failing: Readonly<Record<string, number | "silent">> = {};
+let address = "";
+const server = new Server();
+
+beforeAll(async () => {
+  server.addService(
+    { Unary: echo },
+    {
+      Unary: ({ request, metadata }: ServerUnaryCall<Buffer, Buffer>, send: sendUnaryData<Buffer>) => {
+        calls.push(metadata);
+        const code = failing[String(metadata.get("x-routing-key")[0])];
+        if (code === "silent") return;
+        if (code === undefined) send(null, request);
+        else send({ code, details: "as the test wants it" });
+      },
+    },
+  );
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    );
+  });
+  address = `127.0.0.1:${port}`;
+});
+
+afterAll(() => server.forceShutdown());
+
+beforeEach(() => {
+  calls.length = 0;
+  failing = {};
+});
+
+const [fallbackKey = ""] = answer.fallbackKeys;
+
+function makeCall(more: Partial<SendingDeps> = {}, options: { readonly deadline?: number } = {}) {
+  const events: ClientEvent[] = [];
+  const deps: SendingDeps = {
+    fetch,
+    emit: (event) => events.push(event),
+    envoyUrl: undefined,
+    defaultFor: () => undefined,
+    resolve: async () => answer,
+    ...more,
+  };
+  const interceptor = createInterceptor(deps)("ranking", {});
+  const client = new Client(address, credentials.createInsecure(), { interceptors: [interceptor] });
+  onTestFinished(() => client.close());
+  const metadata = new Metadata();
+  metadata.set("x-mine", "1");
+  const { path, requestSerialize, responseDeserialize } = echo;
+  let cancel: () => void = () => undefined;
+  const answered = new Promise<string>((resolve, reject) => {
+    const call = client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      Buffer.from("hello"),
+      metadata,
+      { deadline: options.deadline },
+      (error, bytes) => (error ? reject(error) : resolve(String(bytes))),
+    );
+    cancel = () => call.cancel();
+  });
+  return { answered, events, cancel: () => cancel() };
+}
+
+const keysSent = () => calls.map((metadata) => metadata.get("x-routing-key")[0]);
+
+test("a call that succeeds is made once", async () => {
+  expect(await makeCall().answered).toBe("hello");
+  expect(keysSent()).toEqual([answer.routingKey]);
+});
+
+describe("a unary call is made again with the fallback key", () => {
+  test.each([status.UNKNOWN, status.RESOURCE_EXHAUSTED, status.INTERNAL, status.UNAVAILABLE])(
+    "after status %s",
+    async (code) => {
+      failing = { [answer.routingKey]: code };
+      const { answered, events } = makeCall();
+      expect(await answered).toBe("hello");
+      expect(keysSent()).toEqual([answer.routingKey, fallbackKey]);
+      expect(calls[1]?.get("x-mine")).toEqual(["1"]);
+      expect(calls[1]?.get("x-signalbox-decision")[0]).toContain("model=ranker@7");
+      expect(calls[1]?.get("x-signalbox-config")).toEqual([]);
+      expect(events).toMatchObject([{ type: "infer-retried", from: answer.routingKey, to: fallbackKey }]);
+    },
+  );
+
+  test("with the parameters of the default when they are known", async () => {
+    failing = { [answer.routingKey]: status.UNAVAILABLE };
+    const { answered } = makeCall({ defaultFor: () => answerFrom(resolution("7"), "default") });
+    expect(await answered).toBe("hello");
+    const [config] = calls[1]?.get("x-signalbox-config") ?? [];
+    expect(JSON.parse(Buffer.from(String(config), "base64url").toString())).toMatchObject({ version: "7" });
+  });
+
+  test("once: the second failure is told", async () => {
+    failing = { [answer.routingKey]: status.UNAVAILABLE, [fallbackKey]: status.INTERNAL };
+    await expect(makeCall().answered).rejects.toMatchObject({ code: status.INTERNAL });
+    expect(calls).toHaveLength(2);
+  });
+});
+
+test.each([status.INVALID_ARGUMENT, status.DEADLINE_EXCEEDED, status.NOT_FOUND])(
+  "status %s is the answer",
+  async (code) => {
+    failing = { [answer.routingKey]: code };
+    await expect(makeCall().answered).rejects.toMatchObject({ code });
+    expect(calls).toHaveLength(1);
+  },
+);
+
+test("a deadline and a cancellation end the second attempt too", async () => {
+  failing = { [answer.routingKey]: status.UNAVAILABLE, [fallbackKey]: "silent" };
+  await expect(makeCall({}, { deadline: Date.now() + 300 }).answered).rejects.toMatchObject({
+    code: status.DEADLINE_EXCEEDED,
+  });
+  calls.length = 0;
+  const { answered, cancel } = makeCall();
+  void expect
+    .poll(() => calls.length, { timeout: 10_000 })
+    .toBe(2)
+    .then(cancel);
+  await expect(answered).rejects.toMatchObject({ code: status.CANCELLED });
+});
