@@ -40,6 +40,7 @@ const ports = {
   "7070": "RESOLVER_HTTP_PORT",
   "7071": "RESOLVER_GRPC_PORT",
   "10000": "ENVOY_KEYED_PORT",
+  "10001": "ENVOY_ONE_CALL_PORT",
 } as const;
 
 /** The example against this test's own ports and folders, with time for a busy machine. */
@@ -97,8 +98,12 @@ describe("the examples of docs/clients.md", () => {
     expect(flag).toMatchObject({ key: "quickstart.version", value: "8", reason: "TARGETING_MATCH" });
   });
 
+  test("one call", async () => {
+    expect(await run("sh", "x-signalbox-objective")).toMatch(/x-signalbox-model: digits@8/);
+  });
+
   test("are no more than these", () => {
-    expect([blocksOf("ts").length, blocksOf("sh").length]).toEqual([4, 2]);
+    expect([blocksOf("ts").length, blocksOf("sh").length]).toEqual([4, 3]);
   });
 });
 

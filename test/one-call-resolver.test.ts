@@ -213,6 +213,6 @@ test("with every Signalbox process dead, Envoy goes on selecting", async () => {
 
 /** How often Envoy went on without the resolver. */
 async function failures(): Promise<number> {
-  const stats = await (await fetch(`${system.adminUrl}/stats?filter=ext_authz.*failure_mode_allowed`)).text();
+  const stats = await (await fetch(`${system.adminUrl}/stats?filter=http.one_call.ext_authz.failure_mode_allowed`)).text();
   return Number(/: (\d+)/.exec(stats)?.[1] ?? 0);
 }
