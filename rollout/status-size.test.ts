@@ -34,3 +34,12 @@ test("a status with far too much to tell stays below 512 KiB, and tells the newe
   expect(small.rejections[0]?.revision).toBe(999);
   expect(processStatusSchema.safeParse(small).success).toBe(true);
 });
+
+test("what clients say of themselves does not make a status large", () => {
+  const long = "x".repeat(100_000);
+  const envoys = Array.from({ length: 1000 }, () => ({
+    ...{ nodeId: long, cluster: long, group: "envoys", identity: long, address: "127.0.0.1:1" },
+    ...{ connectedSince: at, acknowledgedRevision: 7, nacks: [] },
+  }));
+  expect(JSON.stringify(withinLimits({ ...status, envoys })).length).toBeLessThan(512 * 1024);
+});

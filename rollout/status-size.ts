@@ -30,6 +30,10 @@ export function withinLimits(status: ProcessStatus): ProcessStatus {
     ...(status.rollout ? { rollout: boundedRollout(status.rollout) } : {}),
     envoys: status.envoys?.slice(0, limits.envoys).map((envoy) => ({
       ...envoy,
+      // What a client says of itself has any length.
+      nodeId: cut(envoy.nodeId),
+      cluster: cut(envoy.cluster),
+      ...(envoy.identity === undefined ? {} : { identity: cut(envoy.identity) }),
       nacks: envoy.nacks.slice(0, limits.nacksPerEnvoy).map((nack) => ({
         ...nack,
         message: cut(nack.message),

@@ -1,4 +1,5 @@
 import { AggregatedDiscoveryService } from "../proto/gen/envoy/service/discovery/v3/ads_pb.js";
+import { createFirstOfMany } from "../service/first-of-many.ts";
 import { startGrpcServer } from "../service/grpc-server.ts";
 import { createHttpApp } from "../service/http-app.ts";
 import { startHttpServer } from "../service/http-server.ts";
@@ -23,6 +24,9 @@ export async function startServer(config: XdsServerConfig): Promise<Started> {
   }
 }
 
+/** A client that cannot connect tries again for ever. */
+const handshakeLogMs = 60_000;
+
 async function start(context: Context, stopping: AbortController): Promise<Started> {
   const { config, logger, follower, xds, heartbeat, security } = context;
   const { HOST: host } = config;
@@ -37,6 +41,7 @@ async function start(context: Context, stopping: AbortController): Promise<Start
     port: config.XDS_HTTP_PORT,
     portVariable: "XDS_HTTP_PORT",
   });
+  const isNews = createFirstOfMany(handshakeLogMs, () => performance.now());
   const grpc = await startGrpcServer({
     host,
     port: config.XDS_GRPC_PORT,
@@ -46,7 +51,7 @@ async function start(context: Context, stopping: AbortController): Promise<Start
     ...(security.tls === undefined ? {} : { credentials: security.tls.credentials }),
     onHandshakeFailure: (reason, address) => {
       context.xdsMetrics.handshakeFailed(reason);
-      logger.warn({ reason, address }, "TLS handshake failed");
+      if (isNews(`${reason} ${address}`)) logger.warn({ reason, address }, "TLS handshake failed");
     },
     options: { ...xdsChannelOptions, ...maxConnectionAge(config.XDS_MAX_CONNECTION_AGE_MS) },
   });

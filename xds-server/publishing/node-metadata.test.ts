@@ -23,6 +23,16 @@ describe("a node", () => {
     expect(groupOf(node({ "some.other/key": 7 }))).toBe("envoys");
   });
 
+  test("with a long list has a group whose name is short, and still its own", () => {
+    const namespaces = Array.from({ length: 200 }, (_, n) => `namespace-${n}`);
+    const [one, other] = [namespaces, namespaces.with(199, "another")].map((list) =>
+      groupOf(node({ "signalbox.dev/namespaces": list })),
+    );
+    expect([one?.length, other?.length]).toEqual([200, 200]);
+    expect(one).not.toBe(other);
+    expect(groupOf(node({ "signalbox.dev/namespaces": namespaces.toReversed() }))).toBe(one);
+  });
+
   test("that is a gRPC library is in a group of its own", () => {
     expect(groupOf(node({}, { userAgentName: "gRPC C-core" }))).toBe("grpc-clients");
   });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Owner } from "./owned-change.ts";
 
 /** Which kind of client: an Envoy, or a gRPC library that is an xDS client itself. */
@@ -41,14 +42,20 @@ export function commaSeparated(text: string): string[] {
     .filter((word) => word !== "");
 }
 
+/** A name is shown in status, log and metrics; of a longer one the rest becomes a hash. */
+const maxNameCharacters = 200;
+
 /** The name of the node group: the same for the same selection. `envoys namespaces=a,b region=eu-west-1 tier=gold|silver`. */
 export function groupName({ audience, namespaces, region, labels }: ViewSelector): string {
-  return [
+  const name = [
     audience,
     ...(namespaces === null ? [] : [`namespaces=${namespaces.join(",")}`]),
     ...(region === "" ? [] : [`region=${region}`]),
     ...labels.map(({ key, values }) => `${key}=${values.join("|")}`),
   ].join(" ");
+  if (name.length <= maxNameCharacters) return name;
+  const rest = createHash("sha256").update(name).digest("base64url").slice(0, 16);
+  return `${name.slice(0, maxNameCharacters - rest.length - 1)}…${rest}`;
 }
 
 /** What a client without metadata is served: everything. */
