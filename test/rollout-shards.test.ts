@@ -1,0 +1,177 @@
+import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
+import { createServer, type Server, type Socket } from "node:net";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { ShardInput } from "../config/documents/shard.ts";
+import { type EchoServer, startEchoServer } from "./support/echo-server.ts";
+import { type Load, startLoad } from "./support/load.ts";
+import { freePort } from "./support/ports.ts";
+import { eventually } from "./support/processes.ts";
+import { publishAndWait, publishDocuments } from "./support/publish.ts";
+import { sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
+import { type System, startSystem } from "./support/system.ts";
+
+const checked = { healthCheck: { path: "/ready", intervalMs: 200 } } satisfies Partial<ShardInput["spec"]>;
+
+let system: System;
+let good: EchoServer;
+let other: EchoServer;
+let load: Load;
+const sockets = new Set<Socket>();
+const servers: (Server | HttpServer)[] = [];
+
+beforeAll(async () => {
+  [good, other, system] = await Promise.all([
+    startEchoServer({ name: "good" }),
+    startEchoServer({ name: "other" }),
+    startSystem({ XDS_ROUTE_GRACE_MS: "200" }),
+  ]);
+  await publishAndWait(system, "moving", [
+    sampleShard("good", [good.http1Port], checked),
+    sampleShard("other", [other.http1Port], checked),
+    sampleModel("moving", { "1": ["good"] }),
+    sampleModel("bystander", { "1": ["good"] }),
+    sampleObjective("bystander", "bystander", "1"),
+    sampleObjective("moving", "moving", "1", { policy: { retries: 0 } }),
+  ]);
+  load = startLoad({ url: `${system.envoyUrl}/hash`, headers: { "x-routing-key": "default/moving/moving@1" } });
+  await load.untilSucceeded(20);
+});
+
+afterAll(async () => {
+  await load?.stop();
+  await system?.stop();
+  for (const socket of sockets) socket.destroy();
+  for (const server of servers) server.close();
+  await Promise.all([good?.stop(), other?.stop()]);
+});
+
+/** Answers `/ready` with 503, and everything else with 500, until it is told to be ready. */
+async function startSlowServer(): Promise<{ readonly port: number; becomeReady(): void }> {
+  const port = await freePort();
+  let isReady = false;
+  const server = createHttpServer((request, response) => {
+    request.resume();
+    response.statusCode = isReady ? 200 : request.url === "/ready" ? 503 : 500;
+    response.setHeader("x-echo-server", "slow");
+    response.end();
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  return {
+    port,
+    becomeReady: () => {
+      isReady = true;
+    },
+  };
+}
+
+/** Accepts connections, and never answers. */
+async function startHalfDeadServer(): Promise<number> {
+  const port = await freePort();
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    sockets.add(socket);
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  return port;
+}
+
+async function heldReasons(): Promise<Record<string, string>> {
+  const status = (await (await fetch(`${system.xdsUrl}/v1/status`)).json()) as {
+    rollout?: { held: { objective: string; reason: string }[] };
+  };
+  return Object.fromEntries((status.rollout?.held ?? []).map(({ objective, reason }) => [objective, reason]));
+}
+
+/** Publishes something else, and waits until it is live everywhere: nothing holds it up. */
+async function changeBystander(): Promise<void> {
+  await publishAndWait(system, "bystander", [
+    sampleObjective("bystander", "bystander", "1", { policy: { timeoutMs: 5000 + Math.round(Math.random() * 1000) } }),
+  ]);
+}
+
+async function moveTo(shard: string): Promise<void> {
+  await publishDocuments(system.natsUrl, [sampleModel("moving", { "1": [shard] })]);
+}
+
+const servedBy = (name: string) => async () => {
+  const before = load.byServer.get(name) ?? 0;
+  await load.untilSucceeded(5);
+  return (load.byServer.get(name) ?? 0) > before;
+};
+
+test("a move to a slow shard waits until it is ready, costs no request and holds nobody else up", async () => {
+  const slow = await startSlowServer();
+  await publishDocuments(system.natsUrl, [sampleShard("slow", [slow.port], checked)]);
+  await moveTo("slow");
+  await eventually("it is held back, with the reason", async () =>
+    (await heldReasons())["default/moving"]?.includes(`shard default/slow has no ready host: 127.0.0.1:${slow.port}`),
+  );
+  await changeBystander();
+  await load.untilSucceeded(20);
+  expect(load.byServer.get("slow")).toBeUndefined();
+  slow.becomeReady();
+  await eventually("the slow shard serves", servedBy("slow"), 30_000);
+  await eventually("nothing is held back", async () => Object.keys(await heldReasons()).length === 0);
+  expect(load.failures).toEqual([]);
+  await moveTo("good");
+  await eventually("back", servedBy("good"), 30_000);
+});
+
+test.each([
+  ["dead", async () => await freePort()],
+  ["half-dead", startHalfDeadServer],
+])("a move to a %s shard never happens, costs no request and holds nobody else up", async (kind, start) => {
+  const name = `shard-${kind}`;
+  await publishDocuments(system.natsUrl, [sampleShard(name, [await start()], checked)]);
+  await moveTo(name);
+  await eventually("it is held back", async () => (await heldReasons())["default/moving"]?.includes(name));
+  await changeBystander();
+  await changeBystander();
+  await load.untilSucceeded(50);
+  expect(load.failures).toEqual([]);
+  await moveTo("other");
+  await eventually("the move to a shard that is ready", servedBy("other"), 30_000);
+  expect(load.failures).toEqual([]);
+  await moveTo("good");
+  await eventually("back", servedBy("good"), 30_000);
+});
+
+test("hosts that are replaced by ones that are not ready stay until those are", async () => {
+  const slow = await startSlowServer();
+  const before = load.byServer.get("slow") ?? 0;
+  await publishDocuments(system.natsUrl, [sampleShard("good", [slow.port], checked)]);
+  await eventually("it is held back", async () => (await heldReasons())["default/moving"]?.includes("default/good"));
+  await load.untilSucceeded(50);
+  expect(load.byServer.get("slow") ?? 0).toBe(before);
+  slow.becomeReady();
+  await eventually("the new host serves", servedBy("slow"), 30_000);
+  await publishDocuments(system.natsUrl, [sampleShard("good", [good.http1Port], checked)]);
+  await eventually("the old host again", servedBy("good"), 30_000);
+  expect(load.failures).toEqual([]);
+});
+
+test("a resolver does not name a new version before its shard is ready, and says why there is no answer yet", async () => {
+  const slow = await startSlowServer();
+  await publishDocuments(system.natsUrl, [
+    sampleShard("late", [slow.port], checked),
+    sampleModel("late", { "1": ["late"] }),
+    sampleObjective("late", "late", "1"),
+  ]);
+  const resolve = async (objective: string) =>
+    (await (
+      await fetch(`${system.resolverUrl}/v1/resolve`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ objective, context: { userId: "user-1" } }),
+      })
+    ).json()) as { error?: { code: string; message: string }; routingKey?: string };
+  const answer = await eventually("the reason", async () => {
+    const { error } = await resolve("late");
+    return error?.message.includes("no ready host") && error;
+  });
+  expect(answer).toMatchObject({ code: "not_ready" });
+  slow.becomeReady();
+  await eventually("the answer", async () => (await resolve("late")).routingKey === "default/late/late@1", 30_000);
+});
