@@ -48,7 +48,7 @@ const schema = z
     client: z.string().regex(clientName, "must be 1 to 63 letters, digits, dots, hyphens or underscores").optional(),
     trafficClass: z.enum(trafficClasses).optional(),
     timeoutMs: milliseconds.min(1).default(500),
-    staleMs: milliseconds.default(5000),
+    staleMs: milliseconds.default(3000),
     maxCachedAnswers: z.int().min(0).max(10_000_000).default(10_000),
     defaultsRefreshMs: milliseconds.min(100).default(30_000),
     onEvent: z.custom<EventListener>((value) => typeof value === "function", "must be a function").optional(),
@@ -93,7 +93,7 @@ export type SignalboxOptions = {
   readonly trafficClass?: (typeof trafficClasses)[number];
   /** How long `resolve` waits for somebody to answer before it falls back; 500 by default. */
   readonly timeoutMs?: number;
-  /** Remote mode: how long after its `ttlMs` an answer is still given while it is asked for anew; 5,000 by default. */
+  /** Remote mode: how long after its `ttlMs` an answer is still given while it is asked for anew; 3,000 by default. */
   readonly staleMs?: number;
   /** Remote mode: how many answers are remembered; 10,000 by default. */
   readonly maxCachedAnswers?: number;
