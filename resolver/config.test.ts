@@ -9,6 +9,7 @@ test("the defaults are those of a resolver on this machine only", () => {
     grpcPort: 7071,
     maxRequestBytes: 262_144,
     overrideTokens: [],
+    cells: null,
     natsServers: ["nats://127.0.0.1:4222"],
     natsCredentialsFile: undefined,
     bucket: "signalbox",

@@ -18,6 +18,14 @@ const variables = z.object({
     .string()
     .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "must be lower-case letters, digits and hyphens, at most 63")
     .optional(),
+  /** The outside experiment platform that is asked for cells; nobody is when empty. */
+  RESOLVER_CELLS_URL: z
+    .union([z.literal(""), z.url({ protocol: /^https?$/ })], { error: "must be an http or https URL" })
+    .default(""),
+  /** How long a request waits for it. */
+  RESOLVER_CELLS_TIMEOUT_MS: wholeNumber(20),
+  /** How long its answer is used. */
+  RESOLVER_CELLS_TTL_MS: wholeNumber(60_000),
   /** Who may force a model version: SHA-256 sums of bearer tokens in hex, each after `namespace=` or for all; with commas between. */
   RESOLVER_OVERRIDE_TOKENS: z.string().default("").transform(parseOverrideTokens),
 });
@@ -30,6 +38,8 @@ export type ResolverConfig = {
   readonly maxRequestBytes: number;
   readonly activation: "acknowledged" | "immediate";
   readonly group: string | undefined;
+  /** Null without an outside experiment platform. */
+  readonly cells: { readonly url: string; readonly timeoutMs: number; readonly ttlMs: number } | null;
   readonly overrideTokens: readonly OverrideToken[];
   readonly natsServers: readonly string[];
   readonly natsCredentialsFile: string | undefined;
@@ -51,6 +61,14 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     maxRequestBytes: values.RESOLVER_MAX_REQUEST_BYTES,
     activation: values.RESOLVER_ACTIVATION,
     group: values.RESOLVER_GROUP,
+    cells:
+      values.RESOLVER_CELLS_URL === ""
+        ? null
+        : {
+            url: values.RESOLVER_CELLS_URL,
+            timeoutMs: values.RESOLVER_CELLS_TIMEOUT_MS,
+            ttlMs: values.RESOLVER_CELLS_TTL_MS,
+          },
     overrideTokens: values.RESOLVER_OVERRIDE_TOKENS,
     natsServers: values.NATS_URL,
     natsCredentialsFile: values.NATS_CREDENTIALS,

@@ -13,8 +13,10 @@ import { type ProcessIdentity, processIdentity } from "../service/process-identi
 import { startTracing, type Tracing } from "../service/tracing.ts";
 import { observedActivation } from "./activation.ts";
 import type { AnswerDeps } from "./answer.ts";
+import { type CellLookup, createCellLookup, createCellLookupCounter } from "./cell-lookup.ts";
 import type { ResolverConfig } from "./config.ts";
 import type { EndpointDeps } from "./endpoint.ts";
+import { httpCellSource } from "./http-cell-source.ts";
 import { createObservation } from "./observation.ts";
 import { createAuthorise } from "./override-tokens.ts";
 import { createRevisionOf, type RevisionOf } from "./revision.ts";
@@ -102,6 +104,7 @@ export async function createContext(
     observation,
     maxRequestBytes: config.maxRequestBytes,
     selection: activation.get,
+    cells: cellLookupOf(config, metrics),
     authorise: createAuthorise(config.overrideTokens),
     onOverride: observation.overrode,
     revisionOf: createRevisionOf(activation.statuses),
@@ -116,6 +119,12 @@ export async function createContext(
       await tracing?.close();
     },
   };
+}
+
+function cellLookupOf({ cells }: ResolverConfig, metrics: Metrics): CellLookup | null {
+  const count = createCellLookupCounter(metrics);
+  if (cells === null) return null;
+  return createCellLookup({ ...cells, source: httpCellSource(cells.url), count, now: () => performance.now() });
 }
 
 function observeFollower(follower: LiveFollower, health: Health, metrics: Metrics): void {

@@ -7,8 +7,9 @@ import type { Caller } from "./decide.ts";
 import type { Method, Observation } from "./observation.ts";
 import { readJsonBody } from "./read-json-body.ts";
 import { parseRequest, type ResolveRequest } from "./request.ts";
+import { type WithCellsDeps, withCells } from "./with-cells.ts";
 
-export type EndpointDeps = {
+export type EndpointDeps = WithCellsDeps & {
   readonly observation: Observation;
   readonly maxRequestBytes: number;
   readonly tracing: Tracing | null;
@@ -33,9 +34,9 @@ export function postEndpoint(deps: EndpointDeps, method: Method, answerJson: Ans
       startedAt = performance.now();
       const json = tracing
         ? await tracing.inServerSpan({ name, carrier: request.headers, attributes: {} }, async () =>
-            answerJson(parseRequest(body), caller),
+            answerJson(await withCells(deps, parseRequest(body)), caller),
           )
-        : answerJson(parseRequest(body), caller);
+        : answerJson(await withCells(deps, parseRequest(body)), caller);
       sendJson(response, 200, json);
     } catch (thrown) {
       code = SignalboxError.from(thrown).code;

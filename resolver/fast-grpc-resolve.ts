@@ -8,12 +8,13 @@ import { toResolveResponse } from "./grpc-messages.ts";
 import { readPlainFields } from "./plain-fields.ts";
 import { readPlainRequest } from "./plain-request.ts";
 import type { ResolveRequest } from "./request.ts";
+import { needsCells, type WithCellsDeps } from "./with-cells.ts";
 
 /**
  * Resolve from the bytes of a message to the bytes of the answer, for one objective without an override, when it succeeds;
  * null leaves the call, of which nothing was counted then, to the ordinary way.
  */
-export function fastGrpcResolve(deps: AnswerDeps) {
+export function fastGrpcResolve(deps: AnswerDeps & WithCellsDeps) {
   // Written once for each decision, and kept as long as the decision.
   const written = new WeakMap<Decision, Buffer>();
   const bytesOf = (decision: Decision, request: ResolveRequest): Buffer => {
@@ -30,7 +31,8 @@ export function fastGrpcResolve(deps: AnswerDeps) {
     if (plain === null) return null;
     try {
       const request = readPlainFields(plain);
-      if (request === null) return null;
+      // What has to be looked up takes the way that can wait.
+      if (request === null || needsCells(deps, request)) return null;
       const caller = {
         authorization: undefined,
         get peer() {

@@ -4,6 +4,7 @@ import { type AnswerDeps, resolveAll } from "./answer.ts";
 import type { EndpointDeps } from "./endpoint.ts";
 import { readPlainFields } from "./plain-fields.ts";
 import { resolutionText } from "./resolution.ts";
+import { needsCells } from "./with-cells.ts";
 
 /**
  * `POST /v1/resolve` for one objective without an override, when it succeeds and nobody traces; everything else is left
@@ -26,7 +27,8 @@ function answer(
   const startedAt = performance.now();
   try {
     const request = readPlainFields(JSON.parse(body.toString("utf8")));
-    if (request === null) return null;
+    // What has to be looked up takes the way that can wait.
+    if (request === null || needsCells(deps, request)) return null;
     const caller = {
       authorization: undefined,
       // Only logs want it, and asking costs more than a decision.

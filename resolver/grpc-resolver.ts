@@ -9,21 +9,22 @@ import { fastGrpcResolve } from "./fast-grpc-resolve.ts";
 import { checkNamespace } from "./get-defaults.ts";
 import { fromMessage, toExplainResponse, toListDefaultsResponse, toResolveResponse } from "./grpc-messages.ts";
 import { parseRequest } from "./request.ts";
+import { type WithCellsDeps, withCells } from "./with-cells.ts";
 
-export type GrpcResolverDeps = AnswerDeps & { readonly tracing: Tracing | null };
+export type GrpcResolverDeps = AnswerDeps & WithCellsDeps & { readonly tracing: Tracing | null };
 
 /** The gRPC service `signalbox.resolver.v1.Resolver`: the same answers as over HTTP. */
 export function createGrpcResolver(deps: GrpcResolverDeps): GrpcService {
   const defaultsOf = createDefaults(deps);
   const handlers: UnaryHandlers<typeof Resolver> = {
     resolve: (message, call) =>
-      observed(deps, "resolve", call, (caller) => {
-        const request = parseRequest(fromMessage(message));
+      observed(deps, "resolve", call, async (caller) => {
+        const request = await withCells(deps, parseRequest(fromMessage(message)));
         return toResolveResponse(resolveAll(deps, request, caller), request);
       }),
     explain: (message, call) =>
-      observed(deps, "explain", call, (caller) => {
-        const request = parseRequest(fromMessage(message));
+      observed(deps, "explain", call, async (caller) => {
+        const request = await withCells(deps, parseRequest(fromMessage(message)));
         return toExplainResponse(explainAll(deps, request, caller), request);
       }),
     listDefaults: ({ namespace, knownVersion }, call) =>
@@ -43,14 +44,14 @@ async function observed<T>(
   { observation, tracing }: GrpcResolverDeps,
   method: keyof typeof methodNames,
   { metadata, peer }: UnaryCall,
-  answer: (caller: Caller) => T,
+  answer: (caller: Caller) => T | Promise<T>,
 ): Promise<T> {
   const [authorization] = metadata.get("authorization");
   const caller = { authorization: authorization?.toString(), peer };
   const startedAt = performance.now();
   let code: ErrorCode | "ok" = "ok";
   try {
-    if (!tracing) return answer(caller);
+    if (!tracing) return await answer(caller);
     const name = `${Resolver.typeName}/${methodNames[method]}`;
     const span = { name, carrier: metadata.getMap(), attributes: { "rpc.system": "grpc" } };
     return await tracing.inServerSpan(span, async () => answer(caller));
