@@ -1,0 +1,151 @@
+import { once } from "node:events";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { Worker } from "node:worker_threads";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { createXdsServer, xdsChannelOptions } from "../../xds-server/protocol/server.ts";
+import { createSnapshotStore, type Snapshot } from "../../xds-server/protocol/snapshot.ts";
+import { typeUrls } from "../../xds-server/protocol/type-urls.ts";
+import { report } from "../report.ts";
+
+/** How many resources; `BENCH_RESOURCES` for another number. */
+const count = Number(process.env.BENCH_RESOURCES ?? 100_000);
+const bodyBytes = 300;
+const typeUrl = typeUrls.scopedRoute;
+
+/**
+ * How long the protocol layer holds the event loop while it does large work: a snapshot, the first answer to a wildcard, a
+ * change of everything, a client that comes back. `delay` is what perf_hooks sees, the waiting for a processor included;
+ * `cpu` is the processor time of the longest turn, which another load of the machine does not blur.
+ */
+export async function run(): Promise<void> {
+  const store = createSnapshotStore();
+  const quiet = () => undefined;
+  const xds = createXdsServer({
+    store,
+    groupOf: () => "g",
+    logger: { debug: quiet, info: quiet, warn: quiet },
+  });
+  const grpc = new Server(xdsChannelOptions);
+  xds.addTo(grpc);
+  const port = await new Promise<number>((resolve, reject) =>
+    grpc.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    ),
+  );
+  const phases = createPhases();
+  const [first, second, third] = [snapshotOf("1"), snapshotOf("2"), snapshotOf("3")];
+  try {
+    await phases.measure("idle", () => new Promise((resolve) => setTimeout(resolve, 1000)));
+    await phases.measure("snapshot", () => store.setInSlices("g", first));
+    const client = new Worker(new URL("./client.ts", import.meta.url), { workerData: { port, typeUrl } });
+    const received = (wanted: number) =>
+      new Promise<void>((resolve) => {
+        let sum = 0;
+        const take = (message: { count: number }) => {
+          sum += message.count;
+          if (sum < wanted) return;
+          client.off("message", take);
+          resolve();
+        };
+        client.on("message", take);
+      });
+    await phases.measure("first sync", () => received(count));
+    await phases.measure("change of all", async () => {
+      const all = received(count);
+      await store.setInSlices("g", second);
+      await all;
+    });
+    await phases.measure("reconnect, all held", async () => {
+      const answered = once(client, "message");
+      client.postMessage("reconnect");
+      await answered;
+    });
+    client.postMessage("cut");
+    await store.setInSlices("g", third);
+    await phases.measure("reconnect, all changed", async () => {
+      const all = received(count);
+      client.postMessage("reconnect");
+      await all;
+    });
+    await phases.measure("removal of all", async () => {
+      const all = received(count);
+      await store.setInSlices("g", new Map());
+      await all;
+    });
+    client.postMessage("close");
+    await once(client, "exit");
+  } finally {
+    xds.close();
+    grpc.forceShutdown();
+  }
+  const { rows } = phases;
+  const work = rows.filter(({ phase }) => phase !== "idle");
+  report("event-loop", rows, {
+    resources: count,
+    eventLoopLongestTurnCpuMs: Math.max(...work.map((row) => row.cpuMaxMs)),
+    eventLoopDelayMaxMs: Math.max(...work.map((row) => row.delayMaxMs)),
+    eventLoopDelayIdleMaxMs: rows[0]?.delayMaxMs ?? Number.NaN,
+  });
+}
+
+/** All of it made before the measuring begins. */
+function snapshotOf(content: string): Snapshot {
+  const bytesOf = (index: number) => Buffer.alloc(bodyBytes, `${content} of ${index} `);
+  const resources = Array.from({ length: count }, (_, index) => {
+    return [`namespace/objective-${index}`, { bytes: bytesOf(index) }] as const;
+  });
+  return new Map([[typeUrl, new Map(resources)]]);
+}
+
+type PhaseRow = { readonly phase: string; ms: number; delayP99Ms: number; delayMaxMs: number; cpuMaxMs: number };
+
+function createPhases() {
+  const rows: PhaseRow[] = [];
+  return {
+    rows,
+    measure: async (phase: string, work: () => Promise<unknown>) => {
+      const histogram = monitorEventLoopDelay({ resolution: 1 });
+      const turns = watchTurns();
+      histogram.enable();
+      const startedAt = performance.now();
+      await work();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      const ms = performance.now() - startedAt;
+      histogram.disable();
+      const [delayP99Ms, delayMaxMs] = [histogram.percentile(99) / 1e6, histogram.max / 1e6];
+      rows.push(rounded({ phase, ms, delayP99Ms, delayMaxMs, cpuMaxMs: turns.stop() }));
+    },
+  };
+}
+
+function rounded(row: PhaseRow): PhaseRow {
+  const round = (value: number) => Number(value.toFixed(1));
+  const { ms, delayP99Ms, delayMaxMs, cpuMaxMs } = row;
+  return {
+    phase: row.phase,
+    ms: round(ms),
+    delayP99Ms: round(delayP99Ms),
+    delayMaxMs: round(delayMaxMs),
+    cpuMaxMs: round(cpuMaxMs),
+  };
+}
+
+/** The processor time of the longest turn of the event loop. */
+function watchTurns() {
+  let isStopped = false;
+  let maxMicroseconds = 0;
+  let before = process.threadCpuUsage();
+  const turn = () => {
+    const { user, system } = process.threadCpuUsage(before);
+    maxMicroseconds = Math.max(maxMicroseconds, user + system);
+    before = process.threadCpuUsage();
+    if (!isStopped) setImmediate(turn);
+  };
+  setImmediate(turn);
+  return {
+    stop: () => {
+      isStopped = true;
+      return maxMicroseconds / 1000;
+    },
+  };
+}
