@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import splits from "../selection/vectors/splits.json" with { type: "json" };
 import { createEchoGrpcClient } from "./support/echo-grpc.ts";
 import { type EchoServer, type Received, startEchoServer } from "./support/echo-server.ts";
+import { envoyVersions } from "./support/envoy-versions.ts";
 import { eventually } from "./support/processes.ts";
 import { type RoutedEnvoy, startRoutedEnvoy } from "./support/routed-envoy.ts";
 import { sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
@@ -329,4 +330,31 @@ test("rules and routes switch together: no request is decided by one revision an
   stopped = true;
   await Promise.all(workers);
   expect(wrong).toEqual([]);
+});
+
+describe.each(envoyVersions.slice(1))("Envoy %s", (version) => {
+  test("selects as well", async () => {
+    const older = await startRoutedEnvoy({ version });
+    try {
+      const rules = [{ name: "kiosks", when: { device: "kiosk" }, serve }];
+      await older.publish([
+        sampleShard("pool", [echo.http1Port]),
+        sampleModel("ranker", { "7": ["pool"], "8": ["pool"] }),
+        sampleObjective("resolved", "ranker", "7", { rules, policy: { engine: "resolver", resolverTimeoutMs: 5000 } }),
+        sampleObjective("ranking", "ranker", "7", { rules }),
+      ]);
+      const model = async (objective: string, device: string) => {
+        const headers = { "x-signalbox-objective": objective, "x-signalbox-context-device": device };
+        const response = await fetch(`${older.oneCallUrl}/infer`, { method: "POST", headers, body: "{}" });
+        await response.arrayBuffer();
+        return [response.headers.get("x-signalbox-model"), response.headers.get("x-signalbox-fallback")];
+      };
+      expect(await model("default/ranking", "kiosk")).toEqual(["ranker@8", null]);
+      expect(await model("default/ranking", "tv")).toEqual(["ranker@7", null]);
+      // There is no resolver.
+      expect(await model("default/resolved", "kiosk")).toEqual(["ranker@7", "resolver-unavailable"]);
+    } finally {
+      await older.stop();
+    }
+  });
 });
