@@ -47,6 +47,18 @@ test("a revision that was refused is rejected, with the reason and who refused i
   expect(revisionState(statuses, { revision: 7, keys: new Set(["shard.default.b"]) }).state).toBe("live");
 });
 
+test("a document whose resources an Envoy refuses is rejected by that Envoy; another document is not", () => {
+  const nacks = [{ typeUrl: "t", resourceNames: ["default/a"], message: "no such file", at: "" }];
+  const envoys = [sampleEnvoy("e1", 6, { nacks }), sampleEnvoy("e2", 7)];
+  const statuses = [server("x1", 7, { envoys }), resolver("r1", 7)];
+  expect(revisionState(statuses, { revision: 7, keys: new Set(["shard.default.a"]) })).toMatchObject({
+    state: "rejected",
+    envoys: { live: 1, of: 2 },
+    reasons: [{ process: "envoy", id: "e1", kind: "rejected", subject: "shard.default.a", text: "no such file" }],
+  });
+  expect(revisionState(statuses, { revision: 7, keys: new Set(["shard.default.b"]) }).state).toBe("live");
+});
+
 test("a revision that waits for a pin is held, not rejected", () => {
   const problems = [{ document: "Objective default/a", path: "", message: "is held by Pin default/a" }];
   const rejections = [{ key: "objective.default.a", revision: 7, problems, at: "", heldBy: "pin.default.a" }];

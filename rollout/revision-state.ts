@@ -53,12 +53,13 @@ export function revisionState(statuses: readonly ProcessStatus[], query: Revisio
   const reasons = [
     ...processes.flatMap((each) => rejections(each, query)),
     ...processes.flatMap((each) => holds(each, query)),
+    ...envoys.flatMap(({ envoy }) => refusals(envoy, query)),
     ...envoys.flatMap(({ envoy }) => behindEnvoy(envoy, query)),
     ...processes.flatMap((each) => behind(each, query)),
   ];
   const isLive = (status: ProcessStatus) => reasons.every(({ id }) => id !== status.id);
   const hasEnvoy = ({ envoy, server }: (typeof envoys)[number]) =>
-    holds(server, query).length === 0 && behindEnvoy(envoy, query).length === 0;
+    [holds(server, query), refusals(envoy, query), behindEnvoy(envoy, query)].every((found) => found.length === 0);
   const kinds = new Set(reasons.map(({ kind }) => kind));
   return {
     revision: query.revision,
@@ -89,6 +90,18 @@ function rejections({ process, id, rejections: all }: ProcessStatus, query: Revi
       ...(heldBy === undefined ? { kind: "rejected" as const } : { kind: "held" as const, heldBy }),
       text: problems.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join("; "),
     }));
+}
+
+/** What an Envoy refuses of the documents asked for: its resources are named after them. */
+function refusals({ nodeId, nacks }: EnvoyStatus, { keys }: RevisionQuery): RevisionReason[] {
+  return [...(keys ?? [])].flatMap((key) => {
+    const name = key.slice(key.indexOf(".") + 1).replace(".", "/");
+    return nacks
+      .filter(({ resourceNames }) => resourceNames.includes(name))
+      .map(({ message, at }): RevisionReason => {
+        return { process: "envoy", id: nodeId, kind: "rejected", subject: key, text: message, since: at };
+      });
+  });
 }
 
 function holds({ process, id, rollout }: ProcessStatus, query: RevisionQuery): RevisionReason[] {

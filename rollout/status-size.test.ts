@@ -17,6 +17,12 @@ const status: ProcessStatus = {
   ],
 };
 
+test("the names of refused resources stay as they are", () => {
+  const nack = { typeUrl: "t", resourceNames: ["default/a", "default/bcd"], message: "no", at };
+  const envoys = (status.envoys ?? []).map((envoy) => ({ ...envoy, nacks: [nack] }));
+  expect(withinLimits({ ...status, envoys }).envoys?.[0]?.nacks).toEqual([nack]);
+});
+
 test("an ordinary status stays as it is", () => {
   expect(withinLimits(status)).toEqual(status);
 });

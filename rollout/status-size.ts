@@ -37,7 +37,7 @@ export function withinLimits(status: ProcessStatus): ProcessStatus {
       nacks: envoy.nacks.slice(0, limits.nacksPerEnvoy).map((nack) => ({
         ...nack,
         message: cut(nack.message),
-        resourceNames: nack.resourceNames.slice(0, limits.resourceNames).map(cut),
+        resourceNames: nack.resourceNames.slice(0, limits.resourceNames).map((name) => cut(name)),
       })),
     })),
   };
