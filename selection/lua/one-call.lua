@@ -225,10 +225,19 @@ local function compareVersions(a, b)
   return comparePre(a[4], b[4])
 end
 
+-- The last text that was taken apart, because several rules often ask for ranges of the same attribute.
+local lastText, lastVersion
+
 -- Ranges are alternatives of comparators { operator, version }.
 local function semver(value, ranges)
-  local parsed = type(value) == "string" and version(value)
-  if not parsed then
+  if type(value) ~= "string" then
+    return false
+  end
+  if value ~= lastText then
+    lastText, lastVersion = value, version(value)
+  end
+  local parsed = lastVersion
+  if parsed == nil then
     return false
   end
   for index = 1, #ranges do
