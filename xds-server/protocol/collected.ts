@@ -17,6 +17,12 @@ export class Collected {
     this.resources.set(resource.name, resource);
   }
 
+  /** A name that is gone, or never was. */
+  remove(name: string): void {
+    this.#roomBytes -= name.length;
+    this.removed.add(name);
+  }
+
   isFull(): boolean {
     return this.#roomBytes <= 0;
   }

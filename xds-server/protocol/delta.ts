@@ -1,7 +1,6 @@
 import { areEqual } from "./claim.ts";
 import { Collected } from "./collected.ts";
 import { Heartbeats } from "./heartbeats.ts";
-import type { Change } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
 import { NameSet } from "./name-set.ts";
 import type { StoredResource } from "./resource.ts";
@@ -58,6 +57,9 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   readonly #held = new Map<string, number>();
   /** Names answered with content newer than the cursor: name -> sequence of that content. */
   readonly #ahead = new Map<string, number>();
+  /** Names of a push that did not fit into the responses so far, and what was sent before that push. */
+  readonly #rest = new Set<string>();
+  #sentBeforeRest = 0;
   /** What the client of a wildcard held when its stream began; dropped with the first answer. */
   #initial: Pick<DeltaRequest, "claims" | "initialVersions"> | undefined;
   /** All that the type had at the cursor, owed to a client that subscribed to every name; what is left of it. */
@@ -80,7 +82,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   }
 
   get progress(): Progress {
-    return this.#ledger.progress(this.#cursor);
+    return this.#ledger.progress(this.#rest.size > 0 ? this.#sentBeforeRest : this.#cursor);
   }
 
   heldRemovals(): Iterable<number> {
@@ -254,8 +256,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   }
 
   #drop(name: string): void {
-    this.#owed.delete(name);
-    this.#fresh.delete(name);
+    this.#noteAnswered(name);
     this.#held.delete(name);
     this.#ahead.delete(name);
     this.#ledger.forget(name);
@@ -288,6 +289,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
       if (!view.get(change.name) && !this.#fresh.has(change.name)) this.#held.set(change.name, change.sequence);
     }
     this.#cursor = view.sequence;
+    this.#rest.clear();
     this.#ahead.clear();
     this.#initial = undefined;
     this.#onTheWay = [];
@@ -346,6 +348,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
 
   #noteAnswered(name: string): void {
     this.#owed.delete(name);
+    this.#rest.delete(name);
     this.#fresh.delete(name);
   }
 
@@ -353,35 +356,44 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   #collect(name: string, view: TypeView, collected: Collected): void {
     const resource = view.get(name) ?? (this.#held.has(name) ? view.lastKnown(name) : undefined);
     if (resource) collected.add(resource);
-    else collected.removed.add(name);
+    else collected.remove(name);
   }
 
-  /** What does not fit is left for the next response; of a commit that is sent in part, the names that went are noted. */
+  /** What does not fit is the rest, which goes first next time; until then nothing counts as sent. */
   #collectChanges(view: TypeView, limit: number, collected: Collected): void {
-    if (limit <= this.#cursor) return;
+    this.#collectRest(view, collected);
+    if (this.#rest.size > 0 || limit <= this.#cursor) return;
     if (this.#cursor < view.horizon) this.#recheckNames(view);
-    let reached = limit;
-    const seen: Change[] = [];
-    for (const change of view.changes(this.#cursor, limit)) {
-      const { name, sequence } = change;
+    this.#sentBeforeRest = this.#cursor;
+    for (const { name, sequence } of view.changes(this.#cursor, limit)) {
       if (!this.#wants(name) || this.#wasAnswered(name, sequence)) continue;
-      if (collected.isFull()) {
-        reached = sequence - 1;
-        break;
-      }
-      seen.push(change);
       const resource = view.get(name);
       if (resource) {
-        collected.add(resource);
         this.#held.delete(name);
+        if (collected.isFull()) {
+          this.#rest.add(name);
+          continue;
+        }
+        collected.add(resource);
         this.#noteAnswered(name);
       } else if (!this.#fresh.has(name)) {
         this.#held.set(name, sequence);
       }
     }
-    this.#cursor = Math.max(this.#cursor, reached);
-    for (const { name, sequence } of seen) if (sequence > this.#cursor) this.#ahead.set(name, sequence);
-    for (const [name, sequence] of this.#ahead) if (sequence <= this.#cursor) this.#ahead.delete(name);
+    this.#cursor = limit;
+    for (const [name, sequence] of this.#ahead) if (sequence <= limit) this.#ahead.delete(name);
+  }
+
+  /** What has changed once more is left out: it goes as that change, when its turn comes. */
+  #collectRest(view: TypeView, collected: Collected): void {
+    for (const name of this.#rest) {
+      if (collected.isFull()) return;
+      this.#rest.delete(name);
+      const resource = view.get(name);
+      if (!resource || !this.#wants(name) || view.changedAt(name) > this.#cursor) continue;
+      collected.add(resource);
+      this.#noteAnswered(name);
+    }
   }
 
   /** Removals of long ago are forgotten: whoever subscribed by name is told again, a wildcard has to reconnect. */
@@ -391,15 +403,20 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   }
 
   /** A resource that came back meanwhile is not removed first. */
-  #collectRemovals(view: TypeView, gate: Gate, { removed }: Collected): void {
+  #collectRemovals(view: TypeView, gate: Gate, collected: Collected): void {
+    let asked: { readonly sequence: number; readonly canRemove: boolean } | undefined;
     for (const [name, sequence] of this.#held) {
-      if (!gate.canRemove(sequence)) continue;
+      if (collected.isFull()) return;
+      // Most removals come from few commits.
+      if (asked?.sequence !== sequence) asked = { sequence, canRemove: gate.canRemove(sequence) };
+      if (!asked.canRemove) continue;
       this.#held.delete(name);
-      if (!view.get(name)) removed.add(name);
+      if (!view.get(name)) collected.remove(name);
     }
   }
 
   #settleIfIdle(): void {
-    if (!this.#owesAll && this.#owed.size === 0 && this.#parts.length === 0) this.#ledger.settle(this.#cursor);
+    const isOwing = this.#owesAll || this.#owed.size + this.#parts.length + this.#rest.size > 0;
+    if (!isOwing) this.#ledger.settle(this.#cursor);
   }
 }
