@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { buildAudienceVectors, buildExperimentVectors } from "./build-experiment-vectors.ts";
 import { buildHashVectors, buildLoneSurrogateVectors, buildSplitVectors } from "./build-vectors.ts";
 
 /**
@@ -9,6 +10,8 @@ const files = {
   "murmur3.json": buildHashVectors(),
   "murmur3-lone-surrogates.json": buildLoneSurrogateVectors(),
   "splits.json": buildSplitVectors(),
+  "experiments.json": buildExperimentVectors(),
+  "audience.json": buildAudienceVectors(),
 };
 
 for (const [file, vectors] of Object.entries(files)) {

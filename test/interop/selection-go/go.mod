@@ -1,0 +1,5 @@
+module signalbox.dev/test/interop/selection-go
+
+go 1.25.0
+
+require github.com/twmb/murmur3 v1.1.8
