@@ -98,6 +98,7 @@ const wordings: Readonly<Record<string, Wording>> = {
   "caught-up": { level: "info", message: "caught up with the store" },
   updated: { level: "info", message: "documents updated" },
   rejected: { level: "warn", message: "document rejected; the last good one stays live" },
+  held: { level: "info", message: "document waits for a pin; what is live stays" },
   "stream-replaced": { level: "warn", message: "the bucket was made anew; its former documents stay live" },
   "listener-failed": { level: "error", message: "an update could not be taken in" },
   "settle-failed": { level: "error", message: "a stored batch could not be settled; it is rejected" },

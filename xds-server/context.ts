@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { countByKind } from "../config/live-documents.ts";
+import { countRefused } from "../config/pins.ts";
 import { formatProblem } from "../config/problem.ts";
 import { followDocuments, type LiveFollower } from "../config/store/follow.ts";
 import { registry } from "../proto/registry.ts";
@@ -106,7 +107,7 @@ export async function createContext(config: XdsServerConfig, signal: AbortSignal
   observeDocumentFeed({
     status: follower.status,
     documents: () => countByKind(follower.current()),
-    rejections: () => follower.current().rejections.size + changes.refusals().length,
+    rejections: () => countRefused(follower.current()) + changes.refusals().length,
     health,
     metrics,
     now: Date.now,

@@ -35,7 +35,8 @@ export type FollowEvent =
   | { readonly type: "ready"; readonly source: "snapshot" | "store"; readonly revision: number }
   | { readonly type: "caught-up"; readonly revision: number }
   | { readonly type: "updated"; readonly revision: number }
-  | { readonly type: "rejected"; readonly rejection: Rejection }
+  /** `held`: nothing is wrong with it, it waits for a pin. */
+  | { readonly type: "rejected" | "held"; readonly rejection: Rejection }
   | { readonly type: "stream-replaced"; readonly documents: number }
   /** A listener threw; the others got the update, and it will get the next one. */
   | { readonly type: "listener-failed"; readonly error: unknown }

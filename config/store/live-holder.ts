@@ -57,7 +57,9 @@ export function createLiveHolder(deps: {
       });
       waiting = [];
       waitingEntries = 0;
-      for (const rejection of newRejections(before, settled)) emit({ type: "rejected", rejection });
+      for (const rejection of newRejections(before, settled)) {
+        emit({ type: rejection.heldBy === undefined ? "rejected" : "held", rejection });
+      }
       return settled;
     },
     publish(live = settled) {
