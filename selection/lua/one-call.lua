@@ -4,7 +4,7 @@
 --
 -- Numbers are doubles. `bit` works on signed 32-bit integers; tobit() takes any double below 2^51 modulo 2^32.
 
-local band, bor, bxor, tobit = bit.band, bit.bor, bit.bxor, bit.tobit
+local bor, bxor, tobit = bit.bor, bit.bxor, bit.tobit
 local lshift, rshift, rol = bit.lshift, bit.rshift, bit.rol
 local byte, char, find, gmatch, gsub, match, sub = string.byte, string.char, string.find, string.gmatch, string.gsub, string.match, string.sub
 local log, type, tonumber, loadstring, setfenv = math.log, type, tonumber, loadstring, setfenv
@@ -15,13 +15,13 @@ local MAX_CACHED_BYTES = 16 * 1024 * 1024
 
 ---------------------------------------------------------------------------------------------------- murmur3_x86_32
 
--- a * b modulo 2^32, b unsigned; no product is above 2^48, so that doubles are exact.
-local function imul(a, b)
-  return tobit(band(a, 0xffff) * b + lshift(tobit(rshift(a, 16) * b), 16))
+-- a * (high * 65536 + low) modulo 2^32, for a signed 32-bit a. No product is above 2^47, so that doubles are exact.
+local function multiply(a, high, low)
+  return tobit(a * low + lshift(tobit(a * high), 16))
 end
 
 local function scramble(block)
-  return imul(rol(imul(block, 0xcc9e2d51), 15), 0x1b873593)
+  return multiply(rol(multiply(block, 0xcc9e, 0x2d51), 15), 0x1b87, 0x3593)
 end
 
 local function stir(hash, scrambled)
@@ -29,8 +29,8 @@ local function stir(hash, scrambled)
 end
 
 local function avalanche(hash)
-  hash = imul(bxor(hash, rshift(hash, 16)), 0x85ebca6b)
-  hash = imul(bxor(hash, rshift(hash, 13)), 0xc2b2ae35)
+  hash = multiply(bxor(hash, rshift(hash, 16)), 0x85eb, 0xca6b)
+  hash = multiply(bxor(hash, rshift(hash, 13)), 0xc2b2, 0xae35)
   return bxor(hash, rshift(hash, 16))
 end
 
