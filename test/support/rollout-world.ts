@@ -1,0 +1,209 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { connectStore, type DocumentStore } from "../../config/store/document-store.ts";
+import { validateDocument } from "../../config/validate.ts";
+import { renderBootstrap } from "../../envoy/bootstrap.ts";
+import { type RevisionState, revisionState } from "../../rollout/revision-state.ts";
+import { type StatusWatch, watchStatuses } from "../../rollout/status-watch.ts";
+import { projectFolder } from "../../setup/paths.js";
+import { type EchoServer, startEchoServer } from "./echo-server.ts";
+import { startEnvoy } from "./envoy.ts";
+import { startNats } from "./nats.ts";
+import { freePorts } from "./ports.ts";
+import { answers, eventually, makeTemporaryFolder, type Running, startProcess } from "./processes.ts";
+import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
+
+/** One process of the world. */
+export type WorldPart = {
+  readonly kind: "nats" | "resolver" | "xds-server" | "envoy";
+  kill(): Promise<void>;
+  start(): Promise<void>;
+};
+
+/** Signalbox with two of each: resolvers, xds-servers and Envoys, which share a port; and model servers. */
+export type RolloutWorld = {
+  readonly natsUrl: string;
+  readonly resolverUrls: readonly string[];
+  /** The keyed listener of both Envoys. */
+  readonly envoyUrl: string;
+  readonly models: readonly EchoServer[];
+  readonly parts: readonly WorldPart[];
+  /** Cut off what they lie between: the first resolver and NATS, the first xds-server and NATS, the first Envoy and the xds-servers. */
+  readonly links: Readonly<Record<"resolver-nats" | "xds-server-nats" | "envoy-xds-server", TcpProxy>>;
+  /** The store, connected anew when NATS was killed. */
+  store(): Promise<DocumentStore>;
+  readonly statuses: StatusWatch;
+  stop(): Promise<void>;
+};
+
+export type RolloutWorldOptions = {
+  readonly models?: number;
+  readonly environment?: Readonly<Record<string, string>>;
+};
+
+export async function startRolloutWorld({
+  models = 6,
+  environment = {},
+}: RolloutWorldOptions = {}): Promise<RolloutWorld> {
+  const folder = makeTemporaryFolder();
+  const ports = await freePorts(13);
+  const at = (index: number) => ports[index] ?? 0;
+  const natsPort = at(0);
+  const natsUrl = `nats://127.0.0.1:${natsPort}`;
+  const echoes = await Promise.all(Array.from({ length: models }, (_, n) => startEchoServer({ name: `model-${n}` })));
+  const nats = await part("nats", () => startNats(folder, natsPort));
+  const links = {
+    "resolver-nats": await startTcpProxy(natsPort),
+    "xds-server-nats": await startTcpProxy(natsPort),
+    "envoy-xds-server": await startTcpProxy(at(5)),
+  };
+  const common = { SIGNALBOX_DATA: folder, LOG_LEVEL: "info", ...environment };
+  const resolver = (index: number) => {
+    const [http, grpc] = [at(1 + index), at(3 + index)];
+    const url = index === 0 ? `nats://127.0.0.1:${links["resolver-nats"].port}` : natsUrl;
+    return part("resolver", () =>
+      startProcess(process.execPath, [join(projectFolder, "resolver/main.ts")], {
+        environment: { ...common, NATS_URL: url, RESOLVER_HTTP_PORT: String(http), RESOLVER_GRPC_PORT: String(grpc) },
+        ready: () => answers(`http://127.0.0.1:${http}/healthz`),
+        readyTimeoutMs: 60_000,
+      }),
+    );
+  };
+  const xdsServer = (index: number) => {
+    const [xds, http] = [at(5 + index), at(7 + index)];
+    const url = index === 0 ? `nats://127.0.0.1:${links["xds-server-nats"].port}` : natsUrl;
+    return part("xds-server", () =>
+      startProcess(process.execPath, [join(projectFolder, "xds-server/main.ts")], {
+        environment: {
+          ...{ ...common, NATS_URL: url, XDS_GRPC_PORT: String(xds), XDS_HTTP_PORT: String(http) },
+          ...{ ENVOY_KEYED_PORT: String(at(9)), ENVOY_ONE_CALL_PORT: String(at(12)), ENVOY_ACCESS_LOG: "off" },
+        },
+        ready: () => answers(`http://127.0.0.1:${http}/healthz`),
+        readyTimeoutMs: 60_000,
+      }),
+    );
+  };
+  const envoy = (index: number) => {
+    const first = index === 0 ? links["envoy-xds-server"].port : at(6);
+    const xdsAddresses = [`127.0.0.1:${first}`, `127.0.0.1:${at(index === 0 ? 6 : 5)}`];
+    const adminPort = at(10 + index);
+    const bootstrap = renderBootstrap({ xdsAddresses, adminPort, nodeId: `envoy-${index}` });
+    return part("envoy", () => startEnvoy(bootstrap, adminPort, { readyTimeoutMs: 60_000 }));
+  };
+  const parts = [nats];
+  for (const start of [resolver, xdsServer, envoy]) parts.push(...(await Promise.all([start(0), start(1)])));
+  const ending = new AbortController();
+  const statuses = watchStatuses({ servers: natsUrl, signal: ending.signal });
+  let store: DocumentStore | undefined = await connectStore({ servers: natsUrl });
+  return {
+    natsUrl,
+    resolverUrls: [`http://127.0.0.1:${at(1)}`, `http://127.0.0.1:${at(2)}`],
+    envoyUrl: `http://127.0.0.1:${at(9)}`,
+    models: echoes,
+    parts,
+    links,
+    statuses,
+    store: async () => {
+      store ??= await connectStore({ servers: natsUrl });
+      return store;
+    },
+    stop: async () => {
+      ending.abort();
+      await store?.close();
+      store = undefined;
+      for (const each of [...parts].reverse()) await each.stop();
+      for (const link of Object.values(links)) await link.stop();
+      await Promise.all([statuses.stopped, ...echoes.map((echo) => echo.stop())]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function part(
+  kind: WorldPart["kind"],
+  start: () => Promise<Running>,
+): Promise<WorldPart & { stop(): Promise<void> }> {
+  let running = await start();
+  return {
+    kind,
+    kill: () => running.stop("SIGKILL"),
+    start: async () => {
+      running = await start();
+    },
+    stop: () => running.stop(),
+  };
+}
+
+/** A change of documents: some are published, some deleted. */
+export type WorldChange = { readonly documents?: readonly unknown[]; readonly deleted?: readonly string[] };
+
+/** Publishes a change as one batch; answers with its first and last revision. */
+export async function publishTo(store: DocumentStore, { documents = [], deleted = [] }: WorldChange): Promise<number> {
+  const changes = [
+    ...documents.map((given) => {
+      const validation = validateDocument(given);
+      if (!validation.ok) throw new Error(JSON.stringify(validation.problems));
+      return { document: validation.document };
+    }),
+    ...deleted.map((key) => {
+      const [kind = "", namespace = "", name = ""] = key.split(".");
+      const kinds = { shard: "Shard", model: "Model", objective: "Objective" } as const;
+      return { delete: { kind: kinds[kind as keyof typeof kinds], namespace, name } };
+    }),
+  ];
+  return (await store.apply(changes)).revision;
+}
+
+/** Resolves when the revision is live (or is in another of these states) everywhere; throws when that takes too long. */
+export async function untilLive(
+  { statuses }: Pick<RolloutWorld, "statuses">,
+  revision: number,
+  {
+    states = ["live"],
+    timeoutMs = 60_000,
+  }: { readonly states?: readonly RevisionState["state"][]; readonly timeoutMs?: number } = {},
+): Promise<RevisionState> {
+  const look = () => {
+    const state = revisionState(statuses.current() ?? [], { revision });
+    const isWhole = state.resolvers.of >= 2 && state.envoys.of >= 2;
+    return isWhole && states.includes(state.state) ? state : null;
+  };
+  const immediately = look();
+  if (immediately) return immediately;
+  return await new Promise((resolve, reject) => {
+    const check = () => {
+      const state = look();
+      if (!state) return;
+      end();
+      resolve(state);
+    };
+    const unsubscribe = statuses.subscribe(check);
+    const timer = setTimeout(() => {
+      end();
+      const last = revisionState(statuses.current() ?? [], { revision });
+      reject(
+        new Error(`revision ${revision} is not ${states.join(" or ")} after ${timeoutMs} ms: ${JSON.stringify(last)}`),
+      );
+    }, timeoutMs);
+    const end = () => {
+      unsubscribe();
+      clearTimeout(timer);
+    };
+  });
+}
+
+/** Waits until both Envoys and both resolvers are there. */
+export async function untilWhole(world: RolloutWorld): Promise<void> {
+  await eventually(
+    "two resolvers, two xds-servers and two Envoys",
+    () => {
+      const all = world.statuses.current() ?? [];
+      const count = (process: string) => all.filter((each) => each.process === process && !each.leaving).length;
+      const envoys = new Set(
+        all.flatMap(({ envoys }) => (envoys ?? []).flatMap((each) => (each.counts ? [each.nodeId] : []))),
+      );
+      return count("resolver") === 2 && count("xds-server") === 2 && envoys.size === 2;
+    },
+    60_000,
+  );
+}

@@ -1,0 +1,56 @@
+import { connect, createServer, type Socket } from "node:net";
+import { freePort } from "./ports.ts";
+
+/** Something between two processes that can be cut. */
+export type TcpProxy = {
+  readonly port: number;
+  /** Nothing passes any more, in either direction; connections stay open, as when a network swallows packets. */
+  cut(): void;
+  /** What was held up is lost with its connections; new ones pass. */
+  mend(): void;
+  stop(): Promise<void>;
+};
+
+/** Passes TCP connections on to a port of this machine. */
+export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+  const port = await freePort();
+  const sockets = new Set<Socket>();
+  let isCut = false;
+  const track = (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => sockets.delete(socket));
+  };
+  const server = createServer((client) => {
+    track(client);
+    if (isCut) return;
+    const target = connect(targetPort, "127.0.0.1");
+    track(target);
+    const pass = (from: Socket, to: Socket) => {
+      from.on("data", (chunk) => {
+        if (isCut) return;
+        if (!to.write(chunk)) from.pause();
+      });
+      to.on("drain", () => from.resume());
+      from.on("end", () => to.end());
+      from.on("close", () => to.destroy());
+    };
+    pass(client, target);
+    pass(target, client);
+  });
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  return {
+    port,
+    cut: () => {
+      isCut = true;
+    },
+    mend: () => {
+      isCut = false;
+      for (const socket of sockets) socket.destroy();
+    },
+    stop: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
