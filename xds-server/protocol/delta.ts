@@ -29,8 +29,8 @@ export type ResponseSizes = {
   /** Bytes of resources after which what is left goes into the next response. */
   readonly responseBytes: number;
   /**
-   * The same for the first answer to a wildcard. Envoy takes it for everything that there is: it goes on starting, and takes
-   * requests, although more may follow.
+   * The same for the first answer to a wildcard, to a client that holds nothing yet. Envoy takes it for everything that there
+   * is: it goes on starting, and takes requests, although more may follow.
    */
   readonly wholeBytes: number;
 };
@@ -173,7 +173,8 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     const isFirstOfWildcard = this.#owesAll;
     const { wholeBytes, responseBytes } = this.#sizes;
     const partBytes = isTight ? Math.min(tightResponseBytes, responseBytes) : responseBytes;
-    const collected = new Collected(isFirstOfWildcard ? wholeBytes : partBytes);
+    const isWhole = isFirstOfWildcard && !this.#initial?.claims?.versions.count;
+    const collected = new Collected(isWhole ? wholeBytes : partBytes);
     const isOffer = mayPush && !mustAnswer && this.#collectOffer(view, collected);
     if (this.#owesAll) this.#collectAll(view, collected);
     if (this.#parts.length > 0) [collected.whole = [], ...this.#parts] = this.#parts;

@@ -1,3 +1,4 @@
+import { isAscii } from "node:buffer";
 import { fromBinary, toJson } from "@bufbuild/protobuf";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { StructSchema } from "@bufbuild/protobuf/wkt";
@@ -165,7 +166,19 @@ function readVersions(bytes: Uint8Array): ReadonlyMap<string, string> {
   return decoding("DeltaDiscoveryRequest", () => {
     const versions = new Map<string, string>();
     const reader = new BinaryReader(bytes);
-    readFields(reader, reader.len, { 5: () => readMapEntry(reader, versions) });
+    // Of text that is ASCII, all is decoded in one go, and names are pieces of that: a quarter of the cost.
+    const text = isAscii(bytes)
+      ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1")
+      : undefined;
+    const readString = () => {
+      if (text === undefined) return reader.string();
+      const length = reader.uint32();
+      const start = reader.pos;
+      reader.pos += length;
+      if (reader.pos > reader.len) throw new RangeError("a text that goes beyond the end");
+      return text.slice(start, reader.pos);
+    };
+    readFields(reader, reader.len, { 5: () => readMapEntry(reader, versions, readString) });
     return versions;
   });
 }
@@ -187,12 +200,12 @@ function readFields(reader: BinaryReader, end: number, fields: Readonly<Record<n
   }
 }
 
-function readMapEntry(reader: BinaryReader, into: Map<string, string>): void {
+function readMapEntry(reader: BinaryReader, into: Map<string, string>, readString: () => string): void {
   let key = "";
   let value = "";
   readFields(reader, reader.uint32() + reader.pos, {
-    1: () => (key = reader.string()),
-    2: () => (value = reader.string()),
+    1: () => (key = readString()),
+    2: () => (value = readString()),
   });
   into.set(key, value);
 }
