@@ -79,15 +79,16 @@ export function createViews({ store, audiences, lingerMs = 60_000 }: ViewsDeps):
     };
     views.set(group, view);
     // A group without a commit is not served: before the first documents there is nothing to say.
-    if (latest) store.apply(group, [...commonOf(audience), ...changesIn(view, allAdded(entities))], latest);
+    if (latest) store.apply(group, [...commonOf(audience), ...inView(view, join(view, entities))], latest);
     return group;
   };
 
-  const changesIn = (view: View, steps: ReadonlyMap<string, Step>): ResourceChange[] => {
+  /** What these changes are in one view: what its audience gets, with what is shared. */
+  const inView = (view: View, viewChanges: readonly ViewChange[]): ResourceChange[] => {
     const everything = store.view(view.audience.name);
     const types = new Map<string, TypeView | undefined>();
     const changes: ResourceChange[] = [];
-    for (const { typeUrl, name, resource } of changesOf(view, steps, entities)) {
+    for (const { typeUrl, name, resource } of viewChanges) {
       if (!view.audience.gets(typeUrl)) continue;
       if (!types.has(typeUrl)) types.set(typeUrl, everything?.type(typeUrl));
       const content = resource === "shared" ? types.get(typeUrl)?.get(name) : resource;
@@ -120,7 +121,7 @@ export function createViews({ store, audiences, lingerMs = 60_000 }: ViewsDeps):
         // The groups of everything come first and get the changes as they are; the others take from them what is new to them.
         const own = permanent.has(group)
           ? changes.filter(({ typeUrl }) => view.audience.gets(typeUrl))
-          : changesIn(view, steps);
+          : inView(view, changesOf(view, steps, entities));
         changed += store.apply(group, [...common, ...own], options).changed;
       }
       latest = options;
@@ -181,13 +182,29 @@ function takeIn(entities: Map<string, Entity>, changes: readonly OwnedChange[]):
   );
 }
 
-/** Every document as if it were new. */
-function allAdded(entities: ReadonlyMap<string, Entity>): Map<string, Step> {
-  return new Map([...entities].map(([key, after]) => [key, { before: undefined, after, changes: [] }]));
-}
-
 /** A change in one view; "shared" is what the group of everything has. */
 type ViewChange = ResourceName & { readonly resource: ResourceChange["resource"] | "shared" };
+
+/** Fills a new view: the objectives that it selects, then the shards that they need or that it selects. */
+function join(view: View, entities: ReadonlyMap<string, Entity>): ViewChange[] {
+  const changes: ViewChange[] = [];
+  const take = ({ owner, names }: Entity, members: Set<string>) => {
+    members.add(owner.name);
+    for (const { typeUrl, name } of names.values()) changes.push({ typeUrl, name, resource: "shared" });
+  };
+  const shards: Entity[] = [];
+  for (const entity of entities.values()) {
+    if (entity.owner.kind === "shard") shards.push(entity);
+    else if (isSelected(view.selector, entity.owner)) {
+      for (const shard of entity.owner.uses) view.users.set(shard, (view.users.get(shard) ?? 0) + 1);
+      take(entity, view.objectives);
+    }
+  }
+  for (const entity of shards) {
+    if (view.users.has(entity.owner.name) || isSelected(view.selector, entity.owner)) take(entity, view.shards);
+  }
+  return changes;
+}
 
 /** What the steps mean for one view. */
 function changesOf(view: View, steps: ReadonlyMap<string, Step>, entities: ReadonlyMap<string, Entity>): ViewChange[] {
