@@ -1,4 +1,4 @@
-import type { Operators, Scalar } from "../config/documents/condition.ts";
+import type { Operators } from "../config/documents/condition.ts";
 import type { ConditionNode } from "./conditions.ts";
 import { type Context, isPresent } from "./context.ts";
 import type { OperatorName } from "./operators.ts";
@@ -88,15 +88,21 @@ function wanted(operator: OperatorName, operand: NonNullable<Operators[OperatorN
 const shownCharacters = 100;
 const shownValues = 10;
 
-function show(value: Scalar | readonly Scalar[]): string {
-  if (typeof value === "object") return showList(value);
-  const text = JSON.stringify(value);
+/** Operands, and attributes of whatever type a caller passed. */
+function show(value: unknown): string {
+  return Array.isArray(value) ? showList(value) : showScalar(value);
+}
+
+function showScalar(value: unknown): string {
+  if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean")
+    return Array.isArray(value) ? "a list" : `no value (${value === null ? "null" : typeof value})`;
+  const text = typeof value === "number" ? String(value) : JSON.stringify(value);
   if (text.length <= shownCharacters) return text;
   return `${text.slice(0, shownCharacters)}… (${String(value).length} characters)`;
 }
 
-function showList(values: readonly Scalar[]): string {
-  const shown = values.slice(0, shownValues).map(show).join(", ");
+function showList(values: readonly unknown[]): string {
+  const shown = values.slice(0, shownValues).map(showScalar).join(", ");
   const more = values.length > shownValues ? ` and ${values.length - shownValues} more` : "";
   return `[${shown}${more}]`;
 }
