@@ -72,16 +72,9 @@ export function evaluateAll(deps: AnswerDeps, method: "ofrep" | "ofrep_bulk", re
   return outcomes;
 }
 
-/** As {@link resolveAll} for one objective, whose context is read when it is known which attributes that takes. */
-export function decideOneCall(
-  deps: AnswerDeps,
-  request: ResolveRequest,
-  caller: Caller,
-  contextOf: (compiled: CompiledObjective) => Context,
-): Decision {
-  const [outcome] = answer(deps, "one_call", request, caller, (compiled, _none, options) =>
-    select(compiled, contextOf(compiled), options),
-  );
+/** As {@link resolveAll} for a request of one objective in one-call mode. */
+export function decideOneCall(deps: AnswerDeps, request: ResolveRequest, caller: Caller): Decision {
+  const [outcome] = answer(deps, "one_call", request, caller, select);
   if (!outcome || !("value" in outcome)) throw new Error("an objective that failed was not thrown");
   deps.observation.decided(outcome.value, request, caller);
   return outcome.value;

@@ -1,6 +1,7 @@
-import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
 import type { CompiledObjective } from "../selection/compile.ts";
 import type { Context } from "../selection/context.ts";
+import type { Decision } from "../selection/decision.ts";
 import { clientName, type TrafficClass, trafficClasses } from "../selection/labels.ts";
 import { contextHeader, type OneCallAttribute, oneCallAttributes } from "../selection/one-call/attributes.ts";
 import { oneCallHeaders } from "../selection/one-call/headers.ts";
@@ -8,8 +9,10 @@ import { readContext } from "../selection/one-call/read-context.ts";
 import { type ErrorCode, SignalboxError } from "../service/errors.ts";
 import { sendError } from "../service/http-app.ts";
 import { type AnswerDeps, decideOneCall } from "./answer.ts";
+import type { Caller } from "./decide.ts";
 import { callerOf, type Endpoint, type EndpointDeps } from "./endpoint.ts";
 import type { ResolveRequest } from "./request.ts";
+import { withCells } from "./with-cells.ts";
 
 /** What Envoy's authorisation requests begin with; the path of the client follows. */
 export const oneCallPath = "/v1/one-call";
@@ -28,27 +31,19 @@ const headers = {
  */
 export function extAuthz(deps: EndpointDeps & AnswerDeps): Endpoint {
   const { observation, tracing } = deps;
+  const decide = async (given: IncomingHttpHeaders, caller: Caller) =>
+    decideOneCall(deps, await withCells(deps, readRequest(deps, given)), caller);
   return async (request, response) => {
     const startedAt = performance.now();
     const caller = callerOf(request);
-    const decide = () =>
-      decideOneCall(deps, readRequest(request.headers), caller, (compiled) => contextOf(compiled, request));
     let code: ErrorCode | "ok" = "ok";
     try {
       const decision = tracing
-        ? await tracing.inServerSpan({ name: `${oneCallPath}`, carrier: request.headers, attributes: {} }, async () =>
-            decide(),
+        ? await tracing.inServerSpan({ name: oneCallPath, carrier: request.headers, attributes: {} }, () =>
+            decide(request.headers, caller),
           )
-        : decide();
-      const { routingKey, config, decision: described } = oneCallHeaders(decision);
-      response.writeHead(200, {
-        "x-routing-key": routingKey,
-        "x-signalbox-config": config,
-        "x-signalbox-decision": described,
-        // Envoy set it in case that nobody answers.
-        "x-envoy-auth-headers-to-remove": "x-signalbox-fallback,x-signalbox-error",
-        "content-length": "0",
-      });
+        : await decide(request.headers, caller);
+      response.writeHead(200, answerHeaders(decision));
       response.end();
     } catch (thrown) {
       const error = behindEnvoy(SignalboxError.from(thrown));
@@ -60,6 +55,22 @@ export function extAuthz(deps: EndpointDeps & AnswerDeps): Endpoint {
   };
 }
 
+// Of each decision, as long as it lives.
+const answers = new WeakMap<Decision, string[]>();
+
+/** Names and values in turn. The last takes away what Envoy has set in case that nobody answers. */
+function answerHeaders(decision: Decision): string[] {
+  const known = answers.get(decision);
+  if (known) return known;
+  const { routingKey, config, decision: described } = oneCallHeaders(decision);
+  const made = [
+    ...["x-routing-key", routingKey, "x-signalbox-config", config, "x-signalbox-decision", described],
+    ...["x-envoy-auth-headers-to-remove", "x-signalbox-fallback,x-signalbox-error", "content-length", "0"],
+  ];
+  answers.set(decision, made);
+  return made;
+}
+
 /** Envoy asks for objectives that it routes: a resolver that does not know one is behind, and another may answer. */
 function behindEnvoy(error: SignalboxError): SignalboxError {
   return error.code === "unknown_objective" ? new SignalboxError("not_ready", error.message, { cause: error }) : error;
@@ -67,7 +78,7 @@ function behindEnvoy(error: SignalboxError): SignalboxError {
 
 const noContext: Context = Object.freeze(Object.create(null));
 
-function readRequest(given: IncomingHttpHeaders): ResolveRequest {
+function readRequest({ selection }: AnswerDeps, given: IncomingHttpHeaders): ResolveRequest {
   const objective = single(given[headers.objective]) ?? "";
   const match = /^([a-z0-9-]{1,63})\/([a-z0-9-]{1,63})$/.exec(objective);
   if (!match) {
@@ -78,11 +89,13 @@ function readRequest(given: IncomingHttpHeaders): ResolveRequest {
   const client = single(given[headers.client]);
   const trafficClass = trafficClasses.find((each): each is TrafficClass => each === given[headers.trafficClass]);
   const override = readOverride(single(given[headers.override]));
+  // Without it nothing is decided, and the error says why.
+  const compiled = selection()?.objectives.get(objective);
   return {
     namespace,
     objectives: [name],
     single: true,
-    context: noContext,
+    context: compiled ? contextOf(compiled, given) : noContext,
     ...(override ? { override } : {}),
     ...(trafficClass ? { trafficClass } : {}),
     ...(client !== undefined && clientName.test(client) ? { client } : {}),
@@ -114,8 +127,8 @@ function usualAttributes(compiled: CompiledObjective): readonly OneCallAttribute
   return attributes;
 }
 
-function contextOf(compiled: CompiledObjective, request: IncomingMessage): Context {
-  const read = readContext((name) => single(request.headers[name]), usualAttributes(compiled));
+function contextOf(compiled: CompiledObjective, given: IncomingHttpHeaders): Context {
+  const read = readContext((name) => single(given[name]), usualAttributes(compiled));
   if (read.ok) return read.context;
   const { header, message } = read.problem;
   const problems = [{ path: header, message }];

@@ -14,6 +14,7 @@ import type { HttpFilterSchema } from "../../proto/gen/envoy/extensions/filters/
 import { contextHeader } from "../../selection/one-call/attributes.ts";
 import { headers } from "./headers.ts";
 import { duration, extensionChoice } from "./proto.ts";
+import { httpProtocolOptions, httpProtocolOptionsName } from "./upstream-http.ts";
 
 /** A resolver's HTTP address, such as `127.0.0.1:7070`. */
 export type ResolverAddress = { readonly host: string; readonly port: number };
@@ -79,6 +80,7 @@ export function resolverCluster(resolvers: readonly ResolverAddress[]): Cluster 
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STRICT_DNS },
     connectTimeout: duration(1000),
     lbPolicy: Cluster_LbPolicy.LEAST_REQUEST,
+    typedExtensionProtocolOptions: { [httpProtocolOptionsName]: httpProtocolOptions("http1") },
     circuitBreakers: { thresholds: [{ maxConnections: 1024, maxPendingRequests: 4096, maxRequests: 4096 }] },
     outlierDetection: {
       consecutive5xx: 5,
