@@ -25,6 +25,11 @@ describe("pin and unpin", () => {
     expect(JSON.parse((await tenant.run("get pins -o json")).stdout)).toMatchObject([
       { spec: { objectives: ["ranking"], reason: "sale" } },
     ]);
+    const plan = await signalbox(["plan", "-f", "-"], {
+      input: serving(tenant, "8"),
+      environment: { NATS_URL: nats.url },
+    });
+    expect(plan.stdout).toMatch(/It would be stored, and wait:[\s\S]*ranking +is held by Pin .* \(sale\)/);
     expect((await tenant.apply(serving(tenant, "8"))).code).toBe(0);
     expect(await liveVersion(tenant)).toBe("7");
     const again = await tenant.run("pin objective ranking");

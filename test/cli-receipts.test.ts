@@ -100,6 +100,18 @@ describe("rollback and delete", () => {
   });
 });
 
+describe("plan", () => {
+  test("names the Envoys that get the change", async () => {
+    const plan = await signalbox(["plan", "-f", "-"], {
+      input: JSON.stringify(sampleShard("pool", [echo.http1Port], { connectTimeoutMs: 900 })),
+      environment: system.environment,
+    });
+    expect(plan.code).toBe(0);
+    expect(plan.stdout).toMatch(/default\/pool +changed +3 +3 +spec\.connectTimeoutMs/);
+    expect(plan.stdout).toMatch(/ENVOY THAT GETS IT .*\n\S+ +signalbox +envoys +\S+ +\d+/);
+  });
+});
+
 describe("status --watch", () => {
   test("tells each change on a line, until it is interrupted", async () => {
     const environment = { ...system.environment };

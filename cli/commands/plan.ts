@@ -1,7 +1,9 @@
+import { keyTitle } from "../../config/check.ts";
 import { documentId, documentKey } from "../../config/documents/document.ts";
-import type { StoredEntry } from "../../config/live-documents.ts";
+import type { LiveDocuments, StoredEntry } from "../../config/live-documents.ts";
 import { documentsAfter, type ProposedChange } from "../../planning/documents-after.ts";
 import { type Plan, type Planning, startPlan } from "../../planning/plan.ts";
+import type { ProcessStatus } from "../../rollout/process-status.ts";
 import type { Arguments, Command } from "../command.ts";
 import { contextFileOption, readContexts } from "../context-file.ts";
 import { diffOf } from "../document-diff.ts";
@@ -39,13 +41,19 @@ export const plan: Command = {
     const shown = await withStore(context, async (store): Promise<ShownPlan> => {
       const [live, stored, processes] = await Promise.all([liveDocuments(store), store.list(), readProcesses(context)]);
       const change = proposedChange(args, loaded, live);
-      const planned = await countContexts(startPlan(live, documentsAfter(live, change), { units }), args);
+      const after = documentsAfter(live, change);
+      const planned = await countContexts(startPlan(live, after, { units }), args);
       const deletions = deletionsOf(live, change.deleted, context);
-      const isTouched = planned.objectives.length + planned.shards.length > 0;
+      const touched = [
+        ...planned.objectives.map(({ objective }) => objective),
+        ...planned.shards.map(({ shard }) => shard),
+      ];
+      const namespaces = new Set(touched.flatMap((name) => name.split("/").slice(0, 1)));
       return {
         ...planned,
         documents: documentChanges(change, stored),
-        envoys: processes.known ? (isTouched ? envoysOf(processes.processes) : []) : null,
+        envoys: processes.known ? (touched.length > 0 ? envoysOf(processes.processes, namespaces) : []) : null,
+        held: heldBy(live, after),
         deletions: deletions.shares,
         refusedBySeatBelt: seatBeltRefusal(deletions, args),
       };
@@ -67,6 +75,12 @@ async function countContexts(planning: Planning, args: Arguments): Promise<Plan>
   return planning.finish();
 }
 
+/** What would only wait for a pin. */
+function heldBy(live: LiveDocuments, { rejections }: LiveDocuments): ShownPlan["held"] {
+  const fresh = [...rejections.values()].filter(({ key, revision }) => live.rejections.get(key)?.revision !== revision);
+  return fresh.map(({ key, problems }) => ({ document: keyTitle(key), why: problems[0]?.message ?? "is held" }));
+}
+
 function documentChanges({ documents, deleted }: ProposedChange, stored: readonly StoredEntry[]) {
   const byKey = new Map(stored.map((entry) => [entry.key, entry]));
   return [
@@ -78,13 +92,17 @@ function documentChanges({ documents, deleted }: ProposedChange, stored: readonl
   ];
 }
 
-function envoysOf(processes: Extract<Awaited<ReturnType<typeof readProcesses>>, { known: true }>["processes"]) {
+/** The Envoys that are served one of these namespaces, as far as the name of their node group tells. */
+function envoysOf(processes: readonly ProcessStatus[], namespaces: ReadonlySet<string>): ShownPlan["envoys"] {
+  const isServed = (group = "") => {
+    const [, own] = / namespaces=(\S+)/.exec(group) ?? [];
+    return own === undefined || own.split(",").some((namespace) => namespaces.has(namespace));
+  };
   return processes.flatMap(({ id, envoys = [] }) =>
-    envoys.map(({ nodeId, cluster, acknowledgedRevision }) => ({
-      envoy: nodeId,
-      cluster,
-      xdsServer: id,
-      acknowledgedRevision,
-    })),
+    envoys
+      .filter(({ group }) => isServed(group))
+      .map(({ nodeId, cluster, group, acknowledgedRevision }) => {
+        return { envoy: nodeId, cluster, group: group ?? null, xdsServer: id, acknowledgedRevision };
+      }),
   );
 }

@@ -18,10 +18,14 @@ export type ShownPlan = Plan & {
     | readonly {
         readonly envoy: string;
         readonly cluster: string;
+        /** Its node group: which part of the documents it is served. */
+        readonly group: string | null;
         readonly xdsServer: string;
         readonly acknowledgedRevision: number;
       }[]
     | null;
+  /** Documents that would be stored, and wait for a pin. */
+  readonly held: readonly { readonly document: string; readonly why: string }[];
   readonly deletions: readonly DeletionShare[];
   /** Why `apply` would refuse it without `--yes-delete`; null when it would not. */
   readonly refusedBySeatBelt: string | null;
@@ -70,6 +74,7 @@ export function formatPlan(plan: ShownPlan, colours: boolean): string {
         listed(fields),
       ]),
     ),
+    ...heldText(plan, colours),
     envoyText(plan),
   ]
     .filter(Boolean)
@@ -145,14 +150,20 @@ function inFlight(objectives: readonly ObjectivePlan[], colours: boolean): strin
   ];
 }
 
+function heldText({ held }: ShownPlan, colours: boolean): string[] {
+  if (held.length === 0) return [];
+  const rows = held.map(({ document, why }) => [document, printable(why)]);
+  return [colour(colours, "yellow", "It would be stored, and wait:"), table(["document", "why"], rows)];
+}
+
 function envoyText({ envoys, objectives, shards }: ShownPlan): string {
   if (envoys === null) return "Envoys: unknown; the heartbeats cannot be read.";
   if (objectives.length + shards.length === 0) return "No Envoy is touched.";
   if (envoys.length === 0) return "No Envoy is connected that would get it.";
   return table(
-    ["envoy", "cluster", "xds-server", "acknowledged"],
-    envoys.map(({ envoy, cluster, xdsServer, acknowledgedRevision }) =>
-      [envoy, cluster, xdsServer, String(acknowledgedRevision)].map(printable),
+    ["envoy that gets it", "cluster", "group", "xds-server", "acknowledged"],
+    envoys.map(({ envoy, cluster, group, xdsServer, acknowledgedRevision }) =>
+      [envoy, cluster, group ?? "-", xdsServer, String(acknowledgedRevision)].map(printable),
     ),
   );
 }
