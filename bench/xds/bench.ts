@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { makeTemporaryFolder } from "../../test/support/processes.ts";
 import { type Figures, type Row, report } from "../report.ts";
-import { type EnvoyFigures, measureEnvoy } from "./envoy.ts";
+import { type EnvoyFigures, type LazyFigures, measureEnvoy, measureLazyEnvoy } from "./envoy.ts";
 import { comparePhases, type SideFigures } from "./phases.ts";
 import { type Files, type Side, type SideOptions, startSide } from "./side.ts";
 import { changedRoutes, type TableOptions, tableResources, writeResources } from "./table.ts";
@@ -16,7 +16,11 @@ const changeSeconds = setting("BENCH_XDS_CHANGE_SECONDS", 60);
 /** Streams that load their table at the same time: what bounds the memory of the simulated clients. */
 const loading = setting("BENCH_XDS_LOADING", 100);
 const keysPerObjective = setting("BENCH_XDS_KEYS_PER_OBJECTIVE", 10);
+const lazyObjectives = setting("BENCH_XDS_LAZY_OBJECTIVES", 100_000);
 const throughputRounds = setting("BENCH_ROUNDS", 5);
+
+/** Lazy objectives that are asked for a first time. */
+const lazyRequests = 500;
 
 /** A table so small that what a change costs beside the table shows. */
 const smallTable = { objectives: 100, shards: 100, streams: 100, changes: 10 };
@@ -25,7 +29,7 @@ const smallTable = { objectives: 100, shards: 100, streams: 100, changes: 10 };
  * The xds-server's protocol layer against a server built with go-control-plane, serving the same bytes to the same simulated
  * Envoys: 1,000 delta ADS streams, each over a connection of its own, that ACK. Both servers run all the time and each phase
  * (cold start, changes in turn, reconnect) is measured at one and then at the other, while the other is idle. Then the table
- * with 10 keys an objective in one real Envoy.
+ * with 10 keys an objective in one real Envoy, and many lazy objectives in another.
  */
 export async function run(): Promise<void> {
   const folder = makeTemporaryFolder();
@@ -33,7 +37,9 @@ export async function run(): Promise<void> {
     const small = await compare(folder, smallTable);
     const full = await compare(folder, { objectives, shards, streams, changes });
     const envoy = await measureEnvoy({ objectives, shards, keysPerObjective }, folder, throughputRounds);
-    report("xds", rowsOf(full), figuresOf(full, small, envoy));
+    const lazySize = { objectives: lazyObjectives, shards, keysPerObjective: 1 };
+    const lazy = await measureLazyEnvoy(lazySize, folder, lazyRequests);
+    report("xds", rowsOf(full), figuresOf(full, small, envoy, lazy));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -97,6 +103,7 @@ function rowsOf({ ours, theirs }: Comparison): Row[] {
     row("reconnect of all streams, s", (side) => side.reconnect.milliseconds / 1000),
     row("reconnect, CPU of the server, s", (side) => side.cpuMs.reconnect / 1000),
     row("reconnect, MB received", (side) => side.reconnect.totals.writtenBytes / 1e6),
+    row("streams opened again after a refusal", (side) => side.sync.totals.retries + side.reconnect.totals.retries),
     row("reconnect, MB sent", (side) => side.reconnect.totals.readBytes / 1e6),
     row("resident memory after the changes, MiB", (side) => side.rssMiB.changes),
     row("resident memory after the reconnect, MiB", (side) => side.rssMiB.reconnect),
@@ -104,7 +111,7 @@ function rowsOf({ ours, theirs }: Comparison): Row[] {
   ];
 }
 
-function figuresOf({ ours, theirs }: Comparison, small: Comparison, envoy: EnvoyFigures): Figures {
+function figuresOf({ ours, theirs }: Comparison, small: Comparison, envoy: EnvoyFigures, lazy: LazyFigures): Figures {
   const ratio = (value: (side: SideFigures) => number) => value(ours) / value(theirs);
   const changeP99 = ({ changes }: SideFigures) => percentile(changes.map(last), 99);
   const wireBytes = ({ reconnect: { totals } }: SideFigures) => totals.readBytes + totals.writtenBytes;
@@ -124,6 +131,8 @@ function figuresOf({ ours, theirs }: Comparison, small: Comparison, envoy: Envoy
     envoyReadyMs: envoy.readyMs,
     requestsPerSecondAllKeys: envoy.requestsPerSecond.allKeys,
     requestsPerSecondRatio: envoy.throughputRatio,
+    envoyLazyObjectivesMiB: lazy.allocatedMiB,
+    lazyFirstRequestP99Ms: percentile(lazy.firstRequestMs, 99),
   };
 }
 

@@ -50,6 +50,34 @@ export async function measureEnvoy(size: TableSize, folder: string, rounds: numb
   }
 }
 
+export type LazyFigures = {
+  /** All memory that Envoy allocated once it holds the scopes. */
+  readonly allocatedMiB: number;
+  /** First requests for objectives, each of which has to be loaded for it. */
+  readonly firstRequestMs: readonly number[];
+};
+
+/** What so many lazy objectives cost one real Envoy, and the first request for some of them. */
+export async function measureLazyEnvoy(size: TableSize, folder: string, requests: number): Promise<LazyFigures> {
+  const [backendPort = 0] = await freePorts(1);
+  const running: Running[] = [];
+  try {
+    running.push(await startBackend(folder, backendPort));
+    const { envoy, url } = await startServed({ ...size, loading: "lazy" }, folder, backendPort, running);
+    const allocatedMiB = (await allocatedKiB(envoy)) / 1024;
+    const firstRequestMs: number[] = [];
+    for (let request = 0; request < requests; request++) {
+      const startedAt = performance.now();
+      const index = Math.floor((request * (size.objectives - 1)) / requests);
+      if (!(await serves(url, size, index))) throw new Error(`objective ${index} was not loaded`);
+      firstRequestMs.push(performance.now() - startedAt);
+    }
+    return { allocatedMiB, firstRequestMs };
+  } finally {
+    for (const process of running.reverse()) await process.stop();
+  }
+}
+
 type Served = { readonly envoy: TestEnvoy; readonly url: string; readonly size: TableSize; readonly readyMs: number };
 
 async function startServed(size: TableSize, folder: string, backendPort: number, running: Running[]): Promise<Served> {
@@ -63,13 +91,14 @@ async function startServed(size: TableSize, folder: string, backendPort: number,
   const envoy = await startEnvoy(bootstrap, adminPort, { concurrency: 1, logLevel: "error" });
   running.push(envoy);
   const url = `http://127.0.0.1:${listenerPort}`;
-  await eventually("Envoy routes the last key", () => serves(url, size), 120_000);
+  await eventually("Envoy routes the last key", () => serves(url, size, size.objectives - 1), 120_000);
   return { envoy, url, size, readyMs: performance.now() - startedAt };
 }
 
-async function serves(url: string, { objectives, shards, keysPerObjective }: TableSize): Promise<boolean> {
-  const objective = String(objectives - 1).padStart(6, "0");
-  const model = String((objectives - 1) % shards).padStart(4, "0");
+/** Whether the last key of an objective is answered by its own route. */
+async function serves(url: string, { shards, keysPerObjective }: TableSize, index: number): Promise<boolean> {
+  const objective = String(index).padStart(6, "0");
+  const model = String(index % shards).padStart(4, "0");
   const key = `default/objective-${objective}/ranker-${model}@${keysPerObjective - 1}`;
   const response = await fetch(`${url}/infer`, { method: "POST", headers: { "x-routing-key": key }, body: "{}" });
   await response.arrayBuffer();

@@ -56,7 +56,7 @@ export async function startSide(kind: ServerKind, options: SideOptions): Promise
     throw error;
   });
   const call = async <T>(path: string, method = "GET") => {
-    const response = await fetch(`${control}${path}`, { method, signal: AbortSignal.timeout(120_000) });
+    const response = await fetch(`${control}${path}`, { method, signal: AbortSignal.timeout(280_000) });
     if (!response.ok) throw new Error(`${kind}: ${method} ${path} answered ${await response.text()}`);
     return (await response.json()) as T;
   };

@@ -23,6 +23,8 @@ export type TableSize = {
   /** Objectives are dealt out over the shards in turn; each shard has one endpoint. */
   readonly shards: number;
   readonly keysPerObjective: number;
+  /** `eager` by default. */
+  readonly loading?: "eager" | "lazy";
 };
 
 export type TableOptions = TableSize & {
@@ -88,12 +90,12 @@ function documents(options: TableOptions): Input[] {
 }
 
 /** Names have a fixed length, so that tables of different sizes can be compared byte by byte. */
-function objective({ shards }: TableSize, index: number, timeoutMs = 30_000): ObjectiveInput {
+function objective({ shards, loading }: TableSize, index: number, timeoutMs = 30_000): ObjectiveInput {
   return {
     apiVersion,
     kind: "Objective",
     metadata: { name: `objective-${digits(index, 6)}` },
-    spec: { default: { model: modelName(index % shards), version: "0" }, policy: { timeoutMs } },
+    spec: { default: { model: modelName(index % shards), version: "0" }, policy: { timeoutMs, loading } },
   };
 }
 
