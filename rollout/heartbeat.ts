@@ -21,6 +21,8 @@ export type HeartbeatSettings = NatsSettings &
 export type Heartbeat = {
   /** Publishes soon instead of at the next interval: call it when something changed. */
   changed(): void;
+  /** Milliseconds since the last heartbeat that reached NATS, or since the start. */
+  silentMs(): number;
   /** Takes the process out of the status at once, and ends; harmless when called twice. */
   stop(): Promise<void>;
 };
@@ -38,6 +40,7 @@ export function startHeartbeat(settings: HeartbeatSettings): Heartbeat {
   let link: NatsLink | null = null;
   let bucket: Bucket | null = null;
   let problem: string | null = null;
+  let publishedAtMs = performance.now();
   const report = (now: string | null) => {
     if (now !== problem) settings.onProblem?.(now);
     problem = now;
@@ -54,7 +57,8 @@ export function startHeartbeat(settings: HeartbeatSettings): Heartbeat {
     // Opened again after a failure: the bucket is in memory and goes with the server.
     bucket ??= await openStatusBucket(link, settings);
     const status = withinLimits(settings.status());
-    await link.client.publish(bucket.subjectOf(keyOf(status)), JSON.stringify(status));
+    await link.client.publish(bucket.subjectOf(keyOf(status)), JSON.stringify(status), { timeout: 2000 });
+    publishedAtMs = performance.now();
   };
 
   const run = async () => {
@@ -77,6 +81,7 @@ export function startHeartbeat(settings: HeartbeatSettings): Heartbeat {
   const ended = run();
   return {
     changed: () => wake.abort(),
+    silentMs: () => performance.now() - publishedAtMs,
     stop: async () => {
       stopping.abort();
       await ended;

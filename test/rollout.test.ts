@@ -1,16 +1,19 @@
-import { connect } from "@nats-io/transport-node";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { createRandomDocuments, seededRandom } from "./support/rollout-changes.ts";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { createRandomDocuments, type RandomDocuments, seededRandom } from "./support/rollout-changes.ts";
 import { type RolloutLoad, startRolloutLoad } from "./support/rollout-load.ts";
+import { runChanges, runKills, runPartitions } from "./support/rollout-run.ts";
 import { publishTo, type RolloutWorld, startRolloutWorld, untilLive, untilWhole } from "./support/rollout-world.ts";
 
 /** Set `ROLLOUT_SEED` to run the same changes again. */
 const seed = Number(process.env.ROLLOUT_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const random = seededRandom(seed);
+/** How long after an Envoy was killed the loss of a connection is put down to that. */
+const excusedMs = 2000;
 
 let world: RolloutWorld;
-let documents: ReturnType<typeof createRandomDocuments>;
+let documents: RandomDocuments;
 let load: RolloutLoad;
+let envoyKilledAt = Number.NEGATIVE_INFINITY;
 
 beforeAll(async () => {
   console.log(`ROLLOUT_SEED=${seed}`);
@@ -18,36 +21,54 @@ beforeAll(async () => {
   documents = createRandomDocuments({ random, ports: world.models.map(({ http1Port }) => http1Port) });
   await untilLive(world, await publishTo(await world.store(), documents.initial()));
   await untilWhole(world);
-  load = startRolloutLoad({
-    resolverUrls: world.resolverUrls,
-    envoyUrl: world.envoyUrl,
-    objective: () => documents.objectives[Math.floor(Math.random() * documents.objectives.length)] ?? "",
-    random: Math.random,
-  });
-  await load.untilAnswered(50);
-}, 120_000);
+}, 180_000);
 
 afterAll(async () => {
   await load?.stop();
   await world?.stop();
 });
 
-async function putGarbage(key: string): Promise<void> {
-  const connection = await connect({ servers: `nats://127.0.0.1:${new URL(world.natsUrl).port}` });
-  connection.publish(`$KV.signalbox.${key}`, "garbage");
-  await connection.drain();
-}
+beforeEach(async () => {
+  await load?.stop();
+  load = startRolloutLoad({
+    resolverUrls: world.resolverUrls,
+    envoyUrl: world.envoyUrl,
+    objective: () => documents.objectives[Math.floor(Math.random() * documents.objectives.length)] ?? "",
+    random: Math.random,
+    isExcused: () => performance.now() - envoyKilledAt < excusedMs,
+  });
+  await load.untilAnswered(50);
+});
+
+const mishaps = () => ({ failed: load.failed.slice(0, 5), wrong: load.wrong.slice(0, 5) });
+const none = { failed: [], wrong: [] };
 
 test("random changes of every kind cost no request, and no answer is another model's", {
   timeout: 300_000,
 }, async () => {
-  const store = await world.store();
-  for (let n = 0; n < 60; n++) {
-    const { garbage, ...change } = documents.next();
-    if (garbage === undefined) await untilLive(world, await publishTo(store, change));
-    else await putGarbage(garbage);
-    await load.untilAnswered(5);
-  }
+  await runChanges({ world, documents, load }, 60);
   await load.untilAnswered(100);
-  expect({ failed: load.failed, wrong: load.wrong }).toEqual({ failed: [], wrong: [] });
+  expect(mishaps()).toEqual(none);
+});
+
+test("nor do changes while one process after another is killed with -9, save what the killed Envoy had", {
+  timeout: 400_000,
+}, async () => {
+  const victims = (["resolver", "xds-server", "nats", "envoy"] as const).flatMap((kind) => {
+    const [first] = world.parts.filter((part) => part.kind === kind);
+    return first ? [first] : [];
+  });
+  const times = await runKills({ world, documents, load }, victims, 3, ({ kind }) => {
+    if (kind === "envoy") envoyKilledAt = performance.now();
+  });
+  console.log("live after the restart, ms:", times);
+  expect(mishaps()).toEqual(none);
+});
+
+test("nor do changes while processes are cut off from one another, and all converges afterwards", {
+  timeout: 400_000,
+}, async () => {
+  const times = await runPartitions({ world, documents, load }, 14_000);
+  console.log("live after the partition, ms:", times);
+  expect(mishaps()).toEqual(none);
 });

@@ -15,6 +15,7 @@ import { createMetrics, type Metrics } from "../service/metrics.ts";
 import { processIdentity } from "../service/process-identity.ts";
 import { type Security, watchSecurity } from "./access/security.ts";
 import type { XdsServerConfig } from "./config.ts";
+import { sendAwayWhenCutOff } from "./cut-off.ts";
 import { createXdsMetrics, type XdsMetrics } from "./metrics.ts";
 import type { NackInfo, StreamInfo } from "./protocol/hooks.ts";
 import { createXdsServer, type XdsServer } from "./protocol/server.ts";
@@ -165,6 +166,13 @@ export async function createContext(config: XdsServerConfig, signal: AbortSignal
     bucket: config.SIGNALBOX_STATUS_BUCKET,
     status,
     onProblem: observeHeartbeat({ metrics, logger }),
+  });
+  sendAwayWhenCutOff({
+    ...{ xds, signal, silentMs: heartbeat.silentMs },
+    hasOthers: () => retaining.hasOtherServers(identity.id),
+    onEnd: () => {
+      logger.warn({}, "cut off from NATS; the Envoys are sent to another xds-server");
+    },
   });
   return {
     ...{ config, logger, metrics, health, security },

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { NatsSettings } from "../config/store/connection.ts";
 import { createFormerWriter, openFormerFolder } from "../rollout/former-documents.ts";
+import { countedServers } from "../rollout/live-processes.ts";
 import { watchStatuses } from "../rollout/status-watch.ts";
 import type { Logger } from "../service/logger.ts";
 import type { Metrics } from "../service/metrics.ts";
@@ -32,6 +33,8 @@ export type Retaining = {
   readonly due: { subscribe(listener: () => void): () => void; notify(): void };
   /** Takes in what was written down, and begins. */
   start(changes: ResourceChanges): Promise<void>;
+  /** Whether there is another xds-server, as far as was heard last. */
+  hasOtherServers(ownId: string): boolean;
   /** Something was published: what is held back or retained may have changed. */
   changed(): void;
   /** Resolves when all has ended after `signal` aborted. */
@@ -118,6 +121,8 @@ export function createRetaining({ config, nats, folder, logger, metrics, signal 
         },
       });
     },
+    hasOtherServers: (ownId) =>
+      countedServers(statuses.remembered(0)).some(({ id, leaving }) => id !== ownId && !leaving),
     changed: () => {
       file.changed();
       former.changed();

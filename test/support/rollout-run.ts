@@ -1,0 +1,98 @@
+import { connect } from "@nats-io/transport-node";
+import { eventually } from "./processes.ts";
+import type { RandomDocuments } from "./rollout-changes.ts";
+import type { RolloutLoad } from "./rollout-load.ts";
+import { publishTo, type RolloutWorld, untilLive, untilWhole, type WorldPart } from "./rollout-world.ts";
+
+export type Run = {
+  readonly world: RolloutWorld;
+  readonly documents: RandomDocuments;
+  readonly load: RolloutLoad;
+};
+
+/** How long a change took from the command until it was live everywhere. */
+export type ChangeTime = { readonly kind: string; readonly liveMs: number };
+
+/** Publishes so many random changes, one after the other, each once the one before is live. */
+export async function runChanges({ world, documents, load }: Run, count: number): Promise<ChangeTime[]> {
+  const times: ChangeTime[] = [];
+  const store = await world.store();
+  for (let n = 0; n < count; n++) {
+    const { kind, garbage, ...change } = documents.next();
+    const startedAt = performance.now();
+    if (garbage !== undefined) await putGarbage(world.natsUrl, garbage);
+    else {
+      await untilLive(world, await publishTo(store, change));
+      times.push({ kind, liveMs: performance.now() - startedAt });
+    }
+    await load.untilAnswered(3);
+  }
+  return times;
+}
+
+/** What somebody may put there with any NATS client. */
+async function putGarbage(natsUrl: string, key: string): Promise<void> {
+  const connection = await connect({ servers: natsUrl });
+  connection.publish(`$KV.signalbox.${key}`, "garbage");
+  await connection.drain();
+}
+
+/** Publishes a change, trying again while NATS is away. */
+async function publishEventually({ world, documents }: Run): Promise<number> {
+  const { garbage, ...change } = documents.next();
+  if (garbage !== undefined) return 0;
+  return await eventually("NATS takes a change", async () => await publishTo(await world.store(), change), 60_000);
+}
+
+/**
+ * Kills a process with -9, publishes, starts it again and waits until the change is live, over and over; `onKill` hears of
+ * each before it happens. Answers with how long each took to be live everywhere after the restart.
+ */
+export async function runKills(
+  run: Run,
+  victims: readonly WorldPart[],
+  changesPerKill: number,
+  onKill: (part: WorldPart) => void,
+): Promise<ChangeTime[]> {
+  const times: ChangeTime[] = [];
+  for (const victim of victims) {
+    onKill(victim);
+    await victim.kill();
+    let revision = 0;
+    if (victim.kind !== "nats") {
+      for (let n = 0; n < changesPerKill; n++) revision = Math.max(revision, await publishEventually(run));
+    }
+    await victim.start();
+    const startedAt = performance.now();
+    if (victim.kind === "nats") {
+      for (let n = 0; n < changesPerKill; n++) revision = Math.max(revision, await publishEventually(run));
+    }
+    await untilWhole(run.world);
+    if (revision > 0) await untilLive(run.world, revision, { timeoutMs: 90_000 });
+    times.push({ kind: victim.kind, liveMs: performance.now() - startedAt });
+    await run.load.untilAnswered(20);
+  }
+  return times;
+}
+
+/** Cuts each link for so long while changes are published, and answers with how long all took to be live after it was mended. */
+export async function runPartitions(run: Run, durationMs: number): Promise<ChangeTime[]> {
+  const times: ChangeTime[] = [];
+  for (const [name, link] of Object.entries(run.world.links)) {
+    const endsAt = Date.now() + durationMs;
+    link.cut();
+    let revision = 0;
+    while (Date.now() < endsAt) {
+      revision = Math.max(revision, await publishEventually(run));
+      await run.load.untilAnswered(20);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    link.mend();
+    const startedAt = performance.now();
+    await untilWhole(run.world);
+    await untilLive(run.world, revision, { timeoutMs: 90_000 });
+    times.push({ kind: name, liveMs: performance.now() - startedAt });
+    await run.load.untilAnswered(20);
+  }
+  return times;
+}
