@@ -42,7 +42,7 @@ export function resolverFilter(): MessageInitShape<typeof HttpFilterSchema> {
       allowedHeaders: {
         patterns: [
           ...[headers.objective, headers.override, headers.trafficClass, headers.client, "baggage"].map(exactly),
-          ...["traceparent", "tracestate", "x-request-id"].map(exactly),
+          ...["traceparent", "tracestate"].map(exactly),
           { matchPattern: { case: "prefix", value: contextHeader("") } },
         ],
       },
