@@ -1,6 +1,7 @@
 import type { LiveDocuments } from "../config/live-documents.ts";
 import type { NatsSettings } from "../config/store/connection.ts";
 import type { LiveFollower } from "../config/store/follow.ts";
+import { compiledAhead } from "./compiled-ahead.ts";
 import {
   type ActiveSelection,
   createCurrentSelection,
@@ -66,7 +67,7 @@ export function activate(deps: ActivationDeps): Activation {
         });
   const folder = openFormerFolder(deps.folder);
   const selection = createCurrentSelection({
-    ...{ source: waitingFor(prepare(), follower), statuses, logger, now, group: deps.group },
+    ...{ source: compiledAhead(waitingFor(prepare(), follower)), statuses, logger, now, group: deps.group },
     history: (revision) => documentsAt(documents, revision),
     onChange: () => {
       writer.changed();

@@ -41,9 +41,37 @@ export function compileSelection(live: LiveDocuments, previous?: Selection): Sel
   return { live, objectives, failures };
 }
 
+// What was compiled ahead for some documents lives as long as they do.
+const ahead = new WeakMap<LiveDocuments, Map<string, CompiledObjective>>();
+
+/**
+ * Compiles what `live` changes since `previous` (null: everything), and keeps it for {@link compileSelection} and
+ * {@link compileLive}, which then cost next to nothing. `pause` is awaited after every objective, to let others have the
+ * event loop. What cannot be compiled is left to those two. Never rejects, unless `pause` does.
+ */
+export async function compileAhead(
+  live: LiveDocuments,
+  previous: LiveDocuments | null,
+  pause: () => Promise<void>,
+): Promise<void> {
+  const compiled = new Map<string, CompiledObjective>();
+  for (const name of previous ? affectedObjectives(previous, live) : live.objectives.keys()) {
+    const objective = live.objectives.get(name)?.document;
+    try {
+      if (objective) compiled.set(name, compileLive(live, objective));
+    } catch {
+      // Whoever needs it compiles it again, and tells.
+    }
+    await pause();
+  }
+  ahead.set(live, compiled);
+}
+
 /** Compiles one of the live objectives with all that it depends on; throws where {@link compileObjective} throws. */
 export function compileLive(live: LiveDocuments, objective: Objective): CompiledObjective {
   const name = qualifiedName(objective);
+  const known = ahead.get(live)?.get(name);
+  if (known?.objective === objective) return known;
   const experiments = experimentsOn(live, name).map(({ document }) => document);
   const audiences = new Set([objective, ...experiments].flatMap((each) => audiencesOf(live, each)));
   return compileObjective({

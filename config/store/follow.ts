@@ -1,6 +1,8 @@
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { deferred } from "../deferred.ts";
 import type { LiveDocuments, StoredEntry } from "../live-documents.ts";
+import { createPause } from "../pause.ts";
+import { readAhead } from "../settle.ts";
 import { backoffMs, sleep } from "./backoff.ts";
 import { openBucket, type StreamIdentity } from "./bucket.ts";
 import { connectToNats, type NatsLink } from "./connection.ts";
@@ -42,6 +44,8 @@ export type LiveFollower = {
 
 /** Entries settled in one go, before others get a turn of the event loop. */
 const entriesPerSlice = 500;
+/** Stored revisions are read for so long, before others get a turn. */
+const readForMs = 5;
 /** While updates keep coming, listeners hear of them this often. */
 const publishEveryMs = 200;
 
@@ -121,6 +125,11 @@ export function followDocuments(settings: FollowSettings): LiveFollower {
   };
 
   const onBatch = async (entries: readonly StoredEntry[], { pending }: { readonly pending: number }) => {
+    const pause = createPause(readForMs);
+    for (const entry of entries) {
+      readAhead(entry);
+      await pause();
+    }
     const waiting = holder.take(entries);
     if (pending > 0 && waiting < entriesPerSlice) return;
     holder.settle();
