@@ -24,6 +24,7 @@ COPY --from=build /app/dist ./dist
 COPY config ./config
 COPY selection ./selection
 COPY rollout ./rollout
+COPY planning ./planning
 COPY service ./service
 COPY proto ./proto
 COPY resolver ./resolver
