@@ -104,6 +104,8 @@ function send({ fetch }: SendingDeps, url: string, { answer, body: placed, optio
     headers: { ...lowerCase(options.headers ?? {}), ...headers, ...inject(), ...answer.headers },
     body,
     signal: options.signal,
+    // A model's redirection is its answer, and a stream cannot follow it.
+    redirect: "manual",
     // What fetch wants to hear of a body that is a stream.
     ...(isReplayable ? {} : { duplex: "half" }),
   };

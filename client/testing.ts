@@ -32,6 +32,8 @@ export function question(userId = "1", more: Partial<Question> = {}): Question {
 /** A resolver that answers as `behave` says, and writes down what it was asked. */
 export type FakeTransport = Transport & {
   readonly calls: ResolveCall[];
+  /** The number of calls of each `resolveMany`. */
+  readonly requests: number[];
   readonly aborted: number;
   behave: (call: ResolveCall) => Promise<readonly ResolveResult[]>;
   defaultsAre: Defaults | Error;
@@ -40,9 +42,11 @@ export type FakeTransport = Transport & {
 export function fakeTransport(url: string): FakeTransport {
   let aborted = 0;
   const calls: ResolveCall[] = [];
+  const requests: number[] = [];
   const transport: FakeTransport = {
     url,
     calls,
+    requests,
     get aborted() {
       return aborted;
     },
@@ -53,6 +57,10 @@ export function fakeTransport(url: string): FakeTransport {
       calls.push(call);
       signal.addEventListener("abort", () => aborted++);
       return transport.behave(call);
+    },
+    resolveMany: async (calls, signal) => {
+      requests.push(calls.length);
+      return Promise.all(calls.map((call) => transport.resolve(call, signal)));
     },
     defaults: async (_namespace, knownVersion) => {
       const { defaultsAre } = transport;

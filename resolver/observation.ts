@@ -7,7 +7,15 @@ import { createDecisionCounter } from "./decision-counter.ts";
 import type { ResolveRequest } from "./request.ts";
 
 export type Transport = "http" | "grpc";
-export type Method = "resolve" | "explain" | "defaults" | "ofrep" | "ofrep_bulk" | "one_call" | "revision";
+export type Method =
+  | "resolve"
+  | "resolve_many"
+  | "explain"
+  | "defaults"
+  | "ofrep"
+  | "ofrep_bulk"
+  | "one_call"
+  | "revision";
 
 /** What the resolver counts and logs, one function for each business event. */
 export type Observation = {

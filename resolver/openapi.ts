@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type ErrorCode, errorMeanings } from "../service/errors.ts";
 import { explanationSchema } from "./explanation.ts";
-import { contextSchema, requestSchema } from "./request.ts";
+import { contextSchema, requestLimits, requestSchema } from "./request.ts";
 import { resolutionSchema } from "./resolution.ts";
 import { revisionSchema } from "./revision.ts";
 
@@ -64,6 +64,7 @@ export function createOpenApi(version: string): object {
       "/v1/explain": {
         post: operation("explain", "Say for every rule why it did or did not match", "Explanation", "Explanations"),
       },
+      "/v1/resolve-many": { post: manyOperation() },
       "/v1/defaults": { get: defaultsOperation() },
       "/ofrep/v1/evaluate/flags/{key}": { post: flagOperation() },
       "/ofrep/v1/evaluate/flags": { post: flagsOperation() },
@@ -77,6 +78,12 @@ export function createOpenApi(version: string): object {
         Request: requestSchema,
         Resolution: resolutionSchema,
         Resolutions: results(resolutionSchema),
+        Requests: z.object({ requests: z.array(requestSchema).min(1).max(requestLimits.requests) }),
+        Answers: z.object({
+          answers: z
+            .array(z.union([resolutionSchema, results(resolutionSchema), error]))
+            .describe("What each request alone would get, in the order asked."),
+        }),
         Explanation: explanationSchema,
         Explanations: results(explanationSchema),
         Defaults: z.object({ results: z.array(resolutionSchema).describe("By objective, ascending.") }),
@@ -117,6 +124,22 @@ function operation(operationId: string, summary: string, single: string, several
         content: { "application/json": { schema: { oneOf } } },
       },
       ...errorResponses(),
+    },
+  };
+}
+
+function manyOperation(): object {
+  return {
+    operationId: "resolveMany",
+    summary: "Several requests at once, each with its own context",
+    security: [{}, { override: [] }],
+    requestBody: { required: true, content: { "application/json": { schema: reference("Requests") } } },
+    responses: {
+      200: {
+        description: "An answer to each request, whatever came of it",
+        content: { "application/json": { schema: reference("Answers") } },
+      },
+      ...errorResponses(["invalid_request", "payload_too_large", "unsupported_media_type", "internal", "not_ready"]),
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { RequestHandler } from "express";
-import { evaluateFlag, parseFlagKey } from "../selection/flag.ts";
+import { evaluateFlag, parseFlagKey, withTargetingKey } from "../selection/flag.ts";
 import { resolutionOf } from "../selection/resolution.ts";
 import { SignalboxError } from "../service/errors.ts";
 import { sendJson } from "../service/http-app.ts";
@@ -15,6 +15,7 @@ import { failureOf, sendOfrepError } from "./ofrep-error.ts";
 import { parseOfrepRequest } from "./ofrep-request.ts";
 import { readJsonBody } from "./read-json-body.ts";
 import type { ResolveRequest } from "./request.ts";
+import { withCells } from "./with-cells.ts";
 
 export type OfrepDeps = AnswerDeps & EndpointDeps;
 
@@ -28,7 +29,10 @@ export function postOfrepFlag(deps: OfrepDeps): RequestHandler<{ key: string }> 
     const run = async (caller: Caller) => {
       const body = await readJsonBody(request, deps.maxRequestBytes);
       const { objective, field } = parseFlagKey(key);
-      const wanted = parseOfrepRequest(body, request, checkObjective(objective, key));
+      const wanted = await withCells(
+        deps,
+        withUnit(deps, parseOfrepRequest(body, request, checkObjective(objective, key))),
+      );
       const [outcome] = evaluateAll(deps, "ofrep", wanted, caller);
       if (!outcome || "error" in outcome) throw outcome?.error ?? new SignalboxError("internal", "No outcome.");
       const evaluation = evaluateFlag(resolutionOf(outcome.value, wanted), field);
@@ -49,8 +53,9 @@ export function postOfrepFlags(deps: OfrepDeps): RequestHandler {
   return (request, response) => {
     const run = async (caller: Caller) => {
       const body = await readJsonBody(request, deps.maxRequestBytes);
-      const wanted = parseOfrepRequest(body, request, "all");
-      const flags = evaluateAll(deps, "ofrep_bulk", everyObjective(deps, wanted), caller).map((outcome) => {
+      const every = everyObjective(deps, parseOfrepRequest(body, request, "all"));
+      const wanted = await withCells(deps, every);
+      const flags = evaluateAll(deps, "ofrep_bulk", wanted, caller).map((outcome) => {
         if ("value" in outcome) return flagJson(outcome.value, wanted);
         return JSON.stringify(failureOf(outcome.error, outcome.objective.slice(wanted.namespace.length + 1)));
       });
@@ -60,6 +65,12 @@ export function postOfrepFlags(deps: OfrepDeps): RequestHandler {
     const name = "POST /ofrep/v1/evaluate/flags";
     return observeCall(deps, { method: "ofrep_bulk", name, request, response, run, fail: sendOfrepError });
   };
+}
+
+/** The request for one objective with the targeting key as its unit, so that an outside platform can be asked for it. */
+function withUnit({ selection }: OfrepDeps, request: ResolveRequest): ResolveRequest {
+  const compiled = selection()?.objectives.get(`${request.namespace}/${request.objectives[0]}`);
+  return compiled ? { ...request, context: withTargetingKey(request.context, compiled.unit) } : request;
 }
 
 function everyObjective({ selection }: OfrepDeps, request: ResolveRequest): ResolveRequest {

@@ -7,7 +7,7 @@ import { clientName, type TrafficClass, trafficClasses } from "../selection/labe
 import { type RequestProblem, SignalboxError } from "../service/errors.ts";
 
 /** The limits of a request; that of its bytes is RESOLVER_MAX_REQUEST_BYTES. */
-export const requestLimits = { objectives: 100, problems: 100, problemsInMessage: 10 } as const;
+export const requestLimits = { objectives: 100, requests: 100, problems: 100, problemsInMessage: 10 } as const;
 
 const attribute = { type: ["string", "number", "boolean"] as const };
 

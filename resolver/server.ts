@@ -17,6 +17,7 @@ import { createGrpcRevisions } from "./grpc-revisions.ts";
 import { postExplain } from "./post-explain.ts";
 import { postOfrepFlag, postOfrepFlags } from "./post-ofrep.ts";
 import { postResolve } from "./post-resolve.ts";
+import { postResolveMany } from "./post-resolve-many.ts";
 
 /**
  * Starts the resolver: listens at once, and answers `not_ready` until there are documents, from NATS or from the last
@@ -56,6 +57,7 @@ function startHttp(config: ResolverConfig, context: ResolverContext): Promise<Ht
   const app = createHttpApp(context, (app) => {
     app.post("/v1/resolve", resolve).all("/v1/resolve", postOnly);
     app.post("/v1/explain", postExplain(context)).all("/v1/explain", postOnly);
+    app.post("/v1/resolve-many", postResolveMany(context)).all("/v1/resolve-many", postOnly);
     app.get("/v1/defaults", getDefaults(context)).all("/v1/defaults", getOnly);
     app.post("/ofrep/v1/evaluate/flags", postOfrepFlags(context)).all("/ofrep/v1/evaluate/flags", postOnly);
     app.post("/ofrep/v1/evaluate/flags/:key", postOfrepFlag(context)).all("/ofrep/v1/evaluate/flags/:key", postOnly);

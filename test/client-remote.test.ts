@@ -14,6 +14,7 @@ import {
   startTestResolver,
   type TestResolver,
 } from "./support/resolver.ts";
+import { postJson } from "./support/resolver-client.ts";
 
 const folder = makeTemporaryFolder();
 let nats: TestNats;
@@ -199,6 +200,46 @@ test("objectives that are asked for in one turn of the event loop are one reques
   await Promise.all([client.resolve("ranking", { userId: "u1" }), client.resolve("search", { userId: "u1" })]);
   await client.resolveMany(["ranking", "search"], { userId: "u2" });
   expect(requests.filter((url) => url.endsWith("/v1/resolve"))).toHaveLength(2);
+});
+
+test("contexts that are asked about in one turn of the event loop share requests", async () => {
+  const { client, requests } = makeClient();
+  const all = Array.from({ length: 250 }, (_, index) => ({ userId: `many-${index}` }));
+  const answers = await Promise.all(all.map((context) => client.resolve("ranking", context)));
+  expect(requests.filter((url) => url.endsWith("/v1/resolve-many"))).toHaveLength(3);
+  for (const [index, context] of all.entries()) {
+    expect(answers[index]?.source).toBe("resolver");
+    if (index % 25 === 0) expect(await makeClient().client.resolve("ranking", context)).toEqual(answers[index]);
+  }
+});
+
+test("POST /v1/resolve-many answers each request as POST /v1/resolve does", async () => {
+  const { url } = resolvers[0];
+  const requests = [
+    { objective: "ranking", context: { userId: "u1" } },
+    { objectives: ["ranking", "nothing"], context: { device: "kiosk" }, client: "web" },
+    { objective: "nothing" },
+    { objective: "ranking", context: { userId: {} } },
+    { objective: "ranking", override: { version: "8" } },
+    null,
+  ];
+  const { status, body } = await postJson(`${url}/v1/resolve-many`, { requests });
+  expect(status).toBe(200);
+  const alone = await Promise.all(requests.map((request) => postJson(`${url}/v1/resolve`, request)));
+  expect(body.answers).toEqual(alone.map((answer) => answer.body));
+  expect(alone.map((answer) => answer.status)).toEqual([200, 200, 404, 400, 403, 400]);
+});
+
+test.each([
+  {},
+  { requests: [] },
+  { requests: {} },
+  { requests: Array(101).fill({ objective: "ranking" }) },
+  null,
+  "text",
+])("POST /v1/resolve-many refuses %j", async (body) => {
+  const answer = await postJson(`${resolvers[0].url}/v1/resolve-many`, body);
+  expect([answer.status, answer.body]).toMatchObject([400, { error: { code: "invalid_request" } }]);
 });
 
 test("two resolvers share the calls; one that is killed under way costs none, and is used again when it is back", async () => {

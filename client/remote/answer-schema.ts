@@ -32,6 +32,12 @@ export const resultsSchema = z.object({
   results: z.array(z.union([resolution, z.object({ error: refusal }).transform(({ error }) => ({ refused: error }))])),
 });
 
+const refused = z.object({ error: refusal }).transform(({ error }) => ({ refused: error }));
+
+export const answersSchema = z.object({
+  answers: z.array(z.union([resultsSchema.transform(({ results }) => results), refused])),
+});
+
 export const defaultsSchema = z.object({ results: z.array(resolution) });
 
 export const snapshotSchema = z.object({

@@ -20,13 +20,24 @@ export function createGrpcTransport(url: string): Transport {
   const channel = protocol === "https:" ? credentials.createSsl() : credentials.createInsecure();
   // A namespace may have many objectives, whose defaults come in one message.
   const client = new Client(host, channel, { "grpc.max_receive_message_length": -1 });
+  const resolve = async (call: ResolveCall, signal: AbortSignal): Promise<readonly ResolveResult[]> => {
+    const { results } = (await callUnary(client, "Resolve", requestOf(call), signal, call.token)) as ResolveResponse;
+    if (results.length !== call.objectives.length) throw new Error("what answers is no resolver of this version");
+    return results.map(toResult);
+  };
   return {
     url,
-    resolve: async (call, signal) => {
-      const { results } = (await callUnary(client, "Resolve", requestOf(call), signal, call.token)) as ResolveResponse;
-      if (results.length !== call.objectives.length) throw new Error("what answers is no resolver of this version");
-      return results.map(toResult);
-    },
+    resolve,
+    // Side by side on one connection, which costs little more than one message for all.
+    resolveMany: (calls, signal) =>
+      Promise.all(
+        calls.map((call) =>
+          resolve(call, signal).catch((error: unknown) => {
+            if (error instanceof RefusedError && !error.refusal.retryable) return { refused: error.refusal };
+            throw error;
+          }),
+        ),
+      ),
     defaults: async (namespace, knownVersion = "", signal) => {
       const request = create(ListDefaultsRequestSchema, { namespace, knownVersion });
       const { version, unchanged, results } = (await callUnary(

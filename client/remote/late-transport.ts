@@ -10,6 +10,7 @@ export function createLateTransport(url: string, load: () => Promise<Transport>)
   return {
     url,
     resolve: async (call, signal) => (await loaded()).resolve(call, signal),
+    resolveMany: async (calls, signal) => (await loaded()).resolveMany(calls, signal),
     defaults: async (namespace, knownVersion, signal) => (await loaded()).defaults(namespace, knownVersion, signal),
     close: () => void loading?.then((transport) => transport.close()),
   };

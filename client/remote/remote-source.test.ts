@@ -65,6 +65,28 @@ test("what is asked in one turn of the event loop about one context is one call"
   const answers = await Promise.all(names.map((objective) => source.resolve(question("1", { objective }))));
   expect(answers.map(({ objective }) => objective)).toEqual(names.map((name) => `default/${name}`));
   expect(transport.calls.map(({ objectives }) => objectives.length)).toEqual([100, 50]);
+  expect(transport.requests).toEqual([2]);
+});
+
+test("contexts of one turn of the event loop share requests, a hundred in each, and fewer when they are long", async () => {
+  const { source, transport } = makeSource();
+  const users = Array.from({ length: 250 }, (_, index) => question(`user-${index}`));
+  const answers = await Promise.all(users.map((each) => source.resolve(each)));
+  expect(answers).toHaveLength(250);
+  expect(transport.requests).toEqual([100, 100, 50]);
+  const long = Array.from({ length: 10 }, (_, index) => question(`${index}`.padEnd(16_000, "x")));
+  await Promise.all(long.map((each) => source.resolve(each)));
+  expect(transport.requests.slice(3)).toEqual([4, 4, 2]);
+});
+
+test("of contexts that share a request, each has its own answer or refusal", async () => {
+  const { source, transport } = makeSource();
+  const refusal = { code: "invalid_request", message: "no", retryable: false, problems: [] };
+  transport.resolveMany = async (calls) =>
+    calls.map(({ context }) => (context.userId === "bad" ? { refused: refusal } : [resolution()]));
+  const [good, bad] = await Promise.allSettled([source.resolve(question("good")), source.resolve(question("bad"))]);
+  expect(good).toMatchObject({ status: "fulfilled", value: { source: "resolver" } });
+  expect(bad).toMatchObject({ status: "rejected", reason: { code: "invalid_request" } });
 });
 
 test("the same question is asked once, however many ask it", async () => {

@@ -5,12 +5,12 @@ import { SignalboxClientError } from "../client-error.ts";
 import type { EventListener } from "../events.ts";
 import { type Question, qualifiedObjective } from "../question.ts";
 import type { Source } from "../source.ts";
-import { inSpan } from "../tracing.ts";
 import { type AnswerCache, type CachedAnswer, contextKey, questionKey } from "./answer-cache.ts";
+import { askTogether } from "./ask-together.ts";
 import { createBatcher } from "./batcher.ts";
 import type { KnownDefaults } from "./defaults.ts";
 import { NoAnswerError, type ResolverPool } from "./resolver-pool.ts";
-import { type Refusal, RefusedError, type ResolveResult } from "./transport.ts";
+import { type Refusal, RefusedError, type ResolveCall, type ResolveResult } from "./transport.ts";
 
 export type RemoteSourceDeps = {
   readonly pool: ResolverPool;
@@ -31,10 +31,14 @@ const objectivesPerCall = 100;
 export function createRemoteSource(deps: RemoteSourceDeps): Source {
   const { pool, cache, defaults, emit, nowMs } = deps;
   const underWay = new Map<string, Promise<Resolution>>();
-  const ask = createBatcher({
+  const ask = createBatcher<Question, ResolveResult>({
     groupOf,
-    ask: (questions) => askResolvers(deps, questions),
-    maxItems: objectivesPerCall,
+    ask: (groups) =>
+      askTogether(
+        pool,
+        groups.map((questions) => callOf(questions, deps.token)),
+      ),
+    itemsPerGroup: objectivesPerCall,
   });
 
   const askOne = async (question: Question): Promise<Resolution> => {
@@ -127,21 +131,15 @@ async function forced(asking: Promise<Resolution>, signal: AbortSignal | undefin
 
 let overrides = 0;
 
-/** What may be asked in one call: the same context, namespace and labels. */
+/** What is one call, for several objectives: the same context, namespace and labels. */
 function groupOf(question: Question): string {
   return question.override ? `override ${overrides++}` : contextKey(question);
 }
 
-async function askResolvers(
-  { pool, token }: RemoteSourceDeps,
-  questions: readonly Question[],
-): Promise<readonly ResolveResult[]> {
+function callOf(questions: readonly Question[], token: string | undefined): ResolveCall {
   const [{ namespace, context, labels, override }] = questions as [Question];
   const objectives = questions.map(({ objective }) => objective);
-  const call = { namespace, objectives, context, labels, ...(override && { override, token }) };
-  return inSpan("signalbox.resolve", { "signalbox.namespace": namespace, "signalbox.objectives": objectives }, () =>
-    pool.ask((transport, signal) => transport.resolve(call, signal)),
-  );
+  return { namespace, objectives, context, labels, ...(override && { override, token }) };
 }
 
 /** As the caller is told: a refusal by its code; nothing but the resolvers' own failure as `unavailable`. */

@@ -26,8 +26,9 @@ export function answered(standing: Standing): void {
   standing.avoidedUntilMs = 0;
 }
 
-/** How long it is avoided from now on, in milliseconds. */
-export function failed(standing: Standing, nowMs: number): number {
+/** How long it is avoided from now on, in milliseconds; null when it is already: many calls may fail by one and the same cause. */
+export function failed(standing: Standing, nowMs: number): number | null {
+  if (standing.avoidedUntilMs > nowMs) return null;
   standing.failures++;
   standing.losses = 0;
   const forMs = Math.min(longestAvoidanceMs, firstAvoidanceMs * 2 ** Math.min(standing.failures - 1, 10));

@@ -19,6 +19,9 @@ export type ResolveCall = {
 /** What a resolver says of one objective. */
 export type ResolveResult = Resolution | { readonly refused: Refusal };
 
+/** What a resolver says of one call of several: a result for each of its objectives, or why it refuses the call. */
+export type CallAnswer = readonly ResolveResult[] | { readonly refused: Refusal };
+
 /** An error that a resolver answered. */
 export type Refusal = {
   readonly code: string;
@@ -42,6 +45,8 @@ export interface Transport {
   readonly url: string;
   /** One result for each objective, in the order asked. */
   resolve(call: ResolveCall, signal: AbortSignal): Promise<readonly ResolveResult[]>;
+  /** An answer for each call, in the order asked, of which none has an override. */
+  resolveMany(calls: readonly ResolveCall[], signal: AbortSignal): Promise<readonly CallAnswer[]>;
   /** Null when they are still those of `knownVersion`. */
   defaults(namespace: string, knownVersion: string | undefined, signal: AbortSignal): Promise<Defaults | null>;
   close(): void;
