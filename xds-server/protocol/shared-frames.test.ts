@@ -42,3 +42,11 @@ test("no more bytes are remembered than allowed, and those least recently used g
   expect(join([...a])).toBe(first);
   expect(join([...b])).not.toBe(second);
 });
+
+test("what nobody asks for any more is forgotten", async () => {
+  const join = createSharedFrames({ frameOf, idleMs: 5 });
+  const first = join(resources);
+  expect(join(resources)).toBe(first);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(join(resources)).not.toBe(first);
+});

@@ -287,7 +287,8 @@ export function encodeFrames({ typeUrl, name, version, body, ttlMs }: EncodedRes
   const ttl = ttlMs === undefined ? undefined : durationOf(ttlMs);
   const head = fieldsLength(ttl ? [name, version, ttl] : [name, version]);
   const sotwLength = 1 + varintLength(any) + any;
-  const delta = Buffer.allocUnsafe(1 + varintLength(head + sotwLength) + head + sotwLength);
+  // Not from the pool of Node: a resource lives long, and would keep a slab of 64 KiB of others' bytes with it.
+  const delta = Buffer.allocUnsafeSlow(1 + varintLength(head + sotwLength) + head + sotwLength);
   let at = writeLength(delta, 0, 2, head + sotwLength);
   at = writeField(delta, at, 3, name);
   at = writeField(delta, at, 1, version);
