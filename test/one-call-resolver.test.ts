@@ -116,6 +116,21 @@ describe("an objective whose rules Envoy cannot hold", () => {
     });
   });
 
+  test("has what a client says of its selection taken away", async () => {
+    const { response, body } = await call("patient", {
+      "x-routing-key": "default/patient/ranker@8",
+      "x-signalbox-config": "e30",
+      "x-signalbox-decision": "objective=forged",
+      "x-signalbox-fallback": "forged",
+      "x-signalbox-error": "selection_unavailable",
+      "x-envoy-auth-partial-body": "true",
+    });
+    expect(response.status).toBe(200);
+    expect(body.headers["x-routing-key"]).toBe("default/patient/ranker@7");
+    expect(JSON.stringify(body)).not.toContain("forged");
+    expect(body.headers).not.toHaveProperty("x-signalbox-error");
+  });
+
   test("lets an authorised caller, and nobody else, force a version", async () => {
     const forced = await call("patient", { "x-signalbox-override": "8", authorization: `Bearer ${token}` });
     expect(forced.response.status).toBe(200);
@@ -213,6 +228,8 @@ test("with every Signalbox process dead, Envoy goes on selecting", async () => {
 
 /** How often Envoy went on without the resolver. */
 async function failures(): Promise<number> {
-  const stats = await (await fetch(`${system.adminUrl}/stats?filter=http.one_call.ext_authz.failure_mode_allowed`)).text();
+  const stats = await (
+    await fetch(`${system.adminUrl}/stats?filter=http.one_call.ext_authz.failure_mode_allowed`)
+  ).text();
   return Number(/: (\d+)/.exec(stats)?.[1] ?? 0);
 }

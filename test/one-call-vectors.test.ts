@@ -170,6 +170,8 @@ describe("any rules decide inside Envoy as they do here", () => {
       nasty.map((text): Condition => ({ a: { ne: text, startsWith: text.slice(0, 2).toWellFormed() } })),
       fc.array(nasty, { minLength: 1, maxLength: 8 }).map((texts): Condition => ({ a: { in: texts } })),
       nasty.map((text): Condition => ({ not: { a: { contains: text, endsWith: text } } })),
+      // A pattern that matches the text itself.
+      nasty.map((text): Condition => ({ a: { matches: text.replace(/[!-/:-@[-`{-~]/g, "\\$&") } })).filter(embeddable),
     );
     await fc.assert(
       fc.asyncProperty(when, nasty, nasty, async (condition, value, salt) => {
@@ -231,4 +233,24 @@ describe("any rules decide inside Envoy as they do here", () => {
       { numRuns: 150 },
     );
   });
+});
+
+test("programs are kept by use: one that is used stays, those that are not are forgotten in the end", async () => {
+  const asked = await lua.run(`
+    local asked = {}
+    local comment = "--" .. ("x"):rep(1024 * 1024) .. "\\n"
+    local function use(id)
+      local metadata = { get = function() asked[id] = (asked[id] or 0) + 1 return comment .. "return { name = '" .. id .. "' }" end }
+      local host = { metadata = function() return metadata end }
+      local program = programOf(id, { virtualHost = function() return host end })
+      assert(program.name == id)
+    end
+    use("rare")
+    for index = 1, 100 do
+      use("often")
+      use("program-" .. index)
+    end
+    use("rare")
+    return asked.often .. " " .. asked.rare`);
+  expect(asked).toBe("1 2");
 });

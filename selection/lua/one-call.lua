@@ -459,8 +459,12 @@ local young, old, youngBytes = {}, {}, 0
 
 -- Asking for metadata copies all of it, whatever its size: so the digest is kept apart, and only a program that is not
 -- known yet is asked for.
-local function load(id, handle)
-  local program = old[id]
+local function programOf(id, handle)
+  local program = young[id]
+  if program ~= nil then
+    return program
+  end
+  program = old[id]
   local size = program and program.size
   if program == nil then
     local text = handle:virtualHost():metadata():get("program")
@@ -523,7 +527,7 @@ function envoy_on_request(handle)
     return
   end
   local headers = handle:headers()
-  local program = young[id] or load(id, handle)
+  local program = programOf(id, handle)
   if headers:get("x-signalbox-objective") ~= program.name then
     return refuse(handle, headers, "400", "invalid_request", "x-signalbox-objective must be <namespace>/<objective>, once")
   end

@@ -19,7 +19,7 @@ export type EnvoyLua = {
 };
 
 /** What the statements may use: the functions of one-call.lua, which are local to it. */
-const inScope = ["finish", "library", "readContext", "pick", "arm", "split", "isUtf8", "load", "plainNumber"];
+const inScope = ["finish", "library", "readContext", "pick", "arm", "split", "isUtf8", "programOf", "plainNumber"];
 
 const runBody = `
 function envoy_on_request(handle)
