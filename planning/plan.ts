@@ -81,9 +81,9 @@ const minUnits = 500;
 /** Compares the documents in force with those after a change. Pure. */
 export function startPlan(before: LiveDocuments, after: LiveDocuments, options: PlanOptions = {}): Planning {
   const names = [...affectedObjectives(before, after)].sort();
-  const compiledBefore = compileSelection(onlyNeeded(before, names));
-  const compiledAfter = compileSelection(onlyNeeded(after, names));
-  const sampled = names.filter((name) => isChoiceChanged(before, after, name));
+  const sampled = new Set(names.filter((name) => isChoiceChanged(before, after, name)));
+  const compiledBefore = compileSelection(onlyNeeded(before, [...sampled]));
+  const compiledAfter = compileSelection(onlyNeeded(after, [...sampled]));
   const tallies = new Map<string, Tally>();
   const tallyOf = (name: string) => {
     const known = tallies.get(name);
@@ -95,13 +95,13 @@ export function startPlan(before: LiveDocuments, after: LiveDocuments, options: 
   return {
     add(context, objective) {
       if (objective === undefined) for (const name of sampled) tallyOf(name).add(context);
-      else if (sampled.includes(objective)) tallyOf(objective).add(context);
+      else if (sampled.has(objective)) tallyOf(objective).add(context);
     },
     finish() {
       const isGiven = tallies.size > 0;
       const made = isGiven
         ? new Map<string, Movement[]>()
-        : madeUpMovements(compiledBefore, compiledAfter, sampled, options);
+        : madeUpMovements(compiledBefore, compiledAfter, [...sampled], options);
       for (const [name, tally] of tallies) made.set(name, [{ segment: "contexts", ...tally.result() }]);
       const objectives = names.map((name) => planObjective(before, after, name, made.get(name) ?? []));
       return { revision: before.revision, objectives, shards: planShards(before, after, names) };
