@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { defineModel, defineObjective, defineShard, InvalidDocumentError } from "./index.ts";
+import {
+  defineAudience,
+  defineExperiment,
+  defineHoldout,
+  defineModel,
+  defineObjective,
+  defineShard,
+  InvalidDocumentError,
+} from "./index.ts";
 
 test("documents are defined without apiVersion and kind, and come back with their defaults", () => {
   const shard = defineShard({ metadata: { name: "gpu-a" }, spec: { dns: { hostname: "gpu-a.internal", port: 80 } } });
@@ -25,6 +33,18 @@ test("documents are defined without apiVersion and kind, and come back with thei
   ]);
   expect(objective.spec.policy.timeoutMs).toBe(15_000);
   expect(objective.spec.rules[1]?.when).toEqual({ country: "CA", age: { gte: 18 } });
+});
+
+test("experiments, holdouts and audiences are defined the same way", () => {
+  const arms = { old: { model: "ranker", version: "7" } };
+  const experiment = defineExperiment({
+    metadata: { name: "exp" },
+    spec: { arms: [{ name: "old" }], targets: [{ objective: "home", arms }] },
+  });
+  const holdout = defineHoldout({ metadata: { name: "global" }, spec: { percent: 5 } });
+  const audience = defineAudience({ metadata: { name: "staff" }, spec: { members: ["u1"] } });
+  expect([experiment, holdout, audience].map(({ kind }) => kind)).toEqual(["Experiment", "Holdout", "Audience"]);
+  expect([experiment.spec.unit, holdout.spec.iteration]).toEqual(["userId", 1]);
 });
 
 test("a bad definition throws one error that lists every problem", () => {

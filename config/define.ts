@@ -1,5 +1,8 @@
+import type { Audience, AudienceInput } from "./documents/audience.ts";
 import { apiVersion } from "./documents/common.ts";
 import type { Kind, SignalboxDocument } from "./documents/document.ts";
+import type { Experiment, ExperimentInput } from "./documents/experiment.ts";
+import type { Holdout, HoldoutInput } from "./documents/holdout.ts";
 import type { Model, ModelInput } from "./documents/model.ts";
 import type { Objective, ObjectiveInput } from "./documents/objective.ts";
 import type { Shard, ShardInput } from "./documents/shard.ts";
@@ -34,6 +37,21 @@ export function defineModel(input: Defined<ModelInput>): Model {
 /** A shard in code, validated, with its defaults filled in. Throws {@link InvalidDocumentError}. */
 export function defineShard(input: Defined<ShardInput>): Shard {
   return define<Shard>("Shard", input);
+}
+
+/** An experiment in code, validated, with its defaults filled in. Throws {@link InvalidDocumentError}. */
+export function defineExperiment(input: Defined<ExperimentInput>): Experiment {
+  return define<Experiment>("Experiment", input);
+}
+
+/** A holdout in code, validated, with its defaults filled in. Throws {@link InvalidDocumentError}. */
+export function defineHoldout(input: Defined<HoldoutInput>): Holdout {
+  return define<Holdout>("Holdout", input);
+}
+
+/** An audience in code, validated. Throws {@link InvalidDocumentError}. */
+export function defineAudience(input: Defined<AudienceInput>): Audience {
+  return define<Audience>("Audience", input);
 }
 
 function define<D extends SignalboxDocument>(kind: Kind & D["kind"], input: object): D {
