@@ -40,15 +40,9 @@ export function withChanges(before: Candidates, revision: number, changed: Itera
 export function decideActivation(candidates: Candidates, servers: readonly ProcessStatus[]): Verdicts {
   const active: string[] = [];
   const held = new Map<string, readonly string[]>();
-  if (candidates.waiting.size === 0) return { active, held };
-  const heldBy = servers.map(
-    (server) => new Map((server.rollout?.held ?? []).map((each) => [each.objective, each.reason])),
-  );
+  const judges = candidates.waiting.size === 0 ? [] : servers.map((server) => judgeOf(server, candidates.revision));
   for (const [name, { revision }] of candidates.waiting) {
-    const reasons = servers.flatMap((server, index) => {
-      const reason = obstacle(candidates.revision, revision, server, heldBy[index]?.get(name));
-      return reason === null ? [] : [`xds-server ${server.id}: ${reason}`];
-    });
+    const reasons = judges.flatMap((judge) => judge(name, revision) ?? []);
     if (servers.length === 0) reasons.push("no xds-server is alive");
     if (reasons.length === 0) active.push(name);
     else held.set(name, reasons);
@@ -56,11 +50,23 @@ export function decideActivation(candidates: Candidates, servers: readonly Proce
   return { active, held };
 }
 
-function obstacle(documents: number, wanted: number, server: ProcessStatus, held: string | undefined): string | null {
-  if (held !== undefined) return held;
-  const { rollout } = server;
-  if (!rollout) return "has no documents yet";
-  if (rollout.watermark < wanted) return `its Envoys hold revision ${rollout.watermark} of ${wanted}`;
-  if (rollout.watermark > documents) return `is ahead, at revision ${rollout.watermark}`;
-  return null;
+/** What an xds-server has against an objective's newest form, which came with this revision; null is nothing. */
+type Judge = (objective: string, revision: number) => string | null;
+
+function judgeOf({ id, rollout }: ProcessStatus, documents: number): Judge {
+  // The same texts for all: there may be many thousands that wait.
+  if (!rollout) return always(`xds-server ${id}: has no documents yet`);
+  const { watermark } = rollout;
+  const behind = `xds-server ${id}: its Envoys hold revision ${watermark} so far`;
+  const ahead = watermark > documents ? `xds-server ${id}: is ahead, at revision ${watermark}` : null;
+  const held = new Map(rollout.held.map(({ objective, reason }) => [objective, reason]));
+  return (objective, revision) => {
+    const reason = held.get(objective);
+    if (reason !== undefined) return `xds-server ${id}: ${reason}`;
+    return watermark < revision ? behind : ahead;
+  };
+}
+
+function always(text: string): Judge {
+  return () => text;
 }

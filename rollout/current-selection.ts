@@ -4,6 +4,7 @@ import { emptyLiveDocuments } from "../config/settle.ts";
 import { compileSelection, type Selection } from "../selection/selector.ts";
 import { type Candidates, decideActivation, type Verdicts, withChanges } from "./activation.ts";
 import { countedServers } from "./live-processes.ts";
+import { createPaced } from "./paced.ts";
 import { type Pinned, setPinnedAside } from "./pinned.ts";
 import type { HeldObjective, ProcessStatus, RolloutReport } from "./process-status.ts";
 
@@ -78,6 +79,12 @@ export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelec
   let wasKnown = false;
 
   const swap = (from: Selection, activated: readonly string[], held: Verdicts["held"]) => {
+    if (activated.length === 0 && active) {
+      const isNews = active.live !== from.live || active.held.size !== held.size;
+      active = { ...from, objectives: active.objectives, held };
+      if (isNews) deps.onChange?.();
+      return;
+    }
     const objectives = new Map(active?.objectives);
     const waiting = new Map(candidates.waiting);
     const rest = new Map(former);
@@ -177,7 +184,8 @@ export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelec
   };
 
   const stopSource = source.subscribe(take);
-  const stopStatuses = statuses?.subscribe(evaluate);
+  const evaluation = createPaced(evaluate);
+  const stopStatuses = statuses?.subscribe(evaluation.ask);
   // An empty store changes nothing, so no listener hears that it is ready.
   void source.started.then(() => {
     if (newest?.live !== source.current()) take(source.current());
@@ -205,6 +213,7 @@ export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelec
     stop: () => {
       stopSource();
       stopStatuses?.();
+      evaluation.stop();
     },
   };
 }

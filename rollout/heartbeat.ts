@@ -27,6 +27,8 @@ export type Heartbeat = {
   stop(): Promise<void>;
 };
 
+/** After a heartbeat that was expensive to make, so many times as long as that took is for everything else. */
+const restFactor = 3;
 /** How soon after a change, so that many changes are one heartbeat. */
 const afterChangeMs = 3;
 
@@ -41,6 +43,7 @@ export function startHeartbeat(settings: HeartbeatSettings): Heartbeat {
   let bucket: Bucket | null = null;
   let problem: string | null = null;
   let publishedAtMs = performance.now();
+  let restMs = 0;
   const report = (now: string | null) => {
     if (now !== problem) settings.onProblem?.(now);
     problem = now;
@@ -56,8 +59,11 @@ export function startHeartbeat(settings: HeartbeatSettings): Heartbeat {
     if (!link.connected()) throw new Error("the connection to NATS was lost");
     // Opened again after a failure: the bucket is in memory and goes with the server.
     bucket ??= await openStatusBucket(link, settings);
+    const startedAtMs = performance.now();
     const status = withinLimits(settings.status());
-    await link.client.publish(bucket.subjectOf(keyOf(status)), JSON.stringify(status), { timeout: 2000 });
+    const text = JSON.stringify(status);
+    restMs = restFactor * (performance.now() - startedAtMs);
+    await link.client.publish(bucket.subjectOf(keyOf(status)), text, { timeout: 2000 });
     publishedAtMs = performance.now();
   };
 
@@ -72,7 +78,7 @@ export function startHeartbeat(settings: HeartbeatSettings): Heartbeat {
         report(messageOf(error));
       }
       await sleep(settings.intervalMs ?? 2000, AbortSignal.any([wake.signal, stopping.signal]));
-      if (wake.signal.aborted) await sleep(afterChangeMs, stopping.signal);
+      if (wake.signal.aborted) await sleep(Math.max(afterChangeMs, restMs), stopping.signal);
     }
     await leave(link, bucket, settings.status()).catch(() => undefined);
     await link?.close();
