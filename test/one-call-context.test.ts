@@ -29,7 +29,7 @@ function bytes(text: string): string {
   return `"${escaped}"`;
 }
 
-/** The contexts that one-call.lua reads, each value with its type, or the problem. */
+/** The contexts that the filter reads, each value with its type, or the problem. */
 async function readInEnvoy(requests: readonly Headers[]): Promise<string[]> {
   const given = requests.map(
     (headers) =>

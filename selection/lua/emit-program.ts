@@ -6,7 +6,7 @@ import { emitCondition, type ProgramData } from "./emit-condition.ts";
 import { luaNumber, luaString } from "./literal.ts";
 
 /**
- * The rules of an objective as a Lua program for `one-call.lua`, from the same compiled form that decides in JavaScript:
+ * The rules of an objective as a Lua program for the filter, from the same compiled form that decides in JavaScript:
  *
  *     local K = { constants }
  *     return { name = "default/ranking", attributes = {…}, outcomes = {…}, choose = function(c, u) … end }

@@ -18,7 +18,7 @@ export type HeaderReader = (name: string) => string | undefined;
  * The context of a one-call request: of each attribute its header, or else its member of baggage. A header that cannot be
  * read is a problem; a bad member of baggage, which others write too, is passed over.
  *
- * The same as `selection/lua/one-call.lua` does inside Envoy: a change of one is a change of both.
+ * The same as `selection/lua/filter/context.lua` does inside Envoy: a change of one is a change of both.
  */
 export function readContext(header: HeaderReader, attributes: readonly OneCallAttribute[]): HeaderContext {
   const context: { [attribute: string]: AttributeValue } = Object.create(null);

@@ -5,20 +5,20 @@ import { LuaSchema } from "../../proto/gen/envoy/extensions/filters/http/lua/v3/
 import { RouterSchema } from "../../proto/gen/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { HttpConnectionManagerSchema } from "../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { registry } from "../../proto/registry.ts";
+import { luaFilterSource } from "../../selection/lua/filter-source.ts";
 import { luaScalar } from "../../selection/lua/literal.ts";
-import { luaSource } from "../../xds-server/resources/one-call-listener.ts";
 import { extensionChoice } from "../../xds-server/resources/proto.ts";
 import { type EnvoyOptions, startEnvoy } from "./envoy.ts";
 import { freePorts } from "./ports.ts";
 
-/** A real Envoy that runs Lua with everything of selection/lua/one-call.lua in scope. */
+/** A real Envoy that runs Lua with everything of selection/lua/filter in scope. */
 export type EnvoyLua = {
   /** Runs statements that return a text, and answers with it; throws what Lua threw. */
   run(statements: string): Promise<string>;
   stop(): Promise<void>;
 };
 
-/** What the statements may use: the functions of one-call.lua, which are local to it. */
+/** What the statements may use: functions of the filter, which are local to it. */
 const inScope = ["finish", "library", "readContext", "pick", "arm", "split", "isUtf8", "programOf", "plainNumber"];
 
 const runBody = `
@@ -68,7 +68,7 @@ function bootstrap(port: number, adminPort: number): string {
     },
     httpFilters: [
       extensionChoice("lua", LuaSchema, {
-        defaultSourceCode: { specifier: { case: "inlineString", value: luaSource() + runBody } },
+        defaultSourceCode: { specifier: { case: "inlineString", value: luaFilterSource() + runBody } },
       }),
       extensionChoice("router", RouterSchema, {}),
     ],

@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
 import type { Listener } from "../../proto/gen/envoy/config/listener/v3/listener_pb.js";
 import { LuaSchema } from "../../proto/gen/envoy/extensions/filters/http/lua/v3/lua_pb.js";
-import { maxAttributeBytes } from "../../selection/one-call/read-context.ts";
+import { luaFilterSource } from "../../selection/lua/filter-source.ts";
 import { headers } from "./headers.ts";
 import { connectionManager } from "./http-connection-manager.ts";
 import { clientListener, type KeyedListenerSettings } from "./keyed-listener.ts";
@@ -35,7 +34,7 @@ export function oneCallListener({ address, port, accessLog }: KeyedListenerSetti
     stripped: strippedHeaders,
     filters: [
       extensionChoice(oneCallFilterName, LuaSchema, {
-        defaultSourceCode: { specifier: { case: "inlineString", value: luaSource() } },
+        defaultSourceCode: { specifier: { case: "inlineString", value: luaFilterSource() } },
         statPrefix: "one_call",
       }),
       resolverFilter(),
@@ -46,10 +45,4 @@ export function oneCallListener({ address, port, accessLog }: KeyedListenerSetti
     { address, port },
     { ...shared, localReplyConfig: localReplyConfig(oneCallReplies) },
   );
-}
-
-/** The Lua of the filter: the same for all objectives. */
-export function luaSource(): string {
-  const file = new URL("../../selection/lua/one-call.lua", import.meta.url);
-  return readFileSync(file, "utf8").replace("@MAX_ATTRIBUTE_BYTES@", String(maxAttributeBytes));
 }

@@ -1,7 +1,7 @@
 import { headers } from "./headers.ts";
 import { all, flags, grpc, hasValue, isPresent, type LocalReply, status, type WrittenReply } from "./local-reply.ts";
 
-/** Why selection/lua/one-call.lua refuses a request: the code and the message are in headers. */
+/** Why selection/lua/filter refuses a request: the code and the message are in headers. */
 const refusals = [
   {
     code: "invalid_request",

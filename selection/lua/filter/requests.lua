@@ -1,0 +1,63 @@
+-- What becomes of a request.
+
+-- The answer is written by the listener's local replies, from these two headers.
+local function refuse(handle, headers, status, code, message)
+  headers:replace("x-signalbox-error", code)
+  headers:replace("x-signalbox-error-message", message)
+  handle:respond({ [":status"] = status }, "")
+end
+
+local function decide(headers, outcome, decision)
+  headers:replace("x-routing-key", outcome[1])
+  headers:replace("x-signalbox-config", outcome[2])
+  headers:replace("x-signalbox-decision", decision)
+end
+
+-- Puts attributes that come in headers of their own under the names that the resolver reads, and has ready what counts when
+-- no resolver answers: the default, or a routing key that is refused. An answer takes the last header away again.
+local function prepareForResolver(headers, program)
+  local renamed = program.renamed
+  for index = 1, #renamed do
+    local from, to = renamed[index][1], renamed[index][2]
+    local value = headers:get(from)
+    if value then
+      headers:replace(to, value)
+    else
+      headers:remove(to)
+    end
+  end
+  local fallback = program.fallback
+  headers:replace("x-routing-key", fallback[1])
+  if fallback[2] then
+    headers:replace("x-signalbox-config", fallback[2])
+    headers:replace("x-signalbox-decision", fallback[3])
+    headers:replace("x-signalbox-fallback", "resolver-unavailable")
+  else
+    headers:replace("x-signalbox-error", "selection_unavailable")
+  end
+end
+
+function envoy_on_request(handle)
+  local id = handle:filterContext():get("id")
+  if not id then
+    return
+  end
+  local headers = handle:headers()
+  local program = programOf(id, handle)
+  if headers:get("x-signalbox-objective") ~= program.name then
+    return refuse(handle, headers, "400", "invalid_request", "x-signalbox-objective must be <namespace>/<objective>, once")
+  end
+  if program.choose == nil then
+    return prepareForResolver(headers, program)
+  end
+  if headers:get("x-signalbox-override") then
+    return refuse(handle, headers, "403", "override_denied", "the rules of this objective run inside Envoy, which knows no tokens")
+  end
+  local context, unit, problem = readContext(headers, program.attributes)
+  if context == nil then
+    return refuse(handle, headers, "400", "invalid_request", unit .. " " .. problem)
+  end
+  local index, isUnitMissing = program.choose(context, unit)
+  local outcome = program.outcomes[index]
+  decide(headers, outcome, outcome[isUnitMissing and 4 or 3])
+end
