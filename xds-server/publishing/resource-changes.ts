@@ -69,7 +69,7 @@ export type FormChange = {
   readonly revision: number | null;
   /** The store revision up to which the form before was the newest. */
   readonly previousRevision: number;
-  /** It was not served before. */
+  /** It was not served before, and Envoy asks for its routes as soon as it knows its scope. */
   readonly isNew: boolean;
 };
 
@@ -275,7 +275,8 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
       const { ttlMs } = objective.document.spec.policy;
       routed.set(name, { owner, names: namesOf(resources), routes: newest, ttlMs, isDeleted: false });
       endHold(name);
-      noteForm(name, live.revision, old === undefined);
+      // The routes of a lazy objective come with its first request, whenever that is.
+      noteForm(name, live.revision, old === undefined && !newest.isLazy);
       return replace(owner, old?.names ?? [], resources);
     } catch (error) {
       return refuse([{ path: "", message: `cannot be routed: ${error instanceof Error ? error.message : error}` }]);
