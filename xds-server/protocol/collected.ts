@@ -1,5 +1,8 @@
 import type { StoredResource } from "./resource.ts";
 
+/** Resources and removals in one response, however small: making it should not take long. */
+const maxItems = 10_000;
+
 /** What goes into one incremental response, up to a number of bytes; a resource that is larger goes alone. */
 export class Collected {
   readonly resources = new Map<string, StoredResource>();
@@ -24,7 +27,7 @@ export class Collected {
   }
 
   isFull(): boolean {
-    return this.#roomBytes <= 0;
+    return this.#roomBytes <= 0 || this.resources.size + this.removed.size >= maxItems;
   }
 
   size(): number {

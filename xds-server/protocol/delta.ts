@@ -29,14 +29,14 @@ export type ResponseSizes = {
   /** Bytes of resources after which what is left goes into the next response. */
   readonly responseBytes: number;
   /**
-   * The same for the first answer to a wildcard, to a client that holds nothing yet. Envoy takes it for everything that there
-   * is: it goes on starting, and takes requests, although more may follow.
+   * Up to so many bytes the first answer to a wildcard, of a client that holds nothing yet, is one response. Envoy takes it for
+   * everything that there is: it goes on starting, and takes requests, although more may follow.
    */
   readonly wholeBytes: number;
 };
 
 const mebibyte = 1024 * 1024;
-const defaultSizes: ResponseSizes = { responseBytes: 4 * mebibyte, wholeBytes: 32 * mebibyte };
+const defaultSizes: ResponseSizes = { responseBytes: 4 * mebibyte, wholeBytes: 20 * mebibyte };
 
 /**
  * One type on one incremental stream ("Incremental xDS" in the xDS protocol). A wildcard subscription costs one cursor into
@@ -282,6 +282,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     const held = versions?.size ? versions : undefined;
     if (this.#holdsAll(view)) collected.whole = [];
     else if (!held && view.bytes <= this.#sizes.wholeBytes) collected.whole = view.all();
+    else if (!held && this.#owed.size === 0) this.#parts = view.parts(this.#sizes.responseBytes);
     else this.#collectUnlike(held, view, collected);
     for (const names of [held?.keys() ?? [], this.#onTheWay]) {
       for (const name of names) if (!view.get(name)) this.#held.set(name, view.sequence);
