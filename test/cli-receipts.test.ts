@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Outcome, signalbox } from "./support/command-line.ts";
 import { type EchoServer, startEchoServer } from "./support/echo-server.ts";
+import { freePort } from "./support/ports.ts";
 import { eventually } from "./support/processes.ts";
 import { publishAndWait } from "./support/publish.ts";
 import { sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
@@ -85,6 +86,32 @@ describe("apply", () => {
     expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining("unchanged") });
     expect(await answered()).toBe("7");
   }, 90_000);
+});
+
+describe("an objective that is held back", () => {
+  test("is told with its reason, answers as before, and goes live by itself", async () => {
+    const port = await freePort();
+    const healthCheck = { path: "/v2/health/ready", intervalMs: 200 };
+    const documents = [
+      sampleShard("late", [port], { healthCheck }),
+      sampleModel("late-ranker", { "1": ["late"] }),
+      sampleObjective("ranking", "late-ranker", "1"),
+    ];
+    const before = await answered();
+    const { code, stdout } = await apply(documents, "--timeout", "4s");
+    expect(code).toBe(4);
+    expect(stdout).toMatch(/Objective default\/ranking updated.*held back, what was live stays live\n.*default\/late/);
+    expect(await answered()).toBe(before);
+    const late = await startEchoServer({ http1Port: port });
+    try {
+      const again = await apply(documents, "--timeout", "60s");
+      expect(again).toMatchObject({ code: 0 });
+      expect(await answered()).toBe("1");
+    } finally {
+      expect((await run("rollback objective ranking --timeout 60s")).code).toBe(0);
+      await late.stop();
+    }
+  }, 120_000);
 });
 
 describe("rollback and delete", () => {
