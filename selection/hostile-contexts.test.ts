@@ -65,14 +65,21 @@ const awkward = fc.constantFrom<unknown>(
 const anything = fc.oneof(awkward, fc.jsonValue(), fc.anything(), fc.string({ unit: "binary" }));
 const attribute = fc.constantFrom("userId", "cells", "a", "b", "country", "__proto__", "toString", "hasOwnProperty");
 /** Objects whose own `__proto__` is an attribute like any other, with a prototype and without. */
-const hostile = fc
-  .tuple(fc.array(fc.tuple(attribute, anything), { maxLength: 8 }), fc.boolean())
-  .map(([entries, bare]) => {
-    const made: Record<string, unknown> = bare ? Object.create(null) : {};
-    for (const [name, value] of entries)
-      Object.defineProperty(made, name, { value, enumerable: true, configurable: true, writable: true });
-    return made;
-  });
+const usual = fc.constantFrom<[string, unknown][]>(
+  [],
+  [["a", 1]],
+  [
+    ["a", ""],
+    ["cells", "by-cells=x"],
+  ],
+);
+const entry = fc.tuple(attribute, anything);
+const hostile = fc.tuple(usual, fc.array(entry, { maxLength: 8 }), fc.boolean()).map(([first, rest, bare]) => {
+  const made: Record<string, unknown> = bare ? Object.create(null) : {};
+  for (const [name, value] of [...rest, ...first])
+    Object.defineProperty(made, name, { value, enumerable: true, configurable: true, writable: true });
+  return made;
+});
 const moment = fc.oneof(fc.double(), fc.constantFrom(Date.parse(start), Date.parse(end), Date.parse(end) - 1, 0));
 
 describe("whatever a context holds", () => {
