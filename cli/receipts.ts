@@ -124,7 +124,7 @@ function trackReceipts(
       }
       for (const { key, query } of queries) {
         const earlier = receipts.get(key);
-        const state = revisionState(statuses, query);
+        const state = inUseByAllThereAre(revisionState(statuses, query));
         const liveMs = earlier?.liveMs ?? Math.round(performance.now() - storedAtMs);
         receipts.set(key, { ...state, ...(state.state === "live" ? { liveMs } : {}) });
       }
@@ -135,6 +135,11 @@ function trackReceipts(
       return liveMs === undefined || change === "unchanged" ? receipt : { ...receipt, liveMs };
     },
   };
+}
+
+/** Where there is no resolver at all, or no xds-server, those who are there count: 0/0 says what is missing. */
+function inUseByAllThereAre(state: RevisionState): RevisionState {
+  return state.state === "pending" && state.reasons.length === 0 ? { ...state, state: "live" } : state;
 }
 
 /** What waits for a pin waits on purpose. */

@@ -11,6 +11,7 @@ import { type Heartbeat, startHeartbeat } from "../rollout/heartbeat.ts";
 import type { ProcessStatus } from "../rollout/process-status.ts";
 import { sampleEnvoy, sampleHeld, sampleStatus } from "../rollout/testing.ts";
 import { methodDefinition } from "../service/grpc-service.ts";
+import { signalbox } from "./support/command-line.ts";
 import { eventually } from "./support/processes.ts";
 import { type ResolverWorld, startResolverWorld } from "./support/resolver.ts";
 
@@ -117,3 +118,21 @@ describe("signalbox.rollout.v1.Revisions", () => {
     await expect(call(2n ** 63n)).rejects.toMatchObject({ code: 3 });
   });
 });
+
+test("apply does not wait for xds-servers where there are none", async () => {
+  await xdsServer.stop();
+  const other = await startResolverWorld({ RESOLVER_ACTIVATION: "immediate" });
+  try {
+    const shard = { apiVersion: "signalbox.dev/v1", kind: "Shard", metadata: { name: "more" } };
+    const { code, stdout } = await signalbox(["apply", "-f", "-", "--timeout", "30s"], {
+      input: JSON.stringify({ ...shard, spec: { endpoints: [{ address: "127.0.0.1", port: 1 }] } }),
+      environment: { NATS_URL: other.nats.url },
+    });
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/resolvers 1\/1, Envoys 0\/0; live in \d+ ms\n$/),
+    });
+  } finally {
+    await other.stop();
+  }
+}, 90_000);
