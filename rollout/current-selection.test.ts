@@ -40,6 +40,7 @@ function source(statuses?: readonly ProcessStatus[] | null, history?: (revision:
     history,
     logger,
     now: () => new Date(0),
+    pace: (work) => ({ ask: work, stop: () => {} }),
   });
   return {
     selection,

@@ -4,7 +4,7 @@ import { emptyLiveDocuments } from "../config/settle.ts";
 import { compileSelection, type Selection } from "../selection/selector.ts";
 import { type Candidates, decideActivation, type Verdicts, withChanges } from "./activation.ts";
 import { countedServers } from "./live-processes.ts";
-import { createPaced } from "./paced.ts";
+import { createPaced, type Paced } from "./paced.ts";
 import { type Pinned, setPinnedAside } from "./pinned.ts";
 import type { HeldObjective, ProcessStatus, RolloutReport } from "./process-status.ts";
 
@@ -45,6 +45,8 @@ export type CurrentSelectionDeps = {
   readonly now: () => Date;
   /** The documents as they were at a former revision, for objectives that were held back before this process started. */
   readonly history?: (revision: number) => Promise<LiveDocuments>;
+  /** How often reports are looked at; {@link createPaced} by default. */
+  readonly pace?: (work: () => void) => Paced;
   /** Called after every change of what answers, or of what is held back. */
   readonly onChange?: () => void;
 };
@@ -184,7 +186,7 @@ export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelec
   };
 
   const stopSource = source.subscribe(take);
-  const evaluation = createPaced(evaluate);
+  const evaluation = (deps.pace ?? createPaced)(evaluate);
   const stopStatuses = statuses?.subscribe(evaluation.ask);
   // An empty store changes nothing, so no listener hears that it is ready.
   void source.started.then(() => {

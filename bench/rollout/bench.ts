@@ -61,7 +61,6 @@ export async function run(): Promise<void> {
       wrongModelAnswersWithKillsAndPartitions: load.wrong.length - counted.wrong,
       convergedAfterKillMaxMs: percentile(afterKills, 100),
       convergedAfterPartitionMaxMs: percentile(afterPartitions, 100),
-      seed,
     });
   } finally {
     await load.stop();

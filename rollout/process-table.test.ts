@@ -1,0 +1,52 @@
+import { expect, test } from "vitest";
+import { createProcessTable } from "./process-table.ts";
+import { sampleStatus } from "./testing.ts";
+
+function table() {
+  let nowMs = 0;
+  const made = createProcessTable({ lifetimeMs: 10_000, now: () => nowMs });
+  const ids = () => made.alive().map(({ id }) => id);
+  return {
+    ...made,
+    ids,
+    pass: (durationMs: number) => {
+      nowMs += durationMs;
+    },
+  };
+}
+
+test("a process counts for its lifetime after it was last heard of", () => {
+  const { note, ids, pass, remembered } = table();
+  note("r.1", sampleStatus("resolver", "r1", 1));
+  pass(9_999);
+  expect(ids()).toEqual(["r1"]);
+  pass(1);
+  expect(ids()).toEqual([]);
+  expect(remembered(60_000).map(({ id }) => id)).toEqual(["r1"]);
+  pass(60_000);
+  expect(remembered(60_000)).toEqual([]);
+});
+
+test("a process that said goodbye is gone at once, and not remembered", () => {
+  const { note, ids, remembered } = table();
+  note("r.1", sampleStatus("resolver", "r1", 1));
+  note("r.1", null);
+  expect(ids()).toEqual([]);
+  expect(remembered(60_000)).toEqual([]);
+});
+
+test("while NATS is away nobody dies, and when it is back everybody has a lifetime to report again", () => {
+  const { note, ids, pass, suspend, resume } = table();
+  note("r.1", sampleStatus("resolver", "r1", 1));
+  pass(9_000);
+  note("x.1", sampleStatus("xds-server", "x1", 1));
+  pass(2_000);
+  suspend();
+  pass(3_600_000);
+  expect(ids()).toEqual(["x1"]);
+  resume();
+  pass(9_999);
+  expect(ids()).toEqual(["x1"]);
+  pass(1);
+  expect(ids()).toEqual([]);
+});
