@@ -115,6 +115,20 @@ describe("a resolver with experiments", () => {
     expect(metrics).toMatch(/^signalbox_resolver_cell_lookups_total\{.*outcome="failed".*\} 1$/m);
   });
 
+  test("answers Envoy the same, for requests in one-call mode", async () => {
+    const decision = async (headers: Record<string, string>) => {
+      const named = { "x-signalbox-objective": "default/ranking", ...headers };
+      const response = await fetch(`${resolver.url}/v1/one-call/infer`, { headers: named });
+      return response.headers.get("x-signalbox-decision");
+    };
+    const prefix = "x-signalbox-context-";
+    expect(await decision({ [`${prefix}userid`]: "vip-99999" })).toContain("rule=for-vips;");
+    const french = { [`${prefix}country`]: "FR" };
+    expect(await decision({ ...french, [`${prefix}userid`]: "u1" })).toContain("rule=from-lab;variant=treatment;");
+    const given = { ...french, [`${prefix}userid`]: "u9", [`${prefix}cells`]: "a=b, from-lab=control" };
+    expect(await decision(given)).toContain("rule=from-lab;variant=control;");
+  });
+
   test("answers and explains the same over gRPC", async () => {
     const client = grpcClient(resolver.grpcAddress);
     try {
