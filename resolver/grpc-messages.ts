@@ -7,6 +7,8 @@ import {
   type ListDefaultsResponse,
   ListDefaultsResponseSchema,
   type ResolutionSchema,
+  type ResolveManyResponse,
+  ResolveManyResponseSchema,
   type ResolveRequest as ResolveMessage,
   type ResolveResponse,
   ResolveResponseSchema,
@@ -17,6 +19,7 @@ import type { Decision } from "../selection/decision.ts";
 import type { SplitExplanation } from "../selection/explain.ts";
 import type { Labels, TrafficClass } from "../selection/labels.ts";
 import { type Resolution, resolutionOf } from "../selection/resolution.ts";
+import type { SignalboxError } from "../service/errors.ts";
 import { type Explained, objectiveErrorOf } from "./answer.ts";
 import type { Outcome } from "./decide.ts";
 import type { Defaults } from "./defaults.ts";
@@ -58,6 +61,20 @@ export function toResolveResponse(outcomes: readonly Outcome<Decision>[], reques
         : { case: "error" as const, value: objectiveErrorOf(outcome.error) },
   }));
   return create(ResolveResponseSchema, { results });
+}
+
+/** What came of one request of several. */
+export type ResolveAnswer = { readonly response: ResolveResponse } | { readonly error: SignalboxError };
+
+export function toResolveManyResponse(answers: readonly ResolveAnswer[]): ResolveManyResponse {
+  return create(ResolveManyResponseSchema, {
+    answers: answers.map((answer) => ({
+      outcome:
+        "response" in answer
+          ? { case: "response" as const, value: answer.response }
+          : { case: "error" as const, value: objectiveErrorOf(answer.error) },
+    })),
+  });
 }
 
 export function toExplainResponse(outcomes: readonly Outcome<Explained>[], request: ResolveRequest): ExplainResponse {

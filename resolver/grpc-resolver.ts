@@ -1,4 +1,4 @@
-import { Resolver } from "../proto/gen/signalbox/resolver/v1/resolver_pb.js";
+import { type ResolveRequest, Resolver } from "../proto/gen/signalbox/resolver/v1/resolver_pb.js";
 import { type ErrorCode, SignalboxError } from "../service/errors.ts";
 import { type GrpcService, type UnaryCall, type UnaryHandlers, unaryService } from "../service/grpc-service.ts";
 import type { Tracing } from "../service/tracing.ts";
@@ -7,7 +7,15 @@ import type { Caller } from "./decide.ts";
 import { createDefaults } from "./defaults.ts";
 import { fastGrpcResolve } from "./fast-grpc-resolve.ts";
 import { checkNamespace } from "./get-defaults.ts";
-import { fromMessage, toExplainResponse, toListDefaultsResponse, toResolveResponse } from "./grpc-messages.ts";
+import {
+  fromMessage,
+  type ResolveAnswer,
+  toExplainResponse,
+  toListDefaultsResponse,
+  toResolveManyResponse,
+  toResolveResponse,
+} from "./grpc-messages.ts";
+import { checkCount } from "./post-resolve-many.ts";
 import { parseRequest } from "./request.ts";
 import { type WithCellsDeps, withCells } from "./with-cells.ts";
 
@@ -21,6 +29,11 @@ export function createGrpcResolver(deps: GrpcResolverDeps): GrpcService {
       observed(deps, "resolve", call, async (caller) => {
         const request = await withCells(deps, parseRequest(fromMessage(message)));
         return toResolveResponse(resolveAll(deps, request, caller), request);
+      }),
+    resolveMany: ({ requests }, call) =>
+      observed(deps, "resolve_many", call, async (caller) => {
+        checkCount(requests);
+        return toResolveManyResponse(await Promise.all(requests.map((each) => answerOf(deps, each, caller))));
       }),
     explain: (message, call) =>
       observed(deps, "explain", call, async (caller) => {
@@ -37,7 +50,23 @@ export function createGrpcResolver(deps: GrpcResolverDeps): GrpcService {
   return unaryService(Resolver, handlers, undefined, deps.tracing ? {} : { resolve: fastGrpcResolve(deps) });
 }
 
-const methodNames = { resolve: "Resolve", explain: "Explain", defaults: "ListDefaults" } as const;
+/** What a request alone would get. */
+async function answerOf(deps: GrpcResolverDeps, message: ResolveRequest, caller: Caller): Promise<ResolveAnswer> {
+  try {
+    const request = await withCells(deps, parseRequest(fromMessage(message)));
+    return { response: toResolveResponse(resolveAll(deps, request, caller), request) };
+  } catch (thrown) {
+    deps.observation.callFailed("grpc", "resolve_many", thrown, caller);
+    return { error: SignalboxError.from(thrown) };
+  }
+}
+
+const methodNames = {
+  resolve: "Resolve",
+  resolve_many: "ResolveMany",
+  explain: "Explain",
+  defaults: "ListDefaults",
+} as const;
 
 /** Counts, traces and logs a call. */
 async function observed<T>(

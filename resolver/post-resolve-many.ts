@@ -37,6 +37,11 @@ async function answerOf(deps: EndpointDeps & AnswerDeps, request: unknown, calle
 
 function requestsIn(body: unknown): readonly unknown[] {
   const { requests } = typeof body === "object" && body !== null ? (body as { readonly requests?: unknown }) : {};
+  return checkCount(requests);
+}
+
+/** The requests, or `invalid_request` when they are none, or too many for one call. */
+export function checkCount(requests: unknown): readonly unknown[] {
   const most = requestLimits.requests;
   if (Array.isArray(requests) && requests.length > 0 && requests.length <= most) return requests;
   const found = Array.isArray(requests) ? `, found ${requests.length}` : "";

@@ -111,6 +111,25 @@ describe.each(["HTTP", "gRPC"])("over %s", (transport) => {
     }
   });
 
+  test("many contexts at once have the answer that each has alone", async () => {
+    const { client } = makeClient({ resolverUrl: urlOf(resolvers[0]) });
+    const { client: other } = makeClient({ resolverUrl: resolvers[1].url });
+    const all = Array.from({ length: 250 }, (_, index) => ({ userId: `crowd-${index}` }));
+    const answers = await Promise.all(all.map((context) => client.resolve("ranking", context)));
+    expect(new Set(answers.map(({ config }) => config.variant))).toEqual(new Set(["stable", "canary"]));
+    for (let index = 0; index < all.length; index += 25) {
+      expect(await other.resolve("ranking", all[index] ?? {})).toEqual(answers[index]);
+    }
+    const outcomes = await Promise.allSettled([
+      client.resolve("nothing", { a: 1 }),
+      client.resolve("ranking", { a: 2 }),
+    ]);
+    expect(outcomes).toMatchObject([
+      { status: "rejected", reason: { code: "unknown_objective" } },
+      { status: "fulfilled", value: { source: "resolver" } },
+    ]);
+  });
+
   test("several objectives have an answer or an error each", async () => {
     const { client } = makeClient({ resolverUrl: urlOf(resolvers[0]) });
     const outcomes = await client.resolveMany(["ranking", "nothing", "search"], { userId: "u1" });
@@ -196,14 +215,14 @@ describe.each(["HTTP", "gRPC"])("over %s", (transport) => {
 });
 
 test("objectives that are asked for in one turn of the event loop are one request", async () => {
-  const { client, requests } = makeClient();
+  const { client, requests } = makeClient({ resolverUrl: resolvers[0].url });
   await Promise.all([client.resolve("ranking", { userId: "u1" }), client.resolve("search", { userId: "u1" })]);
   await client.resolveMany(["ranking", "search"], { userId: "u2" });
   expect(requests.filter((url) => url.endsWith("/v1/resolve"))).toHaveLength(2);
 });
 
 test("contexts that are asked about in one turn of the event loop share requests", async () => {
-  const { client, requests } = makeClient();
+  const { client, requests } = makeClient({ resolverUrl: resolvers[0].url });
   const all = Array.from({ length: 250 }, (_, index) => ({ userId: `many-${index}` }));
   const answers = await Promise.all(all.map((context) => client.resolve("ranking", context)));
   expect(requests.filter((url) => url.endsWith("/v1/resolve-many"))).toHaveLength(3);

@@ -89,6 +89,7 @@ test("a gRPC method that throws anything unforeseen ends as INTERNAL, without a 
         throw new Error("password=hunter2");
       },
       explain: () => Promise.reject(new Error("password=hunter2")),
+      resolveMany: () => Promise.reject(new Error("password=hunter2")),
       listDefaults: () => Promise.reject(new Error("password=hunter2")),
     },
     (error, method) => errors.push(`${method} ${error.code}`),

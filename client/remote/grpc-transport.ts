@@ -3,6 +3,8 @@ import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/
 import {
   ListDefaultsRequestSchema,
   type ListDefaultsResponse,
+  ResolveManyRequestSchema,
+  type ResolveManyResponse,
   ResolveRequestSchema,
   type ResolveResponse,
   Resolver,
@@ -12,7 +14,7 @@ import {
 import type { Resolution } from "../../selection/resolution.ts";
 import { methodDefinition } from "../../service/grpc-service.ts";
 import { inject } from "../tracing.ts";
-import { RefusedError, type ResolveCall, type ResolveResult, type Transport } from "./transport.ts";
+import { type CallAnswer, RefusedError, type ResolveCall, type ResolveResult, type Transport } from "./transport.ts";
 
 /** A resolver over gRPC; `url` is `grpc://host:port`, or `grpcs://` for TLS with the machine's own authorities. */
 export function createGrpcTransport(url: string): Transport {
@@ -28,16 +30,16 @@ export function createGrpcTransport(url: string): Transport {
   return {
     url,
     resolve,
-    // Side by side on one connection, which costs little more than one message for all.
-    resolveMany: (calls, signal) =>
-      Promise.all(
-        calls.map((call) =>
-          resolve(call, signal).catch((error: unknown) => {
-            if (error instanceof RefusedError && !error.refusal.retryable) return { refused: error.refusal };
-            throw error;
-          }),
-        ),
-      ),
+    resolveMany: async (calls, signal) => {
+      const request = create(ResolveManyRequestSchema, { requests: calls.map(requestOf) });
+      const { answers } = (await callUnary(client, "ResolveMany", request, signal)) as ResolveManyResponse;
+      if (answers.length !== calls.length) throw new Error("what answers is no resolver of this version");
+      return answers.map(({ outcome }): CallAnswer => {
+        if (outcome.case === "response") return outcome.value.results.map(toResult);
+        const { code = "internal", message = "", retryable = false } = outcome.value ?? {};
+        return { refused: { code, message, retryable, problems: [] } };
+      });
+    },
     defaults: async (namespace, knownVersion = "", signal) => {
       const request = create(ListDefaultsRequestSchema, { namespace, knownVersion });
       const { version, unchanged, results } = (await callUnary(
@@ -60,7 +62,7 @@ const methods = Object.fromEntries(
 
 function callUnary(
   client: Client,
-  name: "Resolve" | "ListDefaults",
+  name: "Resolve" | "ResolveMany" | "ListDefaults",
   message: object,
   signal: AbortSignal,
   token?: string,

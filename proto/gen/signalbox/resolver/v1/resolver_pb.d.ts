@@ -292,6 +292,72 @@ export declare type ObjectiveConfig = Message<"signalbox.resolver.v1.ObjectiveCo
 export declare const ObjectiveConfigSchema: GenMessage<ObjectiveConfig>;
 
 /**
+ * @generated from message signalbox.resolver.v1.ResolveManyRequest
+ */
+export declare type ResolveManyRequest = Message<"signalbox.resolver.v1.ResolveManyRequest"> & {
+  /**
+   * At least one, at most 100.
+   *
+   * @generated from field: repeated signalbox.resolver.v1.ResolveRequest requests = 1;
+   */
+  requests: ResolveRequest[];
+};
+
+/**
+ * Describes the message signalbox.resolver.v1.ResolveManyRequest.
+ * Use `create(ResolveManyRequestSchema)` to create a new message.
+ */
+export declare const ResolveManyRequestSchema: GenMessage<ResolveManyRequest>;
+
+/**
+ * @generated from message signalbox.resolver.v1.ResolveManyResponse
+ */
+export declare type ResolveManyResponse = Message<"signalbox.resolver.v1.ResolveManyResponse"> & {
+  /**
+   * One for each request, in the order asked.
+   *
+   * @generated from field: repeated signalbox.resolver.v1.ResolveAnswer answers = 1;
+   */
+  answers: ResolveAnswer[];
+};
+
+/**
+ * Describes the message signalbox.resolver.v1.ResolveManyResponse.
+ * Use `create(ResolveManyResponseSchema)` to create a new message.
+ */
+export declare const ResolveManyResponseSchema: GenMessage<ResolveManyResponse>;
+
+/**
+ * @generated from message signalbox.resolver.v1.ResolveAnswer
+ */
+export declare type ResolveAnswer = Message<"signalbox.resolver.v1.ResolveAnswer"> & {
+  /**
+   * @generated from oneof signalbox.resolver.v1.ResolveAnswer.outcome
+   */
+  outcome: {
+    /**
+     * @generated from field: signalbox.resolver.v1.ResolveResponse response = 1;
+     */
+    value: ResolveResponse;
+    case: "response";
+  } | {
+    /**
+     * The whole request is refused.
+     *
+     * @generated from field: signalbox.resolver.v1.ObjectiveError error = 2;
+     */
+    value: ObjectiveError;
+    case: "error";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message signalbox.resolver.v1.ResolveAnswer.
+ * Use `create(ResolveAnswerSchema)` to create a new message.
+ */
+export declare const ResolveAnswerSchema: GenMessage<ResolveAnswer>;
+
+/**
  * @generated from message signalbox.resolver.v1.ListDefaultsRequest
  */
 export declare type ListDefaultsRequest = Message<"signalbox.resolver.v1.ListDefaultsRequest"> & {
@@ -807,6 +873,16 @@ export declare const Resolver: GenService<{
     methodKind: "unary";
     input: typeof ResolveRequestSchema;
     output: typeof ResolveResponseSchema;
+  },
+  /**
+   * Several requests of Resolve at once, each with its own context. An answer is what its request alone would get.
+   *
+   * @generated from rpc signalbox.resolver.v1.Resolver.ResolveMany
+   */
+  resolveMany: {
+    methodKind: "unary";
+    input: typeof ResolveManyRequestSchema;
+    output: typeof ResolveManyResponseSchema;
   },
   /**
    * As Resolve, and says of every rule why it did or did not match, with the bucket.
