@@ -39,7 +39,9 @@ export function createOrdering(subscriptions: Subscriptions, options: OrderingOp
     const known = blocked.get(typeUrl);
     const block = known && known.limit >= limit ? known : { limit, since: now() };
     blocked.set(typeUrl, block);
-    return now() >= block.since + clusterAckTimeoutMs ? Number.POSITIVE_INFINITY : limit;
+    if (now() < block.since + clusterAckTimeoutMs) return limit;
+    // Never beyond what the client was sent: a route to a cluster that it does not know fails.
+    return Math.min(...pushesWaitFor(typeUrl).map((other) => sent(subscriptions, other)));
   };
 
   const canRemove = (typeUrl: string, sequence: number) => {
@@ -76,4 +78,8 @@ function reached(subscriptions: Subscriptions, typeUrl: string): number {
   const progress = subscriptions.get(typeUrl)?.progress;
   if (!progress) return Number.POSITIVE_INFINITY;
   return typeUrl === typeUrls.cluster ? progress.settled : progress.sent;
+}
+
+function sent(subscriptions: Subscriptions, typeUrl: string): number {
+  return subscriptions.get(typeUrl)?.progress.sent ?? Number.POSITIVE_INFINITY;
 }
