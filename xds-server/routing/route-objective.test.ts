@@ -29,6 +29,25 @@ describe("the routes of an objective", () => {
     ]);
   });
 
+  test("have keys for the models of an experiment's arms too, in its objectives only, as long as it is there", () => {
+    const arms = { control: { model: "ranker", version: "7" }, treatment: { model: "tried", version: "1" } };
+    const targets = [{ objective: "ranking", arms }];
+    const live = publish([
+      ...shards,
+      model("ranker", { "7": ["gpu-a"] }),
+      model("tried", { "1": ["gpu-b"] }),
+      objective("ranking", "ranker", "7"),
+      objective("search", "ranker", "7"),
+      ["Experiment", "exp", { arms: [{ name: "control" }, { name: "treatment" }], targets }],
+    ]);
+    const keys = (documents: typeof live, name: string) =>
+      routeObjective(documents, `default/${name}`).versions.map(({ routingKey }) => routingKey);
+    expect(keys(live, "ranking")).toEqual(["default/ranking/ranker@7", "default/ranking/tried@1"]);
+    expect(keys(live, "search")).toEqual(["default/search/ranker@7"]);
+    const ended = publish([["Experiment", "exp", null]], live);
+    expect(keys(ended, "ranking")).toEqual(["default/ranking/ranker@7"]);
+  });
+
   test("carry the highest revision of what the objective depends on", () => {
     const first = publish([...shards, model("ranker", { "7": ["gpu-a"] }), objective("ranking", "ranker", "7")]);
     expect(routeObjective(first, "default/ranking").revision).toBe(5);

@@ -1,10 +1,10 @@
-import { documentId, documentKey } from "../../config/documents/document.ts";
+import { documentId, documentKey, type Kind } from "../../config/documents/document.ts";
 import type { LiveDocuments } from "../../config/live-documents.ts";
 import { emptyLiveDocuments, settle } from "../../config/settle.ts";
 import { validateDocument } from "../../config/validate.ts";
 
 /** A document of the namespace default, or, with null as its spec, its deletion. */
-export type Sample = readonly [kind: "Shard" | "Model" | "Objective", name: string, spec: object | null];
+export type Sample = readonly [kind: Kind, name: string, spec: object | null];
 
 /** Settles samples as one batch on top of some documents, one revision each. Throws when one is refused. */
 export function publish(samples: readonly Sample[], before: LiveDocuments = emptyLiveDocuments): LiveDocuments {
