@@ -142,9 +142,9 @@ describe("status", () => {
     });
     const { stdout } = await run("status");
     expect(stdout).toContain(`Newest revision: ${revision}\n`);
-    expect(stdout).toMatch(new RegExp(`resolver +\\S+ +${revision} +connected`));
-    expect(stdout).toMatch(new RegExp(`xds-server +\\S+ +${revision} +connected`));
-    expect(stdout).toMatch(/ENVOY +CLUSTER +XDS-SERVER +ACKNOWLEDGED +REFUSED\n\S+/);
+    expect(stdout).toMatch(new RegExp(`resolver +\\S+ +- +${revision} +${revision} +0 +connected`));
+    expect(stdout).toMatch(new RegExp(`xds-server +\\S+ +- +${revision} +${revision} +0 +connected`));
+    expect(stdout).toMatch(/ENVOY +CLUSTER +GROUP +XDS-SERVER +ACKNOWLEDGED +REFUSED\n\S+/);
     expect(stdout).not.toContain("(behind)");
     expect(stdout).not.toContain("Overrides");
   });

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
+import { kinds } from "../config/documents/document.ts";
 import { connectStore } from "../config/store/document-store.ts";
 import { projectFolder } from "../setup/paths.js";
 import { runProgram, signalbox } from "./support/command-line.ts";
@@ -140,7 +141,7 @@ describe("the command line", () => {
       ];
       return (await runProgram("bash", ["-c", body.join("\n")])).stdout.trim().split(",");
     };
-    expect(await completed("get", "")).toEqual(["shard", "model", "objective", "all"]);
+    expect(await completed("get", "")).toEqual([...kinds.map((kind) => kind.toLowerCase()), "all"]);
     expect(await completed("history", "objective", "x", "--ou")).toEqual(["--output"]);
     expect(await completed("history", "objective", "x", "--output", "")).toEqual(["table", "json", "yaml"]);
     expect((await signalbox(["completion"], { environment: { SHELL: "/bin/zsh" } })).stdout).toContain(
