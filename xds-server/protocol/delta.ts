@@ -126,7 +126,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   #startWithEveryName({ claims, unsubscribe }: DeltaRequest, view: TypeView): boolean {
     if (!claims || view.count === 0 || unsubscribe.length > 0 || !areEqual(claims.names, view.claims.names))
       return false;
-    const holdsAll = areEqual(claims.versions, view.claims.versions);
+    const holdsAll = !view.hasLifetimes && areEqual(claims.versions, view.claims.versions);
     if (claims.versions.count > 0 && !holdsAll) return false;
     this.#names = new NameSet(view.names());
     if (!holdsAll) this.#parts = view.parts(this.#sizes.responseBytes);
@@ -235,7 +235,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     this.#names.add(name);
     if (heldVersion === undefined) this.#owed.add(name);
     else if (!current) this.#held.set(name, view.sequence);
-    else if (current.version !== heldVersion) this.#owed.add(name);
+    else if (!isKept(current, heldVersion)) this.#owed.add(name);
   }
 
   /** "Unsubscribing an explicit name while `*` holds must be answered", with the resource or its removal. */
@@ -301,13 +301,13 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   /** Whether the client said that it holds everything as it is now. */
   #holdsAll(view: TypeView): boolean {
     const claimed = this.#initial?.claims?.versions;
-    return claimed !== undefined && claimed.count > 0 && areEqual(claimed, view.claims.versions);
+    return !view.hasLifetimes && !!claimed && claimed.count > 0 && areEqual(claimed, view.claims.versions);
   }
 
   /** All of which the client does not hold this version; what does not fit is owed. */
   #collectUnlike(held: ReadonlyMap<string, string> | undefined, view: TypeView, collected: Collected): void {
     for (const resource of view.all()) {
-      if (held?.get(resource.name) === resource.version) continue;
+      if (isKept(resource, held?.get(resource.name))) continue;
       if (collected.isFull()) {
         this.#owed.add(resource.name);
         continue;
@@ -421,4 +421,9 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     const isOwing = this.#owesAll || this.#owed.size + this.#parts.length + this.#rest.size > 0;
     if (!isOwing) this.#ledger.settle(this.#cursor);
   }
+}
+
+/** What a client holds need not be sent again, unless it would forget it: heartbeats begin with what was sent on this stream. */
+function isKept({ version, lifetime }: StoredResource, heldVersion: string | undefined): boolean {
+  return heldVersion === version && lifetime === undefined;
 }

@@ -1,9 +1,12 @@
+import { create, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
+import { DeltaDiscoveryRequestSchema } from "../../proto/gen/envoy/service/discovery/v3/discovery_pb.js";
 import { DeltaSubscription } from "./delta.ts";
 import { createSnapshotStore } from "./snapshot.ts";
 import { SotwSubscription } from "./sotw.ts";
 import type { Gate, Response } from "./subscription.ts";
 import { typeUrls } from "./type-urls.ts";
+import { decodeDeltaRequest } from "./wire.ts";
 
 const open: Gate = { pushLimit: Number.POSITIVE_INFINITY, canRemove: () => true };
 const { runtime, cluster } = typeUrls;
@@ -132,5 +135,31 @@ describe("heartbeats", () => {
   it("need a time to live above 0", () => {
     const { change } = world("delta", cluster);
     expect(() => change("a", "1", 0)).toThrow('resource "a": ttlMs is 0');
+  });
+});
+
+describe.each([
+  { typeUrl: runtime, subscribe: ["layer"] },
+  { typeUrl: cluster, subscribe: [] },
+])("a client that comes back with a resource with a time to live ($typeUrl)", ({ typeUrl, subscribe }) => {
+  it("is sent it once more, and heartbeats from then on", () => {
+    const clock = { now: 1_000_000 };
+    const store = createSnapshotStore();
+    store.apply("g", [{ typeUrl, name: "layer", resource: { bytes: Buffer.from("1"), ttlMs: 1000 } }]);
+    const view = store.view("g")?.type(typeUrl);
+    if (!view) throw new Error("the group exists from the first change on");
+    const version = view.get("layer")?.version ?? "";
+    const subscription = new DeltaSubscription(typeUrl, () => clock.now);
+    let nonces = 0;
+    const next = () => subscription.next(view, open, () => String(++nonces));
+    const message = create(DeltaDiscoveryRequestSchema, {
+      typeUrl,
+      resourceNamesSubscribe: subscribe,
+      initialResourceVersions: { layer: version },
+    });
+    subscription.request(decodeDeltaRequest(toBinary(DeltaDiscoveryRequestSchema, message)), view);
+    expect(told(next())).toEqual({ resources: ["layer"], heartbeats: [] });
+    clock.now += 400;
+    expect(told(next())).toEqual({ resources: [], heartbeats: ["layer"] });
   });
 });
