@@ -8,7 +8,14 @@ import { typeUrls } from "../xds-server/protocol/type-urls.ts";
 import { eventually } from "./support/processes.ts";
 import type { XdsClient, XdsVariant } from "./support/xds-client.ts";
 import type { TestXdsServer, TestXdsServerOptions } from "./support/xds-server.ts";
-import { allVariants, clientForTest, serverForTest, subscriberOf, variants } from "./support/xds-world.ts";
+import {
+  allVariants,
+  clientForTest,
+  deltaVariants,
+  serverForTest,
+  subscriberOf,
+  variants,
+} from "./support/xds-world.ts";
 
 const { cluster, endpoint, route } = typeUrls;
 const mebibyte = 1024 * 1024;
@@ -48,7 +55,7 @@ describe.each(allVariants)("$title: a client that sends", (variant) => {
     ["a length beyond the end", Buffer.from("0aff", "hex")],
     ["a field of another wire type", Buffer.from("1807", "hex")],
     ["a node of more than 1 MiB", nodeOf({ 1: "n", 2: "x".repeat(mebibyte) }, variant)],
-    ["a name of 5,000 characters", fieldOf(3, "n".repeat(5000))],
+    ["a name of 20,000 characters", fieldOf(3, "n".repeat(20_000))],
     ["random bytes", Buffer.from(Array.from({ length: 1000 }, (_, index) => (index * 7919 + 131) % 256))],
   ])("garbage, %s, loses its own stream with INVALID_ARGUMENT", async (_, bytes) => {
     const { expectGoodServed, expectCut, server } = await worldForTest();
@@ -93,6 +100,18 @@ describe.each(allVariants)("$title: a client that sends", (variant) => {
     else requestOf(bad, variant, route, all);
     expect((await bad.ended).code).toBe(status.RESOURCE_EXHAUSTED);
     await expectCut("too_many_names");
+    await expectGoodServed();
+  });
+});
+
+describe.each(deltaVariants)("$title: a client that comes back with", (variant) => {
+  it("versions that it holds which are garbage loses its own stream with INVALID_ARGUMENT", async () => {
+    const { expectGoodServed, expectCut, server } = await worldForTest();
+    const bad = clientForTest(server, variant, cluster);
+    const badEntry = new BinaryWriter().tag(5, WireType.LengthDelimited).bytes(Buffer.from("0aff", "hex")).finish();
+    bad.sendBytes(Buffer.concat([nodeOf({ 1: "n" }, variant), fieldOf(2, cluster), badEntry]));
+    expect((await bad.ended).code).toBe(status.INVALID_ARGUMENT);
+    await expectCut("garbage");
     await expectGoodServed();
   });
 });

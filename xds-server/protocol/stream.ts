@@ -9,7 +9,7 @@ import type { GroupView } from "./snapshot.ts";
 import { type Response, type Subscription, TooFarBehindError, type Verdict } from "./subscription.ts";
 import type { TypeView } from "./type-state.ts";
 import { compareTypes, typeUrls } from "./type-urls.ts";
-import type { DeltaRequest, EncodedResponse, Node, SotwRequest } from "./wire.ts";
+import { type DeltaRequest, type EncodedResponse, MalformedRequestError, type Node, type SotwRequest } from "./wire.ts";
 
 export type AnyRequest = DeltaRequest | SotwRequest;
 
@@ -167,8 +167,10 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
     try {
       while (this.#pass(view));
     } catch (error) {
-      if (!(error instanceof TooFarBehindError)) throw error;
-      this.#deps.end(status.ABORTED, error.message);
+      // What a client says that it holds is decoded only when it is looked at.
+      if (error instanceof MalformedRequestError) this.#deps.cut("garbage", error.message);
+      else if (error instanceof TooFarBehindError) this.#deps.end(status.ABORTED, error.message);
+      else throw error;
       return;
     }
     this.#schedule();

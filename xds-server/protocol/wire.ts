@@ -135,7 +135,7 @@ function readDeltaRequest(bytes: Uint8Array, maxNames: number): DeltaRequest {
   readFields(reader, reader.len, {
     1: () => (request.node = decodeNode(reader.bytes())),
     2: () => (request.typeUrl = reader.string()),
-    3: () => addToClaim(claims.names, reader, bytes, maxNames),
+    3: () => addToClaim(claims.names, reader, bytes, { maxNames, maxBytes: 4 * maxNameCharacters }),
     4: () => unsubscribed.add(reader.string()),
     5: () => addToClaim(claims.versions, reader, bytes),
     6: () => (request.responseNonce = reader.string()),
@@ -144,13 +144,17 @@ function readDeltaRequest(bytes: Uint8Array, maxNames: number): DeltaRequest {
   return request;
 }
 
-function addToClaim(claim: ClaimSum, reader: BinaryReader, bytes: Uint8Array, max = Number.POSITIVE_INFINITY): void {
+const unlimited = { maxNames: Number.POSITIVE_INFINITY, maxBytes: Number.POSITIVE_INFINITY };
+
+function addToClaim(claim: ClaimSum, reader: BinaryReader, bytes: Uint8Array, limits = unlimited): void {
+  const { maxNames, maxBytes } = limits;
   const length = reader.uint32();
   const end = reader.pos + length;
   if (end > reader.len) throw new MalformedRequestError("a field that goes beyond the end");
   claim.add(bytes, reader.pos, end);
   reader.pos = end;
-  if (claim.count > max) throw new TooManyNamesError(`more than ${max} names in one request`);
+  if (length > maxBytes) throw new MalformedRequestError(`a name of ${length} bytes; at most ${maxBytes}`);
+  if (claim.count > maxNames) throw new TooManyNamesError(`more than ${maxNames} names in one request`);
 }
 
 function readSubscribe(bytes: Uint8Array, maxNames: number): readonly string[] {
