@@ -9,6 +9,7 @@ import {
 } from "../proto/gen/signalbox/rollout/v1/rollout_pb.js";
 import { type Heartbeat, startHeartbeat } from "../rollout/heartbeat.ts";
 import type { ProcessStatus } from "../rollout/process-status.ts";
+import type { RevisionState as RevisionAnswer } from "../rollout/revision-state.ts";
 import { sampleEnvoy, sampleHeld, sampleStatus } from "../rollout/testing.ts";
 import { methodDefinition } from "../service/grpc-service.ts";
 import { signalbox } from "./support/command-line.ts";
@@ -34,7 +35,7 @@ afterAll(async () => {
 
 const get = async (path: string) => {
   const response = await fetch(`${world.resolver.url}/v1/revisions/${path}`);
-  return { status: response.status, body: await response.json() };
+  return { status: response.status, body: (await response.json()) as RevisionAnswer };
 };
 
 const says = async (status: ProcessStatus, state: string) => {
