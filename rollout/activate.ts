@@ -66,8 +66,9 @@ export function activate(deps: ActivationDeps): Activation {
           signal,
         });
   const folder = openFormerFolder(deps.folder);
+  const source = compiledAhead(waitingFor(prepare(), follower));
   const selection = createCurrentSelection({
-    ...{ source: compiledAhead(waitingFor(prepare(), follower)), statuses, logger, now, group: deps.group },
+    ...{ source, statuses, logger, now, group: deps.group },
     history: (revision) => documentsAt(documents, revision),
     onChange: () => {
       writer.changed();
@@ -95,7 +96,8 @@ export function activate(deps: ActivationDeps): Activation {
   }
 
   async function firstWord(): Promise<void> {
-    await follower.started;
+    // The selection waits for this too, and did so first: from here on it has the documents.
+    await source.started;
     if (!statuses) return;
     await new Promise<void>((resolve) => {
       const check = () => {
