@@ -16,6 +16,8 @@ const changeSeconds = setting("BENCH_XDS_CHANGE_SECONDS", 60);
 /** Streams that load their table at the same time: what bounds the memory of the simulated clients. */
 const loading = setting("BENCH_XDS_LOADING", 100);
 const keysPerObjective = setting("BENCH_XDS_KEYS_PER_OBJECTIVE", 10);
+/** Few enough that a load generator keeps its connections to all of them busy. */
+const envoyShards = setting("BENCH_XDS_ENVOY_SHARDS", 50);
 const lazyObjectives = setting("BENCH_XDS_LAZY_OBJECTIVES", 100_000);
 const throughputRounds = setting("BENCH_ROUNDS", 5);
 
@@ -36,7 +38,7 @@ export async function run(): Promise<void> {
   try {
     const small = await compare(folder, smallTable);
     const full = await compare(folder, { objectives, shards, streams, changes });
-    const envoy = await measureEnvoy({ objectives, shards, keysPerObjective }, folder, throughputRounds);
+    const envoy = await measureEnvoy({ objectives, shards: envoyShards, keysPerObjective }, folder, throughputRounds);
     const lazySize = { objectives: lazyObjectives, shards, keysPerObjective: 1 };
     const lazy = await measureLazyEnvoy(lazySize, folder, lazyRequests);
     report("xds", rowsOf(full), figuresOf(full, small, envoy, lazy));

@@ -23,16 +23,23 @@ export type EnvoyFigures = {
   readonly throughputRatio: number;
 };
 
-/** What a table of that size costs one real Envoy, compared with a table of one routing key. */
+/** What a table of that size costs one real Envoy, compared with a table of one routing key and as many shards. */
 export async function measureEnvoy(size: TableSize, folder: string, rounds: number): Promise<EnvoyFigures> {
   requireWrk();
   const [backendPort = 0] = await freePorts(1);
   const running: Running[] = [];
   try {
     running.push(await startBackend(folder, backendPort));
-    const one = await startServed({ objectives: 1, shards: 1, keysPerObjective: 1 }, folder, backendPort, running);
+    const one = await startServed(
+      { objectives: 1, shards: size.shards, keysPerObjective: 1 },
+      folder,
+      backendPort,
+      running,
+    );
     const all = await startServed(size, folder, backendPort, running);
     const [small, large] = [await allocatedKiB(one.envoy), await allocatedKiB(all.envoy)];
+    // Opens the connections to the shards.
+    for (const each of [one, all]) await load(each);
     const results = { oneKey: [] as number[], allKeys: [] as number[] };
     for (let round = 0; round < rounds; round++) {
       results.oneKey.push(await load(one));
