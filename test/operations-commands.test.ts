@@ -14,7 +14,8 @@ let up: Up;
 let environment: UpEnvironment;
 
 beforeAll(async () => {
-  environment = await upEnvironment(folder);
+  // The documents of the examples name the default ports, on which this test's model servers do not listen.
+  environment = { ...(await upEnvironment(folder)), XDS_SHARD_PROBE: "off" };
   up = startUp(environment);
   await up.ready();
 });
