@@ -11,7 +11,7 @@ import { startUp, type Up, type UpEnvironment, upEnvironment } from "./support/u
 
 const folder = makeTemporaryFolder();
 let up: Up;
-let environment: UpEnvironment;
+let environment: UpEnvironment & { readonly XDS_SHARD_PROBE: string };
 
 beforeAll(async () => {
   // The documents of the examples name the default ports, on which this test's model servers do not listen.
