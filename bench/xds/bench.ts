@@ -39,7 +39,7 @@ export async function run(): Promise<void> {
     const small = await compare(folder, smallTable);
     const full = await compare(folder, { objectives, shards, streams, changes });
     const envoy = await measureEnvoy({ objectives, shards: envoyShards, keysPerObjective }, folder, throughputRounds);
-    const lazySize = { objectives: lazyObjectives, shards, keysPerObjective: 1 };
+    const lazySize = { objectives: lazyObjectives, shards: envoyShards, keysPerObjective: 1 };
     const lazy = await measureLazyEnvoy(lazySize, folder, lazyRequests);
     report("xds", rowsOf(full), figuresOf(full, small, envoy, lazy));
   } finally {
