@@ -28,9 +28,15 @@ export async function run(): Promise<void> {
   const random = seededRandom(seed);
   const documents = createRandomDocuments({ random, ports: world.models.map(({ http1Port }) => http1Port) });
   const store = await world.store();
-  await untilLive(world, await publishTo(store, documents.initial()));
-  await untilLive(world, await publishMany(store, objectives), { timeoutMs: 600_000 });
-  await untilWhole(world);
+  const fill = async () => {
+    await untilLive(world, await publishTo(store, documents.initial()));
+    await untilLive(world, await publishMany(store, objectives), { timeoutMs: 600_000 });
+    await untilWhole(world);
+  };
+  await fill().catch(async (error: unknown) => {
+    await world.stop();
+    throw error;
+  });
   let envoyKilledAt = Number.NEGATIVE_INFINITY;
   const load = startRolloutLoad({
     ...{ resolverUrls: world.resolverUrls, envoyUrl: world.envoyUrl, random: Math.random },
