@@ -102,7 +102,8 @@ describe.skipIf(!compose)("docker-compose.yml", () => {
   });
 
   test("copies only what exists into the image, and runs it as a user without rights", () => {
-    for (const folder of copiedFolders()) expect(existsSync(join(projectFolder, folder)), folder).toBe(true);
+    const copied = [...copiedFolders("build"), ...copiedFolders()];
+    for (const folder of copied) expect(existsSync(join(projectFolder, folder)), folder).toBe(true);
     const dockerfile = readFileSync(join(projectFolder, "Dockerfile"), "utf8");
     expect(dockerfile).toMatch(/^USER node$/m);
     expect(dockerfile).toMatch(/^HEALTHCHECK /m);
@@ -191,9 +192,10 @@ function readServices(command: readonly string[]): Readonly<Record<string, Servi
   return (parse(result.stdout) as { services: Record<string, Service> }).services;
 }
 
-function copiedFolders(): string[] {
-  const dockerfile = readFileSync(join(projectFolder, "Dockerfile"), "utf8");
-  return [...dockerfile.matchAll(/^COPY (.+) \S+$/gm)].flatMap((match) => (match[1] ?? "").split(" "));
+function copiedFolders(stage: "build" | "last" = "last"): string[] {
+  const [, build = "", last = ""] = readFileSync(join(projectFolder, "Dockerfile"), "utf8").split(/^FROM /m);
+  const copies = [...(stage === "build" ? build : last).matchAll(/^COPY (?!--from)(.+) \S+$/gm)];
+  return copies.flatMap((match) => (match[1] ?? "").split(" "));
 }
 
 /** What a file imports when it runs; types are stripped. */
