@@ -213,8 +213,8 @@ class Model {
         this.#expectReason(name, isPushAllowed, isOffer);
       }
       if (this.#owesAll) this.#askForRest(response);
+      this.#expectSize(response, this.#owesAll);
       this.#owesAll = false;
-      this.#expectSize(response);
       for (const each of response.removed) expect(this.#content.has(each)).toBe(false);
       for (const each of [...response.resources.map((resource) => resource.name), ...response.removed]) {
         this.#asked.delete(each);
@@ -228,10 +228,11 @@ class Model {
     for (const each of this.#content.keys()) if (!resources.some(({ name }) => name === each)) this.#asked.add(each);
   }
 
-  /** Without its last resource, a response is below the limit. */
-  #expectSize({ resources }: Response): void {
+  /** Without its last resource, a response is below the limit; what is owed by name comes on top of everything. */
+  #expectSize({ resources }: Response, isEverything: boolean): void {
+    const { responseBytes, wholeBytes } = this.#sizes;
     const before = resources.slice(0, -1).reduce((sum, { delta }) => sum + delta.length, 0);
-    expect(before).toBeLessThan(Math.max(this.#sizes.responseBytes, this.#sizes.wholeBytes));
+    expect(before).toBeLessThan(Math.max(responseBytes, wholeBytes) + (isEverything ? wholeBytes : 0));
   }
 
   #endWildcard(): void {

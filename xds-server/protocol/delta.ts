@@ -331,7 +331,10 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
    */
   #collectOffer(view: TypeView, collected: Collected): boolean {
     const names = this.#ledger.takeOffer(
-      (name) => this.#hasSeen(name, view.changedAt(name)) && (view.get(name) !== undefined || !this.#held.has(name)),
+      (name) =>
+        !this.#rest.has(name) &&
+        this.#hasSeen(name, view.changedAt(name)) &&
+        (view.get(name) !== undefined || !this.#held.has(name)),
     );
     for (const name of names) this.#collect(name, view, collected);
     return names.length > 0;
