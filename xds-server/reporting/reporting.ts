@@ -82,6 +82,13 @@ export function createReporting(deps: ReportingDeps): Reporting {
     for (const nodeId of lastSeen.keys()) if (!known.has(nodeId)) lastSeen.delete(nodeId);
   };
 
+  /** One that comes back still refuses what it refused when it was last seen. */
+  const vanishedAndCounted = (): NodeStatus[] =>
+    ledger.known().flatMap(({ nodeId, counts }) => {
+      const seen = counts && !connectedIds.has(nodeId) ? lastSeen.get(nodeId) : undefined;
+      return seen ? [seen.node] : [];
+    });
+
   return {
     published: (commit, changes) => {
       latest = commit;
@@ -116,7 +123,7 @@ export function createReporting(deps: ReportingDeps): Reporting {
       const report = rolloutReport({
         ...{ latest, envoys, forms, released, now: deps.now },
         held: deps.held(),
-        refused: refusals(connected),
+        refused: refusals([...connected, ...vanishedAndCounted()]),
       });
       // What was reached stays reached: Envoys do not unlearn. Only a new bucket begins anew.
       if (best === undefined || best > latest) best = report.watermark;
