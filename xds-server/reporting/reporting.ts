@@ -2,6 +2,7 @@ import type { HeldObjective, RolloutReport } from "../../rollout/process-status.
 import type { NodeStatus } from "../protocol/node-status.ts";
 import { typeUrls } from "../protocol/type-urls.ts";
 import type { FormChange } from "../publishing/resource-changes.ts";
+import { revisionOf } from "./commit-number.ts";
 import { createEnvoyLedger, type KnownEnvoy } from "./envoy-ledger.ts";
 import { type RefusedObjective, rolloutReport, type ServedForm } from "./rollout-report.ts";
 
@@ -42,6 +43,8 @@ export function createReporting(deps: ReportingDeps): Reporting {
   const ledger = createEnvoyLedger({ ttlMs: deps.envoyTtlMs, now: deps.monotonicMs });
   const forms = new Map<string, ServedForm>();
   const released = new Set<string>();
+  /** Deleted in a commit that some Envoy may not have yet: it may lack what they were before as well. */
+  const ending = new Map<string, { readonly commit: number; readonly activeRevision: number }>();
   let heldBefore: ReadonlySet<string> = new Set();
   const lastSeen = new Map<string, { readonly node: NodeStatus; readonly atMs: number }>();
   let connectedIds: ReadonlySet<string> = new Set();
@@ -89,12 +92,22 @@ export function createReporting(deps: ReportingDeps): Reporting {
       return seen ? [seen.node] : [];
     });
 
+  const ends = (settled: number): HeldObjective[] => {
+    const since = deps.now().toISOString();
+    return [...ending].flatMap(([objective, { commit, activeRevision }]) => {
+      if (commit <= settled) ending.delete(objective);
+      const reason = "its end is on the way to the Envoys";
+      return commit <= settled ? [] : [{ objective, revision: revisionOf(commit), activeRevision, reason, since }];
+    });
+  };
+
   return {
     published: (commit, changes) => {
       latest = commit;
       const held = new Set(deps.held().map(({ objective }) => objective));
       for (const { objective, revision, previousRevision, isNew } of changes) {
         if (revision === null) {
+          ending.set(objective, { commit, activeRevision: previousRevision });
           forms.delete(objective);
           ledger.forgetRoutes(objective);
           continue;
@@ -122,7 +135,7 @@ export function createReporting(deps: ReportingDeps): Reporting {
       for (const objective of released) if ((forms.get(objective)?.commit ?? 0) <= settled) released.delete(objective);
       const report = rolloutReport({
         ...{ latest, envoys, forms, released, now: deps.now },
-        held: deps.held(),
+        held: [...deps.held(), ...ends(settled)],
         refused: refusals([...connected, ...vanishedAndCounted()]),
       });
       // What was reached stays reached: Envoys do not unlearn. Only a new bucket begins anew.

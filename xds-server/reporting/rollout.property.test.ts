@@ -414,6 +414,9 @@ class World {
       this.#serverReports(index);
       this.#resolverReports(index);
     }
+    for (const { table } of this.#servers) {
+      for (const [key, { status }] of this.#bucket) table.note(key, status);
+    }
   }
 
   #put(status: ProcessStatus): void {
