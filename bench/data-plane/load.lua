@@ -1,7 +1,5 @@
 -- Load for wrk: POSTs a JSON body of a given size with one of many routing keys. Arguments after `--`: bytes, keys.
--- Prints one line `RESULT {json}` at the end.
-local requests = {}
-local position = 0
+local prepare = require("prepared-requests")
 
 -- An Open Inference request body of about `bytes` bytes.
 local function body(bytes)
@@ -25,22 +23,9 @@ function init(args)
   local payload = body(bytes)
   -- As many prepared requests whatever the number of keys, so that reading them costs the load generator the same for
   -- every target; fewer when bodies are large, to bound its memory.
-  count = math.max(1, math.min(10000, math.floor(64 * 1024 * 1024 / bytes)))
-  for i = 0, count - 1 do
+  local count = math.max(1, math.min(10000, math.floor(64 * 1024 * 1024 / bytes)))
+  prepare(count, function(i)
     local headers = { ["content-type"] = "application/json", ["x-routing-key"] = key(math.floor(i * keys / count)) }
-    requests[i] = wrk.format("POST", "/infer", headers, payload)
-  end
-end
-
-function request()
-  -- A large odd step visits the keys in an order without locality.
-  position = (position + 7919) % count
-  return requests[position]
-end
-
-function done(summary, latency, rates)
-  local errors = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.status + summary.errors.timeout
-  print(string.format(
-    'RESULT {"requests":%d,"durationMicroseconds":%d,"p50Microseconds":%d,"p99Microseconds":%d,"errors":%d}',
-    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), errors))
+    return wrk.format("POST", "/infer", headers, payload)
+  end)
 end
