@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Condition } from "./documents/condition.ts";
+import { experimentSchema } from "./documents/experiment.ts";
 import { objectiveSchema } from "./documents/objective.ts";
-import { embeddedCost, embeddingObstacles } from "./embedding.ts";
+import { embeddedCost, embeddingObstacles, experimentsCost } from "./embedding.ts";
 
 const rule = (when: Condition) => ({ when });
 
@@ -40,6 +41,25 @@ describe("what keeps rules out of Envoy", () => {
     ]);
     expect(embeddingObstacles([rule({ or: parts.slice(0, 90) })])).toEqual([]);
   });
+});
+
+test("experiments cost their conditions, arms and slices, and a hash for each layer and holdout, however many ask for it", () => {
+  const experiment = (name: string, layer?: string) =>
+    experimentSchema.parse({
+      apiVersion: "signalbox.dev/v1",
+      kind: "Experiment",
+      metadata: { name },
+      spec: {
+        when: { a: 1 },
+        arms: [{ name: "a" }],
+        targets: [{ objective: "o", arms: { a: { model: "m", version: "1" } } }],
+        ...(layer ? { layer: { name: layer, slices: [{ from: 0, to: 1 }] } } : {}),
+      },
+    });
+  expect(experimentsCost([], 3)).toBe(0);
+  expect(experimentsCost([experiment("x")], 0)).toBe(250 + 9);
+  expect(experimentsCost([experiment("x", "l")], 0)).toBe(2 * 250 + 11);
+  expect(experimentsCost([experiment("x", "l"), experiment("y", "l")], 2)).toBe(4 * 250 + 2 * 13);
 });
 
 describe("an objective that wants its rules inside Envoy", () => {

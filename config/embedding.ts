@@ -1,8 +1,12 @@
 import type { Condition, Operators, Scalar } from "./documents/condition.ts";
+import type { Experiment } from "./documents/experiment.ts";
 import { limits } from "./limits.ts";
 import { literalPattern } from "./literal-pattern.ts";
 
-/** Why rules cannot be evaluated inside Envoy: below `rules` of an objective, and a sentence without a subject. */
+/**
+ * Why something cannot be evaluated inside Envoy: the path below `rules` of an objective or `spec` of an experiment, and a
+ * sentence without a subject.
+ */
 export type EmbeddingObstacle = { readonly path: readonly (string | number)[]; readonly message: string };
 
 /** The part of a rule that is looked at. */
@@ -19,10 +23,24 @@ export function embeddingObstacles(rules: readonly RuleLike[]): EmbeddingObstacl
   const obstacles = rules.flatMap((rule, index) =>
     rule.when === undefined ? [] : obstaclesOf(rule.when, [index, "when"]),
   );
-  const cost = embeddedCost(rules);
-  if (cost <= limits.embeddedCost) return obstacles;
-  const message = `cost ${cost} comparisons at worst, of at most ${limits.embeddedCost} inside Envoy (limit embeddedCost)`;
-  return [...obstacles, { path: [], message }];
+  const tooDear = costObstacle(embeddedCost(rules));
+  return tooDear === null ? obstacles : [...obstacles, { path: [], message: tooDear }];
+}
+
+/**
+ * What keeps an experiment out of Envoy's Lua filter: what keeps rules out, and cells, which a resolver looks up where the
+ * context has none.
+ */
+export function experimentObstacles({ spec }: Experiment): EmbeddingObstacle[] {
+  const { allocation, when } = spec;
+  const byCells = { path: ["allocation", "by"], message: "is cells, which only a resolver can ask the platform for" };
+  return [...(allocation.by === "cells" ? [byCells] : []), ...(when === undefined ? [] : obstaclesOf(when, ["when"]))];
+}
+
+/** Why a cost is none that Envoy bears, as a sentence without a subject; null when it does. */
+export function costObstacle(cost: number): string | null {
+  if (cost <= limits.embeddedCost) return null;
+  return `cost ${cost} comparisons at worst, of at most ${limits.embeddedCost} inside Envoy (limit embeddedCost)`;
 }
 
 function obstaclesOf(condition: Condition, path: readonly (string | number)[]): EmbeddingObstacle[] {
@@ -54,6 +72,23 @@ export function embeddedCost(rules: readonly RuleLike[]): number {
   return rules.reduce((sum, { when, split }) => {
     return sum + 1 + (when === undefined ? 0 : costOf(when)) + 4 * (split?.variants.length ?? 0);
   }, 0);
+}
+
+/** A hash of a unit as long as one-call mode allows. */
+const hashCost = 250;
+
+/**
+ * What experiments on an objective add to {@link embeddedCost}. The hashes of a layer and of a holdout are made once,
+ * whatever the number of experiments that ask for them.
+ */
+export function experimentsCost(experiments: readonly Experiment[], holdouts: number): number {
+  if (experiments.length === 0) return 0;
+  const layers = new Set(experiments.flatMap(({ spec }) => spec.layer?.name ?? []));
+  return experiments.reduce(
+    (sum, { spec: { when, arms, layer } }) =>
+      sum + 3 + (when === undefined ? 0 : costOf(when)) + 4 * arms.length + 2 * (layer?.slices.length ?? 0) + holdouts,
+    hashCost * (layers.size + holdouts + 1),
+  );
 }
 
 function costOf(condition: Condition): number {

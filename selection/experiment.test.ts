@@ -1,40 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type ExperimentInput, experimentSchema } from "../config/documents/experiment.ts";
-import { holdoutSchema } from "../config/documents/holdout.ts";
+import type { ExperimentInput } from "../config/documents/experiment.ts";
 import { type CompiledObjective, compileObjective } from "./compile.ts";
 import type { Context } from "./context.ts";
 import { explain } from "./explain.ts";
 import { select } from "./select.ts";
-import { model, objective } from "./testing/documents.ts";
+import { experiment, holdout, model, objective } from "./testing/documents.ts";
 import { chiSquare, chiSquareLimit, withinSigmas } from "./testing/statistics.ts";
 
-const apiVersion = "signalbox.dev/v1";
 const models = [model("ranker", "1", "2", "3"), model("other", "1")];
 const control = { model: "ranker", version: "1" };
 const treatment = { model: "ranker", version: "2" };
-
-type Spec = ExperimentInput["spec"];
-
-function experiment(name: string, spec: Partial<Spec> = {}) {
-  return experimentSchema.parse({
-    apiVersion,
-    kind: "Experiment",
-    metadata: { name },
-    spec: {
-      arms: [{ name: "control" }, { name: "treatment" }],
-      targets: [{ objective: "test", arms: { control, treatment } }],
-      ...spec,
-    },
-  });
-}
-
-function holdout(
-  name: string,
-  spec: { readonly percent: number; readonly unit?: string; readonly iteration?: number },
-) {
-  return holdoutSchema.parse({ apiVersion, kind: "Holdout", metadata: { name }, spec });
-}
 
 type Parts = Pick<Parameters<typeof compileObjective>[0], "experiments" | "holdouts">;
 
@@ -124,7 +100,7 @@ describe("an experiment", () => {
 });
 
 describe("a layer", () => {
-  const sliced = (name: string, from: number, to: number, more: Partial<Spec> = {}) =>
+  const sliced = (name: string, from: number, to: number, more: Partial<ExperimentInput["spec"]> = {}) =>
     experiment(name, { layer: { name: "ranking", slices: [{ from, to }] }, ...more });
 
   test("gives each experiment its part of the units, and nobody two", () => {

@@ -11,6 +11,7 @@ import { unitOf } from "./unit.ts";
 /** An experiment on one objective, made ready. Immutable. */
 export type CompiledExperiment = {
   readonly name: string;
+  readonly document: Experiment;
   /** Milliseconds since the epoch: from `startMs` on, and before `endMs`; infinite when there is no bound. */
   readonly startMs: number;
   readonly endMs: number;
@@ -77,6 +78,7 @@ export function compileExperiment({ experiment, holdouts, audiences, outcomes }:
   const condition = parseCondition(spec.when, audiences);
   return {
     name: metadata.name,
+    document: experiment,
     startMs: spec.start === undefined ? Number.NEGATIVE_INFINITY : Date.parse(spec.start),
     endMs: spec.end === undefined ? Number.POSITIVE_INFINITY : Date.parse(spec.end),
     unit: spec.unit,

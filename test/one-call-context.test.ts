@@ -29,7 +29,7 @@ function bytes(text: string): string {
   return `"${escaped}"`;
 }
 
-/** The contexts that the filter reads, each value with its type, or the problem. */
+/** The contexts that the filter reads, each value with its type and its text as a unit, or the problem. */
 async function readInEnvoy(requests: readonly Headers[]): Promise<string[]> {
   const given = requests.map(
     (headers) =>
@@ -39,7 +39,7 @@ async function readInEnvoy(requests: readonly Headers[]): Promise<string[]> {
   );
   const list = attributes.map(
     ({ header, baggage, type }) =>
-      `{ ${header ? `"${header}"` : false}, ${baggage ? `"${baggage}"` : false}, "${type}" }`,
+      `{ ${header ? `"${header}"` : false}, ${baggage ? `"${baggage}"` : false}, "${type}", true }`,
   );
   const answer = await lua.run(`
     local attributes = { ${list.join(", ")} }
@@ -60,8 +60,11 @@ async function readInEnvoy(requests: readonly Headers[]): Promise<string[]> {
         return
       end
       local values = {}
-      for index = 1, #attributes do values[index] = show(context[index]) end
-      lines[#lines + 1] = table.concat(values, "; ") .. "; unit " .. (unit and hex(unit) or "none")
+      context[-1] = unit
+      for index = 1, #attributes do
+        values[index] = show(context[index]) .. ", as a unit " .. (context[-index] and hex(context[-index]) or "none")
+      end
+      lines[#lines + 1] = table.concat(values, "; ")
     end
     ${given.join("\n")}
     return table.concat(lines, "\\n")`);
@@ -95,9 +98,11 @@ function luaFormat(value: number): string {
 function readHere(headers: Headers): string {
   const read = readContext((name) => headers[name], attributes);
   if (!read.ok) return `${read.problem.header} ${read.problem.message}`;
-  const unit = unitText(read.context.userId);
-  const values = attributes.map(({ name }) => show(read.context[name]));
-  return `${values.join("; ")}; unit ${unit === null ? "none" : hex(unit)}`;
+  const values = attributes.map(({ name }) => {
+    const unit = unitText(read.context[name]);
+    return `${show(read.context[name])}, as a unit ${unit === null ? "none" : hex(unit)}`;
+  });
+  return values.join("; ");
 }
 
 test.each<[Headers, string]>([

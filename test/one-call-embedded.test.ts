@@ -7,7 +7,7 @@ import { type EchoServer, type Received, startEchoServer } from "./support/echo-
 import { envoyVersions, missingEnvoyReason } from "./support/envoy-versions.ts";
 import { eventually } from "./support/processes.ts";
 import { type RoutedEnvoy, startRoutedEnvoy } from "./support/routed-envoy.ts";
-import { sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
+import { sampleExperiment, sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
 
 let routed: RoutedEnvoy;
 let echo: EchoServer;
@@ -180,6 +180,65 @@ describe("a request that names an objective and carries a context", () => {
   });
 });
 
+describe("an objective under experiments", () => {
+  const treatment = { only: { model: "ranker", version: "8" } };
+  const decisionOf = async (objective: string, headers: Record<string, string>) => {
+    const { body } = await call(objective, headers);
+    return Object.fromEntries((body.headers["x-signalbox-decision"] ?? "").split(";").map((field) => field.split("=")));
+  };
+  const user = { "x-signalbox-context-userid": "user-1" };
+
+  test("is decided by the one that takes the context, by the experiment's own unit, or by the rules", async () => {
+    await routed.publish([
+      sampleObjective("tried", "ranker", "7", {
+        rules: [{ name: "kiosks", when: { device: "kiosk" }, serve: { model: "ranker", version: "9" } }],
+      }),
+      sampleExperiment("trial", "tried", treatment, { unit: "accountId", when: { accountId: { gt: 100 } } }),
+    ]);
+    const account = (id: string) => ({ ...user, "x-signalbox-context-accountid": id });
+    expect(await decisionOf("default/tried", account("101"))).toMatchObject({
+      rule: "trial",
+      variant: "only",
+      model: "ranker@8",
+      reason: "experiment",
+    });
+    expect(await decisionOf("default/tried", account("100"))).toMatchObject({ rule: "default" });
+    const kiosk = { "x-signalbox-context-device": "kiosk" };
+    expect(await decisionOf("default/tried", { ...account("100"), ...kiosk })).toMatchObject({ rule: "kiosks" });
+    // Nothing is held out yet.
+    await routed.publish([
+      {
+        apiVersion: "signalbox.dev/v1",
+        kind: "Holdout",
+        metadata: { name: "all" },
+        spec: { unit: "accountId", percent: 100 },
+      },
+    ]);
+    await eventually("the holdout keeps the unit out", async () => {
+      return (await decisionOf("default/tried", account("101"))).rule === "default";
+    });
+    await routed.publish(["holdout.default.all"]);
+  });
+
+  test("is in those alone whose time it is, by Envoy's clock: nothing is published at the start", async () => {
+    const soon = new Date(Date.now() + 2000).toISOString();
+    const at = (year: number) => `${year}-01-01T00:00:00Z`;
+    const published = await routed.publish([
+      sampleObjective("timed", "ranker", "7"),
+      sampleExperiment("over", "timed", treatment, { start: at(2020), end: at(2021) }),
+      sampleExperiment("starts-soon", "timed", treatment, { start: soon, end: at(2100) }),
+      sampleExperiment("far", "timed", treatment, { start: at(2100) }),
+    ]);
+    const seen = new Set<string>();
+    await eventually("the experiment has begun", async () => {
+      const { rule, revision: decided } = await decisionOf("default/timed", user);
+      if (Number(decided) === published) seen.add(String(rule));
+      return seen.has("starts-soon");
+    });
+    expect([...seen].filter((rule) => rule !== "default")).toEqual(["starts-soon"]);
+  });
+});
+
 describe("a request that tries to say what selection says", () => {
   test("has the routing key, the config and the decision replaced", async () => {
     const { response, body } = await call("default/ranking", {
@@ -344,15 +403,19 @@ describe.each(envoyVersions.slice(1))("Envoy %s", (version) => {
         sampleModel("ranker", { "7": ["pool"], "8": ["pool"] }),
         sampleObjective("resolved", "ranker", "7", { rules, policy: { engine: "resolver", resolverTimeoutMs: 5000 } }),
         sampleObjective("ranking", "ranker", "7", { rules }),
+        sampleObjective("timed", "ranker", "7"),
+        sampleExperiment("exp", "timed", { a: { model: "ranker", version: "8" } }, { start: "2020-01-01T00:00:00Z" }),
       ]);
       const model = async (objective: string, device: string) => {
-        const headers = { "x-signalbox-objective": objective, "x-signalbox-context-device": device };
+        const context = { "x-signalbox-context-device": device, "x-signalbox-context-userid": "user-1" };
+        const headers = { "x-signalbox-objective": objective, ...context };
         const response = await fetch(`${older.oneCallUrl}/infer`, { method: "POST", headers, body: "{}" });
         await response.arrayBuffer();
         return [response.headers.get("x-signalbox-model"), response.headers.get("x-signalbox-fallback")];
       };
       expect(await model("default/ranking", "kiosk")).toEqual(["ranker@8", null]);
       expect(await model("default/ranking", "tv")).toEqual(["ranker@7", null]);
+      expect(await model("default/timed", "tv")).toEqual(["ranker@8", null]);
       // There is no resolver.
       expect(await model("default/resolved", "kiosk")).toEqual(["ranker@7", "resolver-unavailable"]);
     } finally {

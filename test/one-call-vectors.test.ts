@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Condition } from "../config/documents/condition.ts";
+import { type Experiment, type ExperimentInput, experimentSchema } from "../config/documents/experiment.ts";
+import { type Holdout, holdoutSchema } from "../config/documents/holdout.ts";
 import { modelSchema } from "../config/documents/model.ts";
 import { objectiveSchema, type Rule } from "../config/documents/objective.ts";
 import { embeddingObstacles } from "../config/embedding.ts";
@@ -12,10 +14,11 @@ import { luaNumber, luaString } from "../selection/lua/literal.ts";
 import { oneCallAttributes } from "../selection/one-call/attributes.ts";
 import { select } from "../selection/select.ts";
 import * as arbitraries from "../selection/testing/arbitraries.ts";
-import { compileRules } from "../selection/testing/documents.ts";
+import { compileRules, model, objective as sampleObjective } from "../selection/testing/documents.ts";
 import { unitOf } from "../selection/unit.ts";
 import conditions from "../selection/vectors/conditions.json" with { type: "json" };
 import decisions from "../selection/vectors/decisions.json" with { type: "json" };
+import experiments from "../selection/vectors/experiments.json" with { type: "json" };
 import murmur3 from "../selection/vectors/murmur3.json" with { type: "json" };
 import splits from "../selection/vectors/splits.json" with { type: "json" };
 import { type EnvoyLua, luaValue, startEnvoyLua } from "./support/envoy-lua.ts";
@@ -28,22 +31,32 @@ beforeAll(async () => {
 
 afterAll(() => lua?.stop());
 
-/** The decision headers that the emitted program gives for contexts, inside Envoy. */
-async function decideInEnvoy(compiled: CompiledObjective, contexts: readonly Context[]): Promise<string[]> {
+/** The decision headers that the emitted program gives for contexts, inside Envoy; with `now`, at that time. */
+async function decideInEnvoy(
+  compiled: CompiledObjective,
+  contexts: readonly Context[],
+  now?: number,
+): Promise<string[]> {
   const attributes = oneCallAttributes(compiled);
+  const unitIn = (context: Context, attribute: string) => {
+    const unit = unitOf(context, attribute);
+    return unit === null ? "nil" : luaString(unit);
+  };
   const calls = contexts.map((context) => {
-    const values = attributes.map(({ name }) => luaValue(Object.hasOwn(context, name) ? context[name] : undefined));
-    const list = values.map((value, index) => `[${index + 1}]=${value}`).join(",");
-    const unit = unitOf(context, compiled.unit);
-    return `decide({${list}}, ${unit === null ? "nil" : luaString(unit)})`;
+    const values = attributes.flatMap(({ name }, index) => {
+      const value = luaValue(Object.hasOwn(context, name) ? context[name] : undefined);
+      return [`[${index + 1}]=${value}`, `[-${index + 1}]=${unitIn(context, name)}`];
+    });
+    return `decide({${values.join(",")}}, ${unitIn(context, compiled.unit)})`;
   });
   const answer = await lua.run(`
     local chunk = assert(loadstring(${luaString(emitProgram(compiled))}, "=program", "t"))
     setfenv(chunk, library)
     local program = chunk()
     local decisions = {}
+    local handle = { timestamp = function() return ${now === undefined ? "error('nobody may ask')" : luaNumber(now)} end }
     local function decide(context, unit)
-      local index, isUnitMissing = program.choose(context, unit)
+      local index, isUnitMissing = program.choose(context, unit, handle)
       decisions[#decisions + 1] = program.outcomes[index][isUnitMissing and 4 or 3]
     end
     ${calls.join("\n")}
@@ -51,8 +64,48 @@ async function decideInEnvoy(compiled: CompiledObjective, contexts: readonly Con
   return answer.split("\n");
 }
 
-const decideHere = (compiled: CompiledObjective, contexts: readonly Context[]) =>
-  contexts.map((context) => formatDecisionHeader(select(compiled, context)));
+const decideHere = (compiled: CompiledObjective, contexts: readonly Context[], now?: number) =>
+  contexts.map((context) => formatDecisionHeader(select(compiled, context, now === undefined ? {} : { now })));
+
+const apiVersion = "signalbox.dev/v1";
+const versions = ["1", "2", "3", "7"];
+
+/** An experiment on {@link compileExperiments}' objective, each arm with a version of its own. */
+function experimentOn(name: string, spec: Partial<ExperimentInput["spec"]>): Experiment {
+  const arms = ["control", "treatment"];
+  const targets = Object.fromEntries(arms.map((arm, index) => [arm, { model: "ranker", version: versions[index] }]));
+  return experimentSchema.parse({
+    apiVersion,
+    kind: "Experiment",
+    metadata: { name },
+    spec: {
+      arms: arms.map((arm, index) => ({ name: arm, weight: index + 1 })),
+      targets: [{ objective: "ranking", arms: targets }],
+      ...spec,
+    },
+  });
+}
+
+/** The objective `default/ranking` under experiments, with rules to fall through to. */
+function compileExperiments(given: readonly Experiment[], holdouts: readonly Holdout[]): CompiledObjective {
+  const document = sampleObjective({
+    rules: [
+      { name: "staff", when: { staff: true }, serve: { model: "ranker", version: "3" } },
+      {
+        name: "split",
+        when: { b: { exists: true } },
+        split: { variants: [{ name: "only", weight: 1, model: "ranker", version: "2" }] },
+      },
+    ],
+  });
+  return compileObjective({
+    objective: { ...document, metadata: { ...document.metadata, name: "ranking" } },
+    models: [model("ranker", ...versions)],
+    experiments: given,
+    holdouts,
+    revision: 7,
+  });
+}
 
 describe("the golden vectors hold inside a real Envoy", () => {
   test("murmur3, every text and seed", async () => {
@@ -100,6 +153,24 @@ describe("the golden vectors hold inside a real Envoy", () => {
     const compiled = compileObjective({ objective, models, revision: decisions.revision });
     const contexts = decisions.cases.filter(({ override }) => !override).map(({ context }) => context as Context);
     expect(await decideInEnvoy(compiled, contexts)).toEqual(decideHere(compiled, contexts));
+  });
+
+  const byHash = experiments.runs.filter(({ experiment }) => !experiment.startsWith("from-lab"));
+  test.each(byHash)("experiment $experiment at $now, with its layer and holdouts", async (run) => {
+    const [document] = experiments.experiments.filter(({ metadata }) => metadata.name === run.experiment);
+    const compiled = compileExperiments(
+      [experimentSchema.parse(document)],
+      experiments.holdouts.map((each) => holdoutSchema.parse(each)),
+    );
+    const contexts = experiments.contexts as Context[];
+    const now = Date.parse(run.now);
+    const answers = await decideInEnvoy(compiled, contexts, now);
+    expect(answers).toEqual(decideHere(compiled, contexts, now));
+    const found = answers.map((header) => /;variant=([^;]*);.*reason=experiment/.exec(header)?.[1] ?? null);
+    const arms = new Set(compiled.experiments[0]?.document.spec.arms.map(({ name }) => name));
+    expect(found).toEqual(run.outcomes.map((outcome) => (arms.has(outcome) ? outcome : null)));
+    const missing = answers.map((header) => header.endsWith(";reason=unit_missing"));
+    expect(missing).toEqual(run.outcomes.map((outcome) => outcome === "unit_missing"));
   });
 });
 
@@ -231,6 +302,69 @@ describe("any rules decide inside Envoy as they do here", () => {
         expect(await decideInEnvoy(compiled, contexts)).toEqual(decideHere(compiled, contexts));
       }),
       { numRuns: 150 },
+    );
+  });
+});
+
+describe("any experiments decide inside Envoy as they do here", () => {
+  test("of random conditions, times, layers, slices, holdouts and units, before random rules", async () => {
+    const percent = fc.oneof(fc.constantFrom(0, 100, 50), fc.double({ min: 0, max: 100, noNaN: true }));
+    const unit = fc.constantFrom("userId", "account", "a");
+    const moment = fc.integer({ min: 0, max: 10 });
+    const spec = fc.record(
+      {
+        when: arbitraries.condition.filter((when) => embeddingObstacles([{ when }]).length === 0),
+        start: moment,
+        end: moment,
+        slices: fc.array(fc.tuple(percent, percent), { minLength: 1, maxLength: 3 }),
+      },
+      { requiredKeys: ["slices"] },
+    );
+    const holdout = fc.record({ unit, percent, iteration: fc.integer({ min: 1, max: 3 }) });
+    const at = (value: number) => new Date(value).toISOString();
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(unit, spec, fc.boolean()), { minLength: 1, maxLength: 4 }),
+        fc.array(holdout, { maxLength: 2 }),
+        fc.array(arbitraries.context, { minLength: 10, maxLength: 20 }),
+        moment,
+        async (specs, holdouts, contexts, now) => {
+          // Together they need not be documents that can be: those are checked elsewhere.
+          const given = specs.map(([unit, { when, start, end, slices }, isLayered], index) => {
+            const document = experimentOn(`e${index}`, { unit, ...(when ? { when } : {}) });
+            const layer = { name: "l", slices: slices.map(([from, to]) => ({ from, to })) };
+            const times = {
+              ...(start === undefined ? {} : { start: at(start) }),
+              ...(end === undefined ? {} : { end: at(end) }),
+            };
+            return { ...document, spec: { ...document.spec, ...times, ...(isLayered ? { layer } : {}) } };
+          });
+          const held = holdouts.map((spec, index) =>
+            holdoutSchema.parse({ apiVersion, kind: "Holdout", metadata: { name: `h${index}` }, spec }),
+          );
+          const compiled = compileExperiments(given, held);
+          const withUnits = contexts.map((context, index) => ({
+            ...context,
+            ...(index % 4 === 0 ? {} : { userId: `u${index}` }),
+            ...(index % 3 === 0 ? {} : { account: index }),
+          })) as Context[];
+          expect(await decideInEnvoy(compiled, withUnits, now)).toEqual(decideHere(compiled, withUnits, now));
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  test("of salts and names that try to break out of the program", async () => {
+    const nasty = fc.string({ unit: "binary", minLength: 1, maxLength: 20 }).map((text) => text.toWellFormed());
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(nasty, fc.constantFrom('"', "]]", '") pwned=1 --', "\\", '\\"')), async (salt) => {
+        const compiled = compileExperiments([experimentOn("e", { salt, when: { a: { ne: salt } } })], []);
+        const contexts = [{ userId: "u", a: "x" }, { userId: salt, a: "y" }, { userId: salt, a: salt }, { a: "x" }];
+        expect(await decideInEnvoy(compiled, contexts)).toEqual(decideHere(compiled, contexts));
+        expect(await lua.run("return tostring(rawget(_G, 'pwned')) .. tostring(library.pwned)")).toBe("nilnil");
+      }),
+      { numRuns: 100 },
     );
   });
 });

@@ -8,7 +8,9 @@ import { luaNumber, luaScalar, luaString } from "./literal.ts";
 export type ProgramData = {
   /** The Lua expression of an attribute's value, nil when it is absent. */
   attribute(name: string): string;
-  /** The Lua expression of a constant, given as a Lua expression. */
+  /** The Lua expression of the text of a unit, nil when it is missing. */
+  unit(attribute: string): string;
+  /** The Lua expression of a constant, given as a Lua expression; of equal ones, the same. */
   constant(expression: string): string;
 };
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { compiled } from "../testing/documents.ts";
+import { compiled, experiment, holdout } from "../testing/documents.ts";
 import { emitProgram, emitResolverProgram } from "./emit-program.ts";
 
 const serve = { model: "ranker", version: "2" };
@@ -21,17 +21,51 @@ test("a program is attributes, outcomes and one function of ifs, without a loop"
   );
   expect(withoutHeaders(program)).toBe(`local K={
 split("default/test/b:",{arm(1,3,"x"),arm(3,4,"y")})}
-local type,pick,contains,startsWith,endsWith,semver=type,pick,contains,startsWith,endsWith,semver
+local type,pick,position,contains,startsWith,endsWith,semver=type,pick,position,contains,startsWith,endsWith,semver
 return {name="default/test",
-attributes={{"x-signalbox-context-userid","userId","string"},{"x-signalbox-context-age","age","number"},{"x-signalbox-context-beta","beta","boolean"},{"x-signalbox-context-country","country","string"}},
+attributes={{"x-signalbox-context-userid","userId","string",true},{"x-signalbox-context-age","age","number"},{"x-signalbox-context-beta","beta","boolean"},{"x-signalbox-context-country","country","string"}},
 outcomes={…
 …
 …
 …
-choose=function(c,u)
+choose=function(c,u,h)
 local m=false
 if ((c[4] == "US" or c[4] == "CA") and (type(c[2]) == "number" and c[2] >= 18)) then return 2,m end
 if (not ((c[3] == true) or (c[4] == nil))) then if u then return pick(K[1],u),m end m=true end
+return 1,m
+end}`);
+});
+
+test("experiments come first: times, condition, unit, holdouts, layer, split; equal constants are one", () => {
+  const layer = (from: number) => ({ name: "l", slices: [{ from, to: from + 0.5 }] });
+  const experiments = [
+    experiment("a", { unit: "account", start: "1970-01-01T00:00:01Z", when: { beta: true }, layer: layer(0) }),
+    experiment("b", { unit: "account", end: "1970-01-01T00:00:09Z", layer: layer(50) }),
+    experiment("c", { iteration: 2 }),
+  ];
+  const program = emitProgram(compiled({}, { experiments, holdouts: [holdout("h", { unit: "account", percent: 5 })] }));
+  expect(withoutHeaders(program)).toBe(`local K={
+split("experiment:default/a:1:",{arm(1,2,"control"),arm(1,3,"treatment")}),
+share("holdout:default/h:1:"),
+share("layer:default/l:"),
+split("experiment:default/b:1:",{arm(1,4,"control"),arm(1,5,"treatment")}),
+split("experiment:default/c:2:",{arm(1,6,"control"),arm(1,7,"treatment")})}
+local type,pick,position,contains,startsWith,endsWith,semver=type,pick,position,contains,startsWith,endsWith,semver
+return {name="default/test",
+attributes={{"x-signalbox-context-userid","userId","string",true},{"x-signalbox-context-account","account","string",true},{"x-signalbox-context-beta","beta","boolean"}},
+outcomes={…
+…
+…
+…
+…
+…
+…
+choose=function(c,u,h)
+local m=false
+local t=h:timestamp()
+if t >= 1000 and (c[3] == true) then if c[-2] then if position(K[2],c[-2]) >= 21474836480 and ((position(K[3],c[-2]) >= 0 and position(K[3],c[-2]) < 2147483648)) then return pick(K[1],c[-2]),m end else m=true end end
+if t < 9000 and (true) then if c[-2] then if position(K[2],c[-2]) >= 21474836480 and ((position(K[3],c[-2]) >= 214748364800 and position(K[3],c[-2]) < 216895848448)) then return pick(K[4],c[-2]),m end else m=true end end
+if (true) then if u then return pick(K[5],u),m else m=true end end
 return 1,m
 end}`);
 });
@@ -56,6 +90,8 @@ test("long lists, ranges of versions and texts of patterns become constants and 
 test("what Envoy cannot evaluate is not emitted", () => {
   const rules = [{ name: "a", when: { a: { matches: "a+" } }, serve }];
   expect(() => emitProgram(compiled({ rules }))).toThrow("cannot be evaluated inside Envoy");
+  const experiments = [experiment("e", { allocation: { by: "cells" } })];
+  expect(() => emitProgram(compiled({}, { experiments }))).toThrow("cells cannot be looked up inside Envoy");
 });
 
 test("for the resolver, a program renames headers and has what counts when nobody answers", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { compiled } from "../testing/documents.ts";
+import { compiled, experiment } from "../testing/documents.ts";
 import { maxConfigHeaderBytes, oneCallHeaders } from "./headers.ts";
 import { maxProgramBytes, planOneCall } from "./plan.ts";
 
@@ -18,6 +18,40 @@ test("rules that Envoy can hold are embedded, others go to the resolver, with th
     engine: "resolver",
     why: ["policy.engine asks for the resolver"],
   });
+});
+
+test("experiments are embedded too, but for cells and what rules cannot have either", () => {
+  const under = (...experiments: Parameters<typeof experiment>[]) =>
+    planOneCall(compiled({}, { experiments: experiments.map((each) => experiment(...each)) }));
+  const layer = { name: "l", slices: [{ from: 0, to: 50 }] };
+  expect(under(["a", { start: "2026-11-21T09:00:00Z", layer, when: { country: "US" } }])).toMatchObject({
+    engine: "embedded",
+    why: [],
+  });
+  expect(
+    under(["a", { allocation: { by: "cells" } }], ["b", { when: { or: [{ a: 1 }, { a: { matches: "a|b" } }] } }]),
+  ).toMatchObject({
+    engine: "resolver",
+    why: [
+      "spec.allocation.by of experiment a is cells, which only a resolver can ask the platform for",
+      "spec.when.or[1].a.matches of experiment b is a regular expression, which Envoy's Lua filter does not have",
+    ],
+  });
+});
+
+test("rules and experiments together have the limit of rules", () => {
+  const searches = (count: number) => ({
+    or: Array.from({ length: count }, (_, index) => ({ a: { contains: `x${index}` } })),
+  });
+  const rules = [{ name: "r", when: searches(60), serve }];
+  expect(planOneCall(compiled({ rules }, { experiments: [experiment("a", { when: searches(30) })] })).engine).toBe(
+    "embedded",
+  );
+  const { engine, why } = planOneCall(compiled({ rules }, { experiments: [experiment("a", { when: searches(60) })] }));
+  expect(engine).toBe("resolver");
+  expect(why).toEqual([
+    expect.stringMatching(/^rules and experiments together cost \d+ comparisons at worst, of at most 100000 /),
+  ]);
 });
 
 test("a program that is too long goes to the resolver, whatever the objective wants", () => {

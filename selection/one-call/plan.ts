@@ -1,5 +1,11 @@
 import { createHash } from "node:crypto";
-import { embeddingObstacles } from "../../config/embedding.ts";
+import {
+  costObstacle,
+  embeddedCost,
+  embeddingObstacles,
+  experimentObstacles,
+  experimentsCost,
+} from "../../config/embedding.ts";
 import { formatPath } from "../../config/field-path.ts";
 import type { CompiledObjective } from "../compile.ts";
 import { emitProgram, emitResolverProgram } from "../lua/emit-program.ts";
@@ -31,15 +37,26 @@ export function planOneCall(compiled: CompiledObjective): OneCallPlan {
   return plan("resolver", [tooLong], emitResolverProgram(compiled));
 }
 
-function obstaclesOf({ objective, experiments }: CompiledObjective): string[] {
-  const { policy, rules } = objective.spec;
+function obstaclesOf(compiled: CompiledObjective): string[] {
+  const { policy, rules } = compiled.objective.spec;
   if (policy.engine === "resolver") return ["policy.engine asks for the resolver"];
-  if (experiments.length > 0) {
-    return [
-      `experiments come before the rules, and only the resolver runs them: ${experiments.map(({ name }) => name).join(", ")}`,
-    ];
-  }
-  return embeddingObstacles(rules).map(({ path, message }) => `${formatPath(["spec", "rules", ...path])} ${message}`);
+  const inRules = embeddingObstacles(rules).map(
+    ({ path, message }) => `${formatPath(["spec", "rules", ...path])} ${message}`,
+  );
+  const inExperiments = compiled.experiments.flatMap(({ name, document }) =>
+    experimentObstacles(document).map(
+      ({ path, message }) => `${formatPath(["spec", ...path])} of experiment ${name} ${message}`,
+    ),
+  );
+  const obstacles = [...inRules, ...inExperiments];
+  return obstacles.length > 0 ? obstacles : tooDear(compiled);
+}
+
+function tooDear({ objective, experiments }: CompiledObjective): string[] {
+  const holdouts = new Set(experiments.flatMap((experiment) => experiment.holdouts.map(({ name }) => name)));
+  const documents = experiments.map(({ document }) => document);
+  const message = costObstacle(embeddedCost(objective.spec.rules) + experimentsCost(documents, holdouts.size));
+  return message === null ? [] : [`rules and experiments together ${message}`];
 }
 
 function plan(engine: OneCallEngine, why: readonly string[], program: string): OneCallPlan {

@@ -1,4 +1,5 @@
 import { apiVersion } from "../../config/documents/common.ts";
+import type { ExperimentInput } from "../../config/documents/experiment.ts";
 import type { ModelInput } from "../../config/documents/model.ts";
 import type { ObjectiveInput } from "../../config/documents/objective.ts";
 import type { ShardInput } from "../../config/documents/shard.ts";
@@ -47,6 +48,22 @@ export function sampleObjective(
   spec: Partial<ObjectiveInput["spec"]> = {},
 ): ObjectiveInput {
   return { apiVersion, kind: "Objective", metadata: { name }, spec: { default: { model, version }, ...spec } };
+}
+
+/** An experiment on one objective: the model version that each of its equal arms gets, with anything else on top. */
+export function sampleExperiment(
+  name: string,
+  objective: string,
+  arms: ExperimentInput["spec"]["targets"][number]["arms"],
+  spec: Partial<ExperimentInput["spec"]> = {},
+): ExperimentInput {
+  const named = Object.keys(arms).map((arm) => ({ name: arm }));
+  return {
+    apiVersion,
+    kind: "Experiment",
+    metadata: { name },
+    spec: { arms: named, targets: [{ objective, arms }], ...spec },
+  };
 }
 
 /** A sample in another namespace than default, with labels if need be. */

@@ -139,8 +139,9 @@ local function readBaggage(text)
   return members
 end
 
--- The context as a list in the order of the attributes, each { header or false, baggage or false, type }, and the text of
--- the first, the unit, or nil when there is none. Or nil, the header that is bad, and its problem.
+-- The context as a list in the order of the attributes, each { header or false, baggage or false, type, whether it is a
+-- unit }, and the text of the first, the unit, or nil when there is none; the texts of other units are at the negative of
+-- their places. Or nil, the header that is bad, and its problem.
 local function readContext(headers, attributes)
   local context, unit = {}, nil
   local baggage
@@ -164,8 +165,13 @@ local function readContext(headers, attributes)
       end
     end
     context[index] = value
-    if index == 1 and value ~= "" then
-      unit = numberText or (type(value) == "string" and value or nil)
+    if attribute[4] and value ~= "" then
+      local unitText = numberText or (type(value) == "string" and value or nil)
+      if index == 1 then
+        unit = unitText
+      else
+        context[-index] = unitText
+      end
     end
   end
   return context, unit

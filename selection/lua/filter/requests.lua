@@ -57,7 +57,7 @@ function envoy_on_request(handle)
   if context == nil then
     return refuse(handle, headers, "400", "invalid_request", unit .. " " .. problem)
   end
-  local index, isUnitMissing = program.choose(context, unit)
+  local index, isUnitMissing = program.choose(context, unit, handle)
   local outcome = program.outcomes[index]
   decide(headers, outcome, outcome[isUnitMissing and 4 or 3])
 end

@@ -12,14 +12,21 @@ local function arm(weight, outcome, name)
   return { weight, outcome, last, length, blocks }
 end
 
--- { hash of the salt's whole blocks, how many bytes they are, the rest of the salt, arms }. The salt has its colon.
-local function split(salt, arms)
+-- { hash of the salt's whole blocks, how many bytes they are, the rest of the salt }. The salt has its colon.
+local function salted(salt)
   local whole = #salt - #salt % 4
   local hash = 0
   for index = 1, whole, 4 do
     hash = stir(hash, scramble(blockAt(salt, index)))
   end
-  return { hash, whole, sub(salt, whole + 1), arms }
+  return { hash, whole, sub(salt, whole + 1) }
+end
+
+-- A salted hash, and as the fourth its arms.
+local function split(salt, arms)
+  local split = salted(salt)
+  split[4] = arms
+  return split
 end
 
 -- The outcome of the arm that a unit falls into: weighted rendezvous (docs/bucketing.md).
@@ -44,4 +51,18 @@ local function pick(split, unit)
     end
   end
   return best
+end
+
+-- Shares: layers and holdouts (selection/share.ts).
+
+-- A salted hash that remembers the last unit and its position: all experiments of a layer ask for the same.
+local share = salted
+
+-- Where a unit lies between 0 and 100 times 2^32.
+local function position(share, unit)
+  if share.unit ~= unit then
+    local bucket = finish(share[1], share[2], share[3] .. unit)
+    share.unit, share.position = unit, (bucket < 0 and bucket + 4294967296 or bucket) * 100
+  end
+  return share.position
 end
