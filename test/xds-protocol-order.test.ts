@@ -28,6 +28,74 @@ function arrivals(client: XdsClient, from: number): string[] {
     ]);
 }
 
+describe("delta ADS: make before break for a client that comes back", () => {
+  const variant = variants.deltaAds;
+
+  /** A client that held C1 with its endpoints, and the route to it, comes back after the route was moved to C2. */
+  async function backAfterMove() {
+    const server = await serverForTest({ timing: { removalGraceMs: 0 } });
+    server.change({ [cluster]: { C1: "1" }, [endpoint]: { C1: "1" }, [route]: { r: "to C1" } });
+    const before = clientForTest(server, variant);
+    const versionsOf = async (typeUrl: string, ...names: string[]) => {
+      const subscriber = subscriberOf(before, variant, typeUrl);
+      subscriber.subscribe(...names);
+      return Object.fromEntries((await subscriber.accept()).versions);
+    };
+    const held = {
+      clusters: await versionsOf(cluster),
+      endpoints: await versionsOf(endpoint, "C1"),
+      routes: await versionsOf(route, "r"),
+    };
+    before.close();
+    server.change({
+      [cluster]: { C1: null, C2: "1" },
+      [endpoint]: { C1: null, C2: "1" },
+      [route]: { r: "to C2" },
+    });
+    const client = clientForTest(server, variant);
+    const [clusters, endpoints, routes] = [cluster, endpoint, route].map((type) => subscriberOf(client, variant, type));
+    if (!clusters || !endpoints || !routes) throw new Error("three subscribers were made");
+    return { server, client, held, clusters, endpoints, routes };
+  }
+
+  it("nothing is removed that routes not asked for yet may lead to", async () => {
+    const { server, client, held, clusters, endpoints, routes } = await backAfterMove();
+    client.send({ typeUrl: cluster, initialVersions: held.clusters });
+    const news = await clusters.receive();
+    expect([[...news.resources.keys()], news.removed]).toEqual([["C2"], []]);
+    client.send({ typeUrl: endpoint, initialVersions: held.endpoints, subscribe: ["C1"] });
+    client.send({ typeUrl: route, initialVersions: held.routes, subscribe: ["r"] });
+    clusters.ack(news);
+    const moved = await routes.receive();
+    expect(moved.resources.get("r")).toBe("to C2");
+    await expectSilence(server, clusters);
+    expect(client.pending(endpoint)).toEqual([]);
+    routes.ack(moved);
+    expect((await clusters.accept()).removed).toEqual(["C1"]);
+    expect((await endpoints.accept()).removed).toEqual(["C1"]);
+  });
+
+  it("a route that it holds moves only once the new clusters were accepted", async () => {
+    const { server, client, held, clusters, routes } = await backAfterMove();
+    client.send({ typeUrl: cluster, initialVersions: held.clusters });
+    client.send({ typeUrl: route, initialVersions: held.routes, subscribe: ["r", "new"] });
+    const news = await clusters.receive();
+    const answer = await routes.accept();
+    expect([[...answer.resources.keys()], answer.removed]).toEqual([[], ["new"]]);
+    await expectSilence(server, routes);
+    clusters.ack(news);
+    expect((await routes.accept()).resources.get("r")).toBe("to C2");
+  });
+
+  it("what is gone leaves a client that asks for nothing else, after a while", async () => {
+    const server = await serverForTest({ timing: { clusterAckTimeoutMs: 100 } });
+    server.change({ [endpoint]: { C2: "1" } });
+    const endpoints = subscriberOf(clientForTest(server, variant), variant, endpoint);
+    endpoints.client.send({ typeUrl: endpoint, initialVersions: { C1: "1" }, subscribe: ["C1"] });
+    expect((await endpoints.accept()).removed).toEqual(["C1"]);
+  });
+});
+
 describe.each(adsVariants)("$title: make before break", (variant) => {
   /** A client that holds cluster C1 with its endpoints and a route, and is subscribed to those of C2. */
   async function routedToC1(options?: Parameters<typeof serverForTest>[0]) {

@@ -55,6 +55,18 @@ type Judge = {
   readonly namesThem: boolean;
 };
 
+/** How a stream begins. */
+type Beginning = {
+  /** What the first request subscribes to; nothing is a wildcard. */
+  readonly first: readonly string[];
+  /** What the client holds from another stream, each in a version that is there no more. */
+  readonly held: readonly string[];
+  /** What there is when a client comes back. */
+  readonly content: readonly string[];
+  readonly judge: Judge;
+  readonly sizes: ResponseSizes;
+};
+
 /**
  * A client and a server with responses on their way between them, as simple as the specification: the client holds what it
  * accepted, and in the end it must hold what the server has, save what it refused.
@@ -85,16 +97,26 @@ class Model {
   readonly #sizes: ResponseSizes;
   #now = 0;
 
-  constructor(typeUrl: string, first: readonly string[], judge: Judge, sizes: ResponseSizes) {
+  /** The first answer is for a client that held something: what is new to it goes in its turn. */
+  #comesBack: boolean;
+
+  constructor(typeUrl: string, { first, held, content, judge, sizes }: Beginning) {
     this.#sizes = sizes;
     this.#typeUrl = typeUrl;
     this.#judge = judge;
     this.#store.apply("g", []);
+    for (const each of held.length > 0 ? content : []) this.#set(each, `${each}0`);
+    const isNamed = (name: string) => first.length === 0 || first.includes(name) || first.includes("*");
+    const heldBefore = new Set(held.filter(isNamed));
+    for (const each of heldBefore) this.#held.set(each, `${each}9`);
     this.#subscription = new DeltaSubscription(typeUrl, () => this.#now, sizes);
     this.#wildcard = first.length === 0;
     this.#owesAll = this.#wildcard;
-    this.#request({ subscribe: first });
-    for (const each of first) this.#noteSubscribed(each);
+    const initialVersions = new Map([...heldBefore].map((name) => [name, "another"]));
+    this.#request({ subscribe: first, initialVersions });
+    for (const each of first) if (!heldBefore.has(each)) this.#noteSubscribed(each);
+    for (const each of first) if (each !== "*") this.#names.add(each);
+    this.#comesBack = this.#owesAll && heldBefore.size > 0;
   }
 
   run(step: Step): void {
@@ -212,7 +234,8 @@ class Model {
         const isOffer = isPushAllowed && owesNothing && sizeOf(response) < (this.#undecided.get(name) ?? 0);
         this.#expectReason(name, isPushAllowed, isOffer);
       }
-      if (this.#owesAll) this.#askForRest(response);
+      if (this.#owesAll && !this.#comesBack) this.#askForRest(response);
+      if (this.#owesAll) this.#comesBack = false;
       this.#expectSize(response, this.#owesAll);
       this.#owesAll = false;
       for (const each of response.removed) expect(this.#content.has(each)).toBe(false);
@@ -236,6 +259,7 @@ class Model {
   }
 
   #endWildcard(): void {
+    this.#comesBack = false;
     this.#wildcard = false;
     this.#owesAll = false;
   }
@@ -312,9 +336,11 @@ describe("an incremental subscription", () => {
     const judge = fc.record({ takesTheRest: fc.boolean(), namesThem: fc.boolean() });
     const bytes = fc.constantFrom(1, 150, 1_000_000);
     const sizes = fc.record({ responseBytes: bytes, wholeBytes: bytes });
+    const some = fc.uniqueArray(name);
+    const beginning = fc.record({ first: legal, held: some, content: some, judge, sizes });
     fc.assert(
-      fc.property(legal, fc.array(step, { maxLength: 40 }), judge, sizes, (firstNames, steps, judge, sizes) => {
-        const model = new Model(typeUrl, firstNames, judge, sizes);
+      fc.property(beginning, fc.array(step, { maxLength: 40 }), (begin, steps) => {
+        const model = new Model(typeUrl, begin);
         for (const each of steps) model.run(each);
         model.settle();
       }),

@@ -57,7 +57,10 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   readonly #held = new Map<string, number>();
   /** Names answered with content newer than the cursor: name -> sequence of that content. */
   readonly #ahead = new Map<string, number>();
-  /** Names of a push that did not fit into the responses so far, and what was sent before that push. */
+  /**
+   * Names of a push that did not fit into the responses so far, and what was sent before that push. A client that comes back
+   * begins with what changed while it was away.
+   */
   readonly #rest = new Set<string>();
   #sentBeforeRest = 0;
   /** What the client of a wildcard held when its stream began; dropped with the first answer. */
@@ -235,7 +238,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     this.#names.add(name);
     if (heldVersion === undefined) this.#owed.add(name);
     else if (!current) this.#held.set(name, view.sequence);
-    else if (!isKept(current, heldVersion)) this.#owed.add(name);
+    else if (!isKept(current, heldVersion)) this.#rest.add(name);
   }
 
   /** "Unsubscribing an explicit name while `*` holds must be answered", with the resource or its removal. */
@@ -280,10 +283,13 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   #collectAll(view: TypeView, collected: Collected): void {
     const versions = this.#holdsAll(view) ? undefined : this.#initial?.initialVersions;
     const held = versions?.size ? versions : undefined;
+    this.#rest.clear();
+    this.#sentBeforeRest = 0;
     if (this.#holdsAll(view)) collected.whole = [];
-    else if (!held && view.bytes <= this.#sizes.wholeBytes) collected.whole = view.all();
-    else if (!held && this.#owed.size === 0) this.#parts = view.parts(this.#sizes.responseBytes);
-    else this.#collectUnlike(held, view, collected);
+    else if (held) this.#leaveUnlike(held, view);
+    else if (view.bytes <= this.#sizes.wholeBytes) collected.whole = view.all();
+    else if (this.#owed.size === 0) this.#parts = view.parts(this.#sizes.responseBytes);
+    else this.#collectEach(view, collected);
     for (const names of [held?.keys() ?? [], this.#onTheWay]) {
       for (const name of names) if (!view.get(name)) this.#held.set(name, view.sequence);
     }
@@ -291,7 +297,6 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
       if (!view.get(change.name) && !this.#fresh.has(change.name)) this.#held.set(change.name, change.sequence);
     }
     this.#cursor = view.sequence;
-    this.#rest.clear();
     this.#ahead.clear();
     this.#initial = undefined;
     this.#onTheWay = [];
@@ -304,10 +309,14 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     return !view.hasLifetimes && !!claimed && claimed.count > 0 && areEqual(claimed, view.claims.versions);
   }
 
-  /** All of which the client does not hold this version; what does not fit is owed. */
-  #collectUnlike(held: ReadonlyMap<string, string> | undefined, view: TypeView, collected: Collected): void {
+  /** What the client holds in another version, or not at all, goes as the change that it is, when its turn comes. */
+  #leaveUnlike(held: ReadonlyMap<string, string>, view: TypeView): void {
+    for (const resource of view.all()) if (!isKept(resource, held.get(resource.name))) this.#rest.add(resource.name);
+  }
+
+  /** Everything; what does not fit is owed. */
+  #collectEach(view: TypeView, collected: Collected): void {
     for (const resource of view.all()) {
-      if (isKept(resource, held?.get(resource.name))) continue;
       if (collected.isFull()) {
         this.#owed.add(resource.name);
         continue;
@@ -366,6 +375,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
 
   /** What does not fit is the rest, which goes first next time; until then nothing counts as sent. */
   #collectChanges(view: TypeView, limit: number, collected: Collected): void {
+    if (limit < this.#cursor) return;
     this.#collectRest(view, collected);
     if (this.#rest.size > 0 || limit <= this.#cursor) return;
     if (this.#cursor < view.horizon) this.#recheckNames(view);

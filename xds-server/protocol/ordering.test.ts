@@ -7,14 +7,24 @@ const { cluster, endpoint, listener, route, scopedRoute, runtime } = typeUrls;
 
 type State = Partial<Progress> & { readonly held?: readonly number[] };
 
-function orderingOf(states: Readonly<Record<string, State>>, now: () => number = () => 0) {
+function orderingOf(
+  states: Readonly<Record<string, State>>,
+  now: () => number = () => 0,
+  isBeginning: () => boolean = () => false,
+) {
   const subscriptions = new Map(
     Object.entries(states).map(([typeUrl, { held = [], ...state }]) => {
       const progress = { sent: 0, settled: 0, acknowledged: 0, recentAcks: [], parked: new Map(), ...state };
       return [typeUrl, { progress, heldRemovals: () => held }] as const;
     }),
   );
-  return createOrdering(subscriptions, { removalGraceMs: 500, clusterAckTimeoutMs: 1000, now });
+  return createOrdering(subscriptions, {
+    removalGraceMs: 500,
+    clusterAckTimeoutMs: 1000,
+    now,
+    isBeginning,
+    openedAt: 0,
+  });
 }
 
 describe("the order of types on one stream", () => {
@@ -68,6 +78,23 @@ describe("the order of types on one stream", () => {
     const recentAcks = [{ before: 5, at: 0 }];
     const ordering = orderingOf({ [cluster]: {}, [route]: { acknowledged: 6, recentAcks } });
     expect(ordering.gate(cluster, 6).canRemove(5)).toBe(true);
+  });
+
+  it("removes nothing before the client's other types can be on the stream, but not for ever", () => {
+    let now = 100;
+    let isBeginning = true;
+    const ordering = orderingOf(
+      { [cluster]: {} },
+      () => now,
+      () => isBeginning,
+    );
+    expect(ordering.gate(cluster, 5).canRemove(5)).toBe(false);
+    expect(ordering.wakeAt()).toBe(1000);
+    isBeginning = false;
+    expect(ordering.gate(cluster, 5).canRemove(5)).toBe(true);
+    isBeginning = true;
+    now = 1000;
+    expect(ordering.gate(cluster, 5).canRemove(5)).toBe(true);
   });
 
   it("keeps endpoints while the removal of their cluster waits", () => {

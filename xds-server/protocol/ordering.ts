@@ -10,6 +10,17 @@ export type OrderingOptions = {
   readonly now: () => number;
 };
 
+/** What one stream adds to the options of all. */
+export type OrderedStream = {
+  /**
+   * Whether subscriptions to further types may be on their way, of a client that comes back. It sends all of them before it
+   * takes anything in, so that with its first answer they are there.
+   */
+  readonly isBeginning: () => boolean;
+  /** Milliseconds since the epoch. */
+  readonly openedAt: number;
+};
+
 /** Make before break on one ADS stream. */
 export type Ordering = {
   /** How far the type may go now, given where the others are. */
@@ -25,8 +36,8 @@ type Subscriptions = ReadonlyMap<string, Pick<Subscription<never>, "progress" | 
  * after everything that may still use them was acknowledged. Envoy withholds the ACK of clusters until they are warm, so
  * a route that waits for it never meets a missing cluster.
  */
-export function createOrdering(subscriptions: Subscriptions, options: OrderingOptions): Ordering {
-  const { removalGraceMs, clusterAckTimeoutMs, now } = options;
+export function createOrdering(subscriptions: Subscriptions, options: OrderingOptions & OrderedStream): Ordering {
+  const { removalGraceMs, clusterAckTimeoutMs, now, isBeginning, openedAt } = options;
   const blocked = new Map<string, { readonly limit: number; readonly since: number }>();
   let graceEndsAt: number | undefined;
 
@@ -44,9 +55,18 @@ export function createOrdering(subscriptions: Subscriptions, options: OrderingOp
     return Math.min(...pushesWaitFor(typeUrl).map((other) => sent(subscriptions, other)));
   };
 
+  /** Whether a type that is not on the stream may come yet. */
+  const mayCome = () => {
+    const endsAt = openedAt + clusterAckTimeoutMs;
+    if (!isBeginning() || endsAt <= now()) return false;
+    graceEndsAt = Math.min(graceEndsAt ?? endsAt, endsAt);
+    return true;
+  };
+
   const canRemove = (typeUrl: string, sequence: number) => {
     for (const other of removalsWaitFor(typeUrl)) {
       const user = subscriptions.get(other);
+      if (!user && mayCome()) return false;
       if (!user) continue;
       if (user.progress.acknowledged < sequence || Math.min(...user.heldRemovals()) <= sequence) return false;
       for (const ack of user.progress.recentAcks) {

@@ -93,6 +93,8 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   #nacks = 0;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
+  /** The client has taken something in, or refused it. */
+  #hasAnswered = false;
   #acknowledgedRevision: number | undefined;
   readonly #nackLog: Allowance;
 
@@ -100,7 +102,11 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
     this.#deps = deps;
     this.#nackLog = createAllowance({ ...nackLogLines, now: deps.ordering.now });
     this.info = deps.info;
-    this.#ordering = createOrdering(this.#subscriptions, deps.ordering);
+    this.#ordering = createOrdering(this.#subscriptions, {
+      ...deps.ordering,
+      openedAt: deps.info.openedAt,
+      isBeginning: () => deps.info.onlyType === undefined && !this.#hasAnswered,
+    });
     this.#outbox = new Outbox({
       write: deps.write,
       budget: deps.budget,
@@ -152,6 +158,7 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
     const subscription = this.#subscription(typeUrl);
     if (!subscription) return;
     const verdict = subscription.request(request, view.type(typeUrl));
+    this.#hasAnswered ||= verdict.kind === "ack" || verdict.kind === "nack";
     if (verdict.kind === "nack") this.#noteNack(typeUrl, verdict);
     if (verdict.kind === "ack") this.#deps.hooks.onAck?.(this.info, { typeUrl, names: verdict.names });
     if (this.#exceedsNames(typeUrl)) return;
