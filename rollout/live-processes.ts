@@ -1,10 +1,10 @@
-import type { ProcessStatus } from "./process-status.ts";
+import type { EnvoyStatus, ProcessStatus } from "./process-status.ts";
 
 /** The xds-servers that count: those alive, and those that end until all their Envoys are seen on another one. */
 export function countedServers(statuses: readonly ProcessStatus[]): ProcessStatus[] {
   const servers = statuses.filter(({ process }) => process === "xds-server");
   const staying = servers.filter(({ leaving }) => !leaving);
-  const seen = new Set(staying.flatMap(({ envoys }) => (envoys ?? []).filter(isCounted).map(({ nodeId }) => nodeId)));
+  const seen = new Set(staying.flatMap(({ envoys }) => (envoys ?? []).filter(isThere).map(({ nodeId }) => nodeId)));
   const moved = ({ envoys }: ProcessStatus) => (envoys ?? []).every(({ nodeId }) => seen.has(nodeId));
   return servers.filter((server) => !server.leaving || !moved(server));
 }
@@ -14,6 +14,7 @@ export function countedResolvers(statuses: readonly ProcessStatus[]): ProcessSta
   return statuses.filter(({ process, leaving }) => process === "resolver" && !leaving);
 }
 
-function isCounted({ counts }: { readonly counts?: boolean }): boolean {
-  return counts !== false;
+/** One that is gone from an xds-server may have gone to the one that ends, and be behind what it had before. */
+function isThere({ counts, goneSince }: EnvoyStatus): boolean {
+  return counts !== false && goneSince === undefined;
 }
