@@ -2,7 +2,7 @@ import { Agent, request } from "node:http";
 import { connect } from "node:http2";
 
 /** A request that failed, or that another model version answered than the resolver had named. */
-export type Mishap = { readonly atMs: number; readonly objective: string; readonly what: string };
+export type Mishap = { readonly at: string; readonly objective: string; readonly what: string };
 
 export type RolloutLoad = {
   answered(): number;
@@ -74,7 +74,7 @@ export function startRolloutLoad(options: RolloutLoadOptions): RolloutLoad {
   };
 
   const ask = async (name: string, { key, model }: Decision, send: Send, isFresh: boolean) => {
-    const note = (list: Mishap[], what: string) => list.push({ atMs: performance.now(), objective: name, what });
+    const note = (list: Mishap[], what: string) => list.push({ at: new Date().toISOString(), objective: name, what });
     try {
       const { status, headers, body } = await send({ "x-routing-key": key });
       if (status !== 200) return note(failed, `${key}: ${status} ${body}`);

@@ -2,24 +2,34 @@ import { connect } from "@nats-io/transport-node";
 import { eventually } from "./processes.ts";
 import type { RandomDocuments } from "./rollout-changes.ts";
 import type { RolloutLoad } from "./rollout-load.ts";
-import { publishTo, type RolloutWorld, untilLive, untilWhole, type WorldPart } from "./rollout-world.ts";
+import {
+  publishTo,
+  type RolloutWorld,
+  untilLive,
+  untilWhole,
+  type WorldChange,
+  type WorldPart,
+} from "./rollout-world.ts";
 
 export type Run = {
   readonly world: RolloutWorld;
   readonly documents: RandomDocuments;
   readonly load: RolloutLoad;
+  /** Hears what is done, as it is done. */
+  readonly note?: (what: string) => void;
 };
 
 /** How long a change took from the command until it was live everywhere. */
 export type ChangeTime = { readonly kind: string; readonly liveMs: number };
 
 /** Publishes so many random changes, one after the other, each once the one before is live. */
-export async function runChanges({ world, documents, load }: Run, count: number): Promise<ChangeTime[]> {
+export async function runChanges({ world, documents, load, note }: Run, count: number): Promise<ChangeTime[]> {
   const times: ChangeTime[] = [];
   const store = await world.store();
   for (let n = 0; n < count; n++) {
     const { kind, garbage, ...change } = documents.next();
     const startedAt = performance.now();
+    note?.(described(kind, change));
     if (garbage !== undefined) await putGarbage(world.natsUrl, garbage);
     else {
       await untilLive(world, await publishTo(store, change));
@@ -38,10 +48,17 @@ async function putGarbage(natsUrl: string, key: string): Promise<void> {
 }
 
 /** Publishes a change, trying again while NATS is away. */
-async function publishEventually({ world, documents }: Run): Promise<number> {
-  const { garbage, ...change } = documents.next();
+async function publishEventually({ world, documents, note }: Run): Promise<number> {
+  const { kind, garbage, ...change } = documents.next();
   if (garbage !== undefined) return 0;
-  return await eventually("NATS takes a change", async () => await publishTo(await world.store(), change), 60_000);
+  const publish = async () => await publishTo(await world.store(), change);
+  const revision = await eventually("NATS takes a change", publish, 60_000);
+  note?.(`revision ${revision}: ${described(kind, change)}`);
+  return revision;
+}
+
+function described(kind: string, { documents = [], deleted = [] }: WorldChange): string {
+  return `${kind} ${JSON.stringify([...documents, ...deleted])}`;
 }
 
 /**
@@ -57,12 +74,14 @@ export async function runKills(
   const times: ChangeTime[] = [];
   for (const victim of victims) {
     onKill(victim);
+    run.note?.(`kills ${victim.name}`);
     await victim.kill();
     let revision = 0;
     if (victim.kind !== "nats") {
       for (let n = 0; n < changesPerKill; n++) revision = Math.max(revision, await publishEventually(run));
     }
     await victim.start();
+    run.note?.(`${victim.name} is back`);
     const startedAt = performance.now();
     if (victim.kind === "nats") {
       for (let n = 0; n < changesPerKill; n++) revision = Math.max(revision, await publishEventually(run));
@@ -81,6 +100,7 @@ export async function runPartitions(run: Run, durationMs: number): Promise<Chang
   for (const [name, link] of Object.entries(run.world.links)) {
     const endsAt = Date.now() + durationMs;
     link.cut();
+    run.note?.(`cuts ${name}`);
     let revision = 0;
     while (Date.now() < endsAt) {
       revision = Math.max(revision, await publishEventually(run));
@@ -88,6 +108,7 @@ export async function runPartitions(run: Run, durationMs: number): Promise<Chang
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
     link.mend();
+    run.note?.(`mends ${name}`);
     const startedAt = performance.now();
     await untilWhole(run.world);
     await untilLive(run.world, revision, { timeoutMs: 90_000 });

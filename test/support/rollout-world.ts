@@ -16,6 +16,10 @@ import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
 /** One process of the world. */
 export type WorldPart = {
   readonly kind: "nats" | "resolver" | "xds-server" | "envoy";
+  /** Such as `resolver 0`. */
+  readonly name: string;
+  /** What it wrote since it was last started. */
+  output(): string;
   kill(): Promise<void>;
   start(): Promise<void>;
 };
@@ -51,7 +55,7 @@ export async function startRolloutWorld({
   const natsPort = at(0);
   const natsUrl = `nats://127.0.0.1:${natsPort}`;
   const echoes = await Promise.all(Array.from({ length: models }, (_, n) => startEchoServer({ name: `model-${n}` })));
-  const nats = await part("nats", () => startNats(folder, natsPort));
+  const nats = await part("nats", 0, () => startNats(folder, natsPort));
   const links = {
     "resolver-nats": await startTcpProxy(natsPort),
     "xds-server-nats": await startTcpProxy(natsPort),
@@ -61,7 +65,7 @@ export async function startRolloutWorld({
   const resolver = (index: number) => {
     const [http, grpc] = [at(1 + index), at(3 + index)];
     const url = index === 0 ? `nats://127.0.0.1:${links["resolver-nats"].port}` : natsUrl;
-    return part("resolver", () =>
+    return part("resolver", index, () =>
       startProcess(process.execPath, [join(projectFolder, "resolver/main.ts")], {
         environment: { ...common, NATS_URL: url, RESOLVER_HTTP_PORT: String(http), RESOLVER_GRPC_PORT: String(grpc) },
         ready: () => answers(`http://127.0.0.1:${http}/healthz`),
@@ -72,7 +76,7 @@ export async function startRolloutWorld({
   const xdsServer = (index: number) => {
     const [xds, http] = [at(5 + index), at(7 + index)];
     const url = index === 0 ? `nats://127.0.0.1:${links["xds-server-nats"].port}` : natsUrl;
-    return part("xds-server", () =>
+    return part("xds-server", index, () =>
       startProcess(process.execPath, [join(projectFolder, "xds-server/main.ts")], {
         environment: {
           ...{ ...common, NATS_URL: url, XDS_GRPC_PORT: String(xds), XDS_HTTP_PORT: String(http) },
@@ -88,7 +92,7 @@ export async function startRolloutWorld({
     const xdsAddresses = [`127.0.0.1:${first}`, `127.0.0.1:${at(index === 0 ? 6 : 5)}`];
     const adminPort = at(10 + index);
     const bootstrap = renderBootstrap({ xdsAddresses, adminPort, nodeId: `envoy-${index}` });
-    return part("envoy", () => startEnvoy(bootstrap, adminPort, { readyTimeoutMs: 60_000 }));
+    return part("envoy", index, () => startEnvoy(bootstrap, adminPort, { readyTimeoutMs: 60_000 }));
   };
   const parts = [nats];
   for (const start of [resolver, xdsServer, envoy]) parts.push(...(await Promise.all([start(0), start(1)])));
@@ -121,11 +125,14 @@ export async function startRolloutWorld({
 
 async function part(
   kind: WorldPart["kind"],
+  index: number,
   start: () => Promise<Running>,
 ): Promise<WorldPart & { stop(): Promise<void> }> {
   let running = await start();
   return {
     kind,
+    name: `${kind} ${index}`,
+    output: () => running.output(),
     kill: () => running.stop("SIGKILL"),
     start: async () => {
       running = await start();
