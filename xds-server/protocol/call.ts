@@ -3,10 +3,10 @@ import type { CutReason } from "./hooks.ts";
 import { resetStream, sentStatus } from "./http2-stream.ts";
 import type { DiscoveryService } from "./service.ts";
 import type { AnyRequest, ServedStream, Variant, XdsStream } from "./stream.ts";
-import { type EncodedResponse, MalformedRequestError, type Node, TooManyNamesError } from "./wire.ts";
+import { MalformedRequestError, type Node, TooManyNamesError } from "./wire.ts";
 
 /** A gRPC call of one of the discovery services, as the server sees it: requests are not decoded yet. */
-export type Call = ServerDuplexStream<Buffer, EncodedResponse>;
+export type Call = ServerDuplexStream<Buffer, never>;
 
 /** How a stream can end its call. */
 export type CallEnd = {

@@ -5,6 +5,7 @@ import { createAllowance } from "./allowance.ts";
 import { type Call, type CallEvents, handleCall, type OpenStream, Refusal } from "./call.ts";
 import { createFlushQueue, type FlushQueueOptions } from "./flush-queue.ts";
 import type { StreamInfo, XdsHooks, XdsLogger } from "./hooks.ts";
+import { writeMessage } from "./http2-stream.ts";
 import { type NodeStatus, nodeStatuses } from "./node-status.ts";
 import type { OrderingOptions } from "./ordering.ts";
 import { createSendBudget } from "./send-budget.ts";
@@ -113,7 +114,7 @@ export function createXdsServer(deps: XdsServerDeps): XdsServer {
     const { onlyType } = service;
     const info = { id: ++lastId, variant: variant.name, onlyType, peer, group, node, openedAt: now() };
     const view = () => store.view(group);
-    const write = (message: EncodedResponse, done: () => void) => void call.write(message, done);
+    const write = (message: EncodedResponse, done: () => void) => writeMessage(call, message, done);
     const ordering = { ...timing, now };
     const stream = new XdsStream({
       variant,

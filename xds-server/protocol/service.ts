@@ -1,6 +1,5 @@
 import type { MethodDefinition, ServiceDefinition } from "@grpc/grpc-js";
 import { typeUrls } from "./type-urls.ts";
-import type { EncodedResponse } from "./wire.ts";
 
 /** One discovery service: its methods' names, and its only type when it is not the aggregated one. */
 export type DiscoveryService = {
@@ -29,7 +28,7 @@ function service(name: string, resources: string, onlyType: string | undefined):
   return { name, onlyType, sotwMethod: `Stream${resources}`, deltaMethod: `Delta${resources}` };
 }
 
-/** The gRPC definition of a service. Requests and responses are bytes, decoded and encoded elsewhere. */
+/** The gRPC definition of a service. Requests are bytes, decoded elsewhere; responses go around grpc-js (`writeMessage`). */
 export function definitionOf(service: DiscoveryService): ServiceDefinition {
   return {
     [service.sotwMethod]: bidirectional(service.name, service.sotwMethod),
@@ -37,7 +36,7 @@ export function definitionOf(service: DiscoveryService): ServiceDefinition {
   };
 }
 
-function bidirectional(serviceName: string, method: string): MethodDefinition<Buffer, EncodedResponse> {
+function bidirectional(serviceName: string, method: string): MethodDefinition<Buffer, unknown> {
   return {
     path: `/${serviceName}/${method}`,
     originalName: method,
@@ -45,10 +44,11 @@ function bidirectional(serviceName: string, method: string): MethodDefinition<Bu
     responseStream: true,
     requestSerialize: (bytes) => bytes,
     requestDeserialize: (bytes) => bytes,
-    // Not a Buffer, but all that grpc-js asks of one.
-    responseSerialize: (message) => message as unknown as Buffer,
-    responseDeserialize: () => {
-      throw new Error(`${method} is served, not called`);
-    },
+    responseSerialize: () => unused(`responses of ${method} are written around it`),
+    responseDeserialize: () => unused(`${method} is served, not called`),
   };
+}
+
+function unused(why: string): never {
+  throw new Error(why);
 }

@@ -18,9 +18,9 @@ import {
 
 /** The two variants of the protocol, over one shape of response. */
 export function createVariants(now: () => number) {
-  const deltaFrames = createFrames(({ delta }) => delta);
-  const sotwFrames = createFrames(({ sotw }) => sotw);
-  const wrappedFrames = createFrames(({ sotw, lifetime }) => lifetime?.wrapped ?? sotw);
+  const deltaFrames = createSharedFrames({ frameOf: ({ delta }) => delta });
+  const sotwFrames = createSharedFrames({ frameOf: ({ sotw }) => sotw });
+  const wrappedFrames = createSharedFrames({ frameOf: ({ sotw, lifetime }) => lifetime?.wrapped ?? sotw });
   const delta: Variant<DeltaRequest> = {
     name: "delta",
     decode: decodeDeltaRequest,
@@ -30,7 +30,7 @@ export function createVariants(now: () => number) {
         typeUrl,
         version,
         nonce,
-        [...deltaFrames(resources), ...heartbeats.flatMap(({ lifetime }) => lifetime?.heartbeat ?? [])],
+        [deltaFrames(resources), ...heartbeats.flatMap(({ lifetime }) => lifetime?.heartbeat ?? [])],
         removed,
       ),
   };
@@ -41,23 +41,10 @@ export function createVariants(now: () => number) {
       new SotwSubscription({ typeUrl, now, answerMissing, takesLifetimes: takesLifetimes(node) }),
     encode: ({ typeUrl, version, nonce, resources }, node) => {
       const framesOf = takesLifetimes(node) ? wrappedFrames : sotwFrames;
-      return encodeSotwResponse(typeUrl, version, nonce, framesOf(resources));
+      return encodeSotwResponse(typeUrl, version, nonce, [framesOf(resources)]);
     },
   };
   return { delta, sotw };
-}
-
-/** From so many bytes on, joining would hold up the event loop: grpc-js copies the frames one by one. */
-const joinedBytes = 8 * 1024 * 1024;
-
-/** The frames of resources, joined once for all streams unless they are many. */
-function createFrames(frameOf: (resource: StoredResource) => Uint8Array) {
-  const join = createSharedFrames({ frameOf });
-  return (resources: readonly StoredResource[]): readonly Uint8Array[] => {
-    let bytes = 0;
-    for (const resource of resources) bytes += frameOf(resource).length;
-    return bytes > joinedBytes ? resources.map(frameOf) : [join(resources)];
-  };
 }
 
 /** Whether a state-of-the-world client knows resources with a `Resource` around them, which alone have a time to live. */

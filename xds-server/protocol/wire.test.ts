@@ -27,9 +27,10 @@ const node = {
   clientFeatures: ["xds.config.resource-in-sotw"],
 };
 
+/** The message, taken out of its gRPC frame. */
 function bytesOf(message: EncodedResponse): Uint8Array {
-  const bytes = Buffer.alloc(message.byteLength + 5);
-  message.copy(bytes, 5);
+  const bytes = Buffer.concat(message.pieces());
+  expect([bytes[0], bytes.readUInt32BE(1), message.byteLength]).toEqual([0, bytes.length - 5, bytes.length - 5]);
   return bytes.subarray(5);
 }
 
@@ -124,5 +125,12 @@ describe("the wire format, against the generated code", () => {
     const [plain, ...wrapped] = fromBinary(DiscoveryResponseSchema, sotwBytes).resources;
     expect(plain).toMatchObject({ typeUrl, value: body });
     expect(wrapped.map((any) => anyUnpack(any, ResourceSchema))).toMatchObject([resource]);
+  });
+
+  it("makes a large response of the frames themselves, and of a small one a single piece", () => {
+    const [large, small] = [Buffer.alloc(100_000, 1), Buffer.alloc(100, 2)];
+    const pieces = encodeDeltaResponse(typeUrl, "v1", "7", [large, small], []).pieces();
+    expect(pieces.slice(1).map((piece) => [large, small].findIndex((frame) => frame === piece))).toEqual([0, 1]);
+    expect(encodeDeltaResponse(typeUrl, "v1", "7", [small, small], []).pieces()).toHaveLength(1);
   });
 });

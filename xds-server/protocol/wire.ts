@@ -376,11 +376,12 @@ export function encodeNameOnly(name: string): Uint8Array {
   return new BinaryWriter().tag(1, WireType.LengthDelimited).string(name).finish();
 }
 
-/**
- * A response in pieces, most of which are shared by many streams. It has what grpc-js asks of a Buffer when it puts a message
- * into a frame (`byteLength` and `copy`), so that the pieces are copied once, into that frame.
- */
+/** Bytes of a message below which one copy costs less than several pieces. */
+const copiedBytes = 64 * 1024;
+
+/** A response as a gRPC message in pieces, most of which are shared by many streams. */
 export class EncodedResponse {
+  /** Bytes of the message, without the five in front of it that gRPC adds. */
   readonly byteLength: number;
   readonly #head: Uint8Array;
   readonly #frames: readonly Uint8Array[];
@@ -393,14 +394,19 @@ export class EncodedResponse {
     this.byteLength = byteLength;
   }
 
-  /** Copies the whole message to `target`, from position `start` on. */
-  copy(target: Uint8Array, start = 0): void {
-    target.set(this.#head, start);
-    let at = start + this.#head.length;
+  /** The pieces to be written one after the other, and not to be changed: a large message is never copied as a whole. */
+  pieces(): readonly Uint8Array[] {
+    const prefixed = Buffer.allocUnsafe(5 + (this.byteLength < copiedBytes ? this.byteLength : this.#head.length));
+    prefixed[0] = 0;
+    prefixed.writeUInt32BE(this.byteLength, 1);
+    prefixed.set(this.#head, 5);
+    if (this.byteLength >= copiedBytes) return [prefixed, ...this.#frames];
+    let at = 5 + this.#head.length;
     for (const frame of this.#frames) {
-      target.set(frame, at);
+      prefixed.set(frame, at);
       at += frame.length;
     }
+    return [prefixed];
   }
 }
 
