@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { makeTemporaryFolder } from "../../test/support/processes.ts";
-import { type Figures, type Row, report } from "../report.ts";
+import { type Figures, percentile, type Row, report } from "../report.ts";
 import { type EnvoyFigures, type LazyFigures, measureEnvoy, measureLazyEnvoy } from "./envoy.ts";
 import { comparePhases, type SideFigures } from "./phases.ts";
 import { type Files, type Side, type SideOptions, startSide } from "./side.ts";
@@ -136,11 +136,6 @@ function figuresOf({ ours, theirs }: Comparison, small: Comparison, envoy: Envoy
     envoyLazyObjectivesMiB: lazy.allocatedMiB,
     lazyFirstRequestP99Ms: percentile(lazy.firstRequestMs, 99),
   };
-}
-
-function percentile(values: readonly number[], wanted: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil((wanted / 100) * sorted.length) - 1)] ?? Number.NaN;
 }
 
 const last = (values: readonly number[]) => values.at(-1) ?? Number.NaN;
