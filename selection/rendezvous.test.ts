@@ -37,6 +37,15 @@ function moves(before: readonly number[], after: readonly number[]): { readonly 
   return before.flatMap((from, unit) => (from === after[unit] ? [] : [{ from, to: after[unit] as number }]));
 }
 
+/** Everything that any rule could answer for one unit when the arm with the number of the set is left out of each set. */
+function armsUnderEachSet(count: number): number[][] {
+  const choices = (out: number) => Array.from({ length: count }, (_, arm) => arm).filter((arm) => arm !== out);
+  let answers: number[][] = [[]];
+  for (let out = 0; out < count; out += 1)
+    answers = answers.flatMap((answer) => choices(out).map((arm) => [...answer, arm]));
+  return answers;
+}
+
 describe("shares", () => {
   test("every arm's share is within 4 sigma of its weight", () => {
     fc.assert(
@@ -113,6 +122,26 @@ describe("movement when weights change", () => {
       }),
       { seed, numRuns: 60 },
     );
+  });
+
+  // docs/adr/031: the weights for which no rule that knows only the present weights has a lower bound.
+  test.each([3, 4, 5, 6])("of %i arms, leaving out another one moves 2d/(1+d), which no rule can undercut", (count) => {
+    const sets = Array.from({ length: count }, (_, out) =>
+      named(Array.from({ length: count }, (_unused, arm) => (arm === out ? 0 : 1))),
+    );
+    const pairs = sets.flatMap((_, a) => sets.slice(a + 1).map((_unused, b) => [a, a + 1 + b] as const));
+    const agreeing = (arms: readonly number[]) => pairs.filter(([a, b]) => arms[a] === arms[b]).length;
+    const share = 2 / count;
+    expect(totalVariation(sets[0] ?? [], sets[1] ?? [])).toBeCloseTo(share / (2 - share), 12);
+
+    const mostThatCanAgree = Math.max(...armsUnderEachSet(count).map(agreeing));
+    expect(1 - mostThatCanAgree / pairs.length).toBeCloseTo(share, 12);
+
+    const picked = sets.map((arms) => pickAll("left out", arms));
+    for (const [a, b] of pairs) {
+      const moved = moves(picked[a] ?? [], picked[b] ?? []).length;
+      expect(withinSigmas(moved, units.length, share, 4)).toBe(true);
+    }
   });
 
   test("adding an arm takes units from the others and moves none between them", () => {
