@@ -32,7 +32,7 @@ export async function publishEdited(
   const loaded = edited.map(({ document, source }) => asLoaded(document, source));
   const documents = loaded.flatMap((each) => each.documents);
   const problems = loaded.flatMap((each) => each.problems);
-  const change = proposedChange({}, { documents, problems, skipped: [], unreadable: new Set() }, before);
+  const change = proposedChange({}, { documents, problems, skipped: [], invalid: [] }, before);
   requireSeatBelt(deletionsOf(before, change.deleted, context), args);
   const changes = edited.map(({ document, editedFrom }): Change => {
     return editedFrom === undefined ? { document } : { document, expectedRevision: editedFrom };

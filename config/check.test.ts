@@ -7,7 +7,9 @@ import {
   writtenShard,
 } from "../test/support/written-documents.ts";
 import { type CheckOptions, checkDocuments } from "./check.ts";
+import type { SignalboxDocument } from "./documents/document.ts";
 import { emptyLiveDocuments, settle } from "./settle.ts";
+import { sketchOf } from "./sketch.ts";
 import { validateDocument } from "./validate.ts";
 
 function checked(written: Written, file = "all.yaml") {
@@ -76,8 +78,50 @@ describe("a name that leads nowhere", () => {
   });
 
   test("is no further problem when the document is there but cannot be read", () => {
-    const options = { unreadable: new Set(["shard.default.gpu-a"]) };
-    expect(problemsOf([model], options)).toEqual([]);
+    const sketch = sketchOf({ kind: "Shard", metadata: { name: "gpu-a" }, spec: 7 }) as SignalboxDocument;
+    expect(problemsOf([model], { invalid: [{ document: sketch }] })).toEqual([]);
+  });
+});
+
+describe("beside documents that are not valid", () => {
+  const sketch = (kind: string, name: string, spec: unknown) => {
+    return { document: sketchOf({ kind, metadata: { name }, spec }) as SignalboxDocument, file: "bad.yaml" };
+  };
+
+  test("what those name is told too, as far as it can be read", () => {
+    const objective = sketch("Objective", "home", {
+      default: { model: "ranker", version: "9" },
+      rules: [{ serve: { model: "rankr", version: 7 } }, 7, { serve: { model: "No Name", version: "7" } }],
+      shadow: [{ model: "ranker", version: 7 }],
+    });
+    const placedElsewhere = sketch("Model", "other", {
+      protocol: "openai",
+      versions: [{ version: "1", placement: [{ shard: "gpu-b" }, { shard: "g" }] }],
+    });
+    const grpc = writtenShard("g", { protocol: "grpc" });
+    expect(problemsOf([shard, grpc, model], { invalid: [objective, placedElsewhere] })).toEqual([
+      'Objective default/home: spec.default.version: model default/ranker has no version "9"; it has "7", "8"',
+      'Objective default/home: spec.rules[0].serve.model: there is no model "rankr" in namespace default; did you mean "ranker"?',
+      'Model default/other: spec.versions[0].placement[0].shard: there is no shard "gpu-b" in namespace default; did you mean "gpu-a"?',
+      'Model default/other: spec.versions[0].placement[1].shard: shard "g" speaks grpc, but openai needs http1 or http2',
+    ]);
+  });
+
+  test("a version that a model of those lacks is told when all of its versions can be read", () => {
+    const lacks = [shard, writtenObjective("home", "ranker", "9")];
+    const versions = [{ version: "7" }, { version: "8" }];
+    expect(problemsOf(lacks, { invalid: [sketch("Model", "ranker", { versions })] })).toEqual([
+      'Objective default/home: spec.default.version: model default/ranker has no version "9"; it has "7", "8"',
+    ]);
+    for (const spec of [{ versions: [...versions, { version: 9 }] }, { versions: 9 }, 9])
+      expect(problemsOf(lacks, { invalid: [sketch("Model", "ranker", spec)] })).toEqual([]);
+  });
+
+  test("a name that comes twice is told", () => {
+    const twice = sketch("Shard", "gpu-a", 7);
+    const message = "Shard default/gpu-a: metadata.name: Shard default/gpu-a is there twice";
+    expect(problemsOf([shard], { invalid: [twice] })).toEqual([expect.stringContaining(message)]);
+    expect(problemsOf([], { invalid: [twice, twice] })).toEqual([expect.stringContaining(message)]);
   });
 });
 

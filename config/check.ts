@@ -3,8 +3,9 @@ import { documentId, documentKey, type Kind, parseDocumentKey, type SignalboxDoc
 import { type LiveDocuments, liveMapNames } from "./live-documents.ts";
 import type { Problem } from "./problem.ts";
 import { type Lookup, referenceProblems } from "./references.ts";
+import { unreadableName } from "./sketch.ts";
 
-/** A valid document and where it came from, as far as it came from somewhere. */
+/** A document and where it came from, as far as it came from somewhere. */
 export type CheckedDocument = {
   readonly document: SignalboxDocument;
   readonly file?: string;
@@ -17,12 +18,12 @@ export type CheckOptions = {
   readonly live?: LiveDocuments;
   /** Keys of documents that are deleted together with the change. */
   readonly deleted?: readonly string[];
-  /** Keys of documents that are there but could not be read: naming them is no further problem. */
-  readonly unreadable?: ReadonlySet<string>;
+  /** Sketches of the documents that are there but not valid: what they name is checked, and naming them is no further problem. */
+  readonly invalid?: readonly CheckedDocument[];
 };
 
 /**
- * Checks valid documents together: no name twice; every model, version and shard that is named exists; every placement
+ * Checks documents together: no name twice; every model, version and shard that is named exists; every placement
  * is on a shard that can carry the model's protocol; and, with `live`, nothing that is live loses what it needs.
  * Messages name the nearest existing name.
  */
@@ -35,14 +36,28 @@ export function checkDocuments(documents: readonly CheckedDocument[], options: C
     if (earlier) problems.push(problemOf(checked, "metadata.name", duplicateMessage(earlier, checked)));
     else changed.set(key, checked);
   }
-  const lookup = lookupOver(changed, options.live);
-  for (const checked of changed.values()) {
+  const invalid = new Map<string, CheckedDocument>();
+  for (const checked of options.invalid ?? []) {
+    const key = documentKey(documentId(checked.document));
+    const other = changed.get(key) ?? invalid.get(key);
+    if (other) problems.push(problemOf(checked, "metadata.name", duplicateMessage(other, checked)));
+    else invalid.set(key, checked);
+  }
+  const lookup = lookupOver(changed, invalid, options.live);
+  for (const checked of [...changed.values(), ...(options.invalid ?? [])]) {
     if (!checked) continue;
     for (const { path, message, target } of referenceProblems(checked.document, lookup))
-      if (!options.unreadable?.has(target)) problems.push(problemOf(checked, path, message));
+      if (isReadable(invalid.get(target)?.document)) problems.push(problemOf(checked, path, message));
   }
   if (options.live) problems.push(...brokenLiveDocuments(changed, options.live, lookup));
   return problems;
+}
+
+/** Whether what others want of a document can be told: of one that is not valid, only which versions a model has. */
+function isReadable(sketch: SignalboxDocument | undefined): boolean {
+  if (!sketch) return true;
+  if (sketch.kind !== "Model" || sketch.spec.versions.length === 0) return false;
+  return sketch.spec.versions.every(({ version }) => version !== unreadableName);
 }
 
 function duplicateMessage(earlier: CheckedDocument, later: CheckedDocument): string {
@@ -100,13 +115,17 @@ export function liveDocument(live: LiveDocuments, key: string): SignalboxDocumen
   return live[liveMapNames[id.kind]].get(name)?.document;
 }
 
-function lookupOver(changed: ReadonlyMap<string, CheckedDocument | null>, live: LiveDocuments | undefined): Lookup {
+function lookupOver(
+  changed: ReadonlyMap<string, CheckedDocument | null>,
+  invalid: ReadonlyMap<string, CheckedDocument>,
+  live: LiveDocuments | undefined,
+): Lookup {
   const find = (key: string) => {
-    const change = changed.get(key);
+    const change = invalid.get(key) ?? changed.get(key);
     if (change !== undefined) return change?.document;
     return live && liveDocument(live, key);
   };
-  const own = () => [...changed.values()].flatMap((each) => (each ? [each.document] : []));
+  const own = () => [...changed.values(), ...invalid.values()].flatMap((each) => (each ? [each.document] : []));
   const naming = namersIn([...changed].map(([key, change]) => [key, change?.document ?? null]));
   return {
     find,

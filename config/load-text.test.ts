@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { documentTitle, referencesOf } from "./dependencies.ts";
 import { loadText } from "./load-text.ts";
 import { formatProblem } from "./problem.ts";
+import { unreadableName } from "./sketch.ts";
 
 const shard = (name: string, more = "") => `apiVersion: signalbox.dev/v1
 kind: Shard
@@ -59,7 +61,33 @@ test("a document without a readable name goes by its position", () => {
 test("the good documents beside a bad one are loaded, and the bad one is known to be there", () => {
   const loaded = loadText(`${shard("a")}---\n${shard("b", "  nonsense: 1\n")}`, "f");
   expect(loaded.documents).toHaveLength(1);
-  expect([...loaded.unreadable]).toEqual(["shard.default.b"]);
+  expect(loaded.invalid.map(({ document }) => document.metadata.name)).toEqual(["b"]);
+});
+
+test("what a document that is not valid names, and what it is called, is read as far as it can be", () => {
+  const text = `apiVersion: signalbox.dev/v1
+kind: Objective
+metadata: { name: home }
+spec:
+  default: { model: ranker, version: 7 }
+  rules:
+    - { name: a, when: { x: { inAudience: pilots }, y: null }, serve: { model: "Bad Name", version: "1" } }
+    - { name: b, when: { x: { inAudience: pilots } }, split: { variants: [7, { model: reranker, version: "1" }] } }
+    - null
+  shadow: more
+---
+kind: Shard
+metadata: { name: [x] }
+`;
+  const { invalid } = loadText(text, "f");
+  expect(invalid.map(({ document }) => documentTitle(document))).toEqual(["Objective default/home"]);
+  expect(
+    invalid.flatMap(({ document }) => referencesOf(document)).filter(({ name }) => name !== unreadableName),
+  ).toEqual([
+    { kind: "Model", namespace: "default", name: "ranker", version: unreadableName, path: "spec.default" },
+    { kind: "Model", namespace: "default", name: "reranker", version: "1", path: "spec.rules[1].split.variants[1]" },
+    { kind: "Audience", namespace: "default", name: "pilots", path: "spec.rules[1].when.x.inAudience" },
+  ]);
 });
 
 describe("malformed text", () => {

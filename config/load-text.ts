@@ -1,10 +1,10 @@
 import type { CheckedDocument } from "./check.ts";
-import { documentKey, kinds } from "./documents/document.ts";
 import { type ParsedValue, parseText } from "./parse-text.ts";
 import type { Problem } from "./problem.ts";
+import { sketchOf } from "./sketch.ts";
 import { validateDocument } from "./validate.ts";
 
-/** A valid document of a file. */
+/** A document of a file. */
 export type LoadedDocument = CheckedDocument & { readonly file: string };
 
 /** What files held: the valid documents, and everything that is wrong with the others. */
@@ -13,8 +13,8 @@ export type Loaded = {
   readonly problems: readonly Problem[];
   /** Files of a folder that hold no document at all. */
   readonly skipped: readonly string[];
-  /** The keys of documents that are there but not valid, as far as they can be told. */
-  readonly unreadable: ReadonlySet<string>;
+  /** Sketches of the documents that are there but not valid, as far as it can be told what they are called. */
+  readonly invalid: readonly LoadedDocument[];
 };
 
 /**
@@ -32,14 +32,14 @@ export function joinLoaded(all: readonly Loaded[]): Loaded {
     documents: all.flatMap(({ documents }) => documents),
     problems: all.flatMap(({ problems }) => problems),
     skipped: all.flatMap(({ skipped }) => skipped),
-    unreadable: new Set(all.flatMap(({ unreadable }) => [...unreadable])),
+    invalid: all.flatMap(({ invalid }) => invalid),
   };
 }
 
 /** Nothing but problems of a file as a whole. */
 export function failedFile(file: string, ...messages: readonly string[]): Loaded {
   const problems = messages.map((message) => ({ file, document: "", path: "", message }));
-  return { documents: [], problems, skipped: [], unreadable: new Set() };
+  return { documents: [], problems, skipped: [], invalid: [] };
 }
 
 function empty(file: string): Loaded {
@@ -54,19 +54,19 @@ export function loadValue(
   const label = `document ${parsed.position}`;
   if (parsed.faults && parsed.faults.length > 0) {
     const problems = parsed.faults.map((fault) => ({ file, document: label, path: "", ...fault }));
-    return { documents: [], problems, skipped: [], unreadable: new Set() };
+    return { documents: [], problems, skipped: [], invalid: [] };
   }
-  const { lineOf } = parsed;
+  const origin = { file, ...(parsed.lineOf ? { lineOf: parsed.lineOf } : {}) };
   const validation = validateDocument(parsed.value, { file, label });
   if (validation.ok) {
-    const document = { document: validation.document, file, ...(lineOf ? { lineOf } : {}) };
-    return { documents: [document], problems: [], skipped: [], unreadable: new Set() };
+    return { documents: [{ document: validation.document, ...origin }], problems: [], skipped: [], invalid: [] };
   }
   const problems = validation.problems.map((problem) => {
-    const line = lineOf?.(problem.path);
+    const line = parsed.lineOf?.(problem.path);
     return line === undefined ? problem : { ...problem, line };
   });
-  return { documents: [], problems, skipped: [], unreadable: new Set(keyOfUnknown(parsed.value)) };
+  const sketch = sketchOf(parsed.value);
+  return { documents: [], problems, skipped: [], invalid: sketch ? [{ document: sketch, ...origin }] : [] };
 }
 
 /** Whether a value was meant to be a document: it has an apiVersion, or a kind and metadata or spec. */
@@ -86,13 +86,4 @@ function isJson(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-function keyOfUnknown(value: unknown): string[] {
-  const { kind, metadata } = (value ?? {}) as { kind?: unknown; metadata?: Readonly<Record<string, unknown>> | null };
-  const known = kinds.find((candidate) => candidate === kind);
-  const { name, namespace = "default" } = metadata ?? {};
-  return known && typeof name === "string" && typeof namespace === "string"
-    ? [documentKey({ kind: known, namespace, name })]
-    : [];
 }

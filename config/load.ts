@@ -39,8 +39,8 @@ export async function loadFiles(paths: readonly string[], options: LoadOptions =
  * `deleted` are the keys of documents that are deleted together with it.
  */
 export function problemsOfLoaded(loaded: Loaded, live?: LiveDocuments, deleted: readonly string[] = []): Problem[] {
-  const { documents, problems, unreadable } = loaded;
-  return [...problems, ...checkDocuments(documents, { unreadable, deleted, ...(live ? { live } : {}) })];
+  const { documents, problems, invalid } = loaded;
+  return [...problems, ...checkDocuments(documents, { invalid, deleted, ...(live ? { live } : {}) })];
 }
 
 async function loadPath(path: string, options: LoadOptions): Promise<Loaded> {

@@ -7,6 +7,7 @@ import type { Shard } from "./documents/shard.ts";
 import { experimentConflicts } from "./experiment-conflicts.ts";
 import { suggestion } from "./nearest.ts";
 import { transports } from "./protocols.ts";
+import { unreadableName } from "./sketch.ts";
 
 /** Finds documents by their key, in whatever set is being checked. */
 export type Lookup = {
@@ -29,7 +30,7 @@ export type ReferenceProblem = {
   readonly target: string;
 };
 
-/** What stands between one valid document and the documents that it names. */
+/** What stands between one document, valid or a sketch, and the documents that it names. */
 export function referenceProblems(document: SignalboxDocument, lookup: Lookup): ReferenceProblem[] {
   switch (document.kind) {
     case "Shard":
@@ -52,6 +53,7 @@ export function referenceProblems(document: SignalboxDocument, lookup: Lookup): 
 /** References to documents or versions that are not there. */
 function unmet(document: SignalboxDocument, lookup: Lookup): ReferenceProblem[] {
   return referencesOf(document).flatMap((reference) => {
+    if (reference.name === unreadableName) return [];
     const found = lookup.find(documentKey(reference));
     if (!found) return [missing(reference, lookup)];
     return found.kind === "Model" ? missingVersion(reference, found) : [];
@@ -61,7 +63,7 @@ function unmet(document: SignalboxDocument, lookup: Lookup): ReferenceProblem[] 
 function missingVersion(reference: Reference, model: Model): ReferenceProblem[] {
   const versions = model.spec.versions.map(({ version }) => version);
   const wanted = reference.version ?? "";
-  if (versions.includes(wanted)) return [];
+  if (wanted === unreadableName || versions.includes(wanted)) return [];
   const message = `model ${reference.namespace}/${reference.name} has no version "${wanted}"; it has ${versions.map((version) => `"${version}"`).join(", ")}`;
   return [{ path: `${reference.path}.version`, message, target: documentKey(reference) }];
 }

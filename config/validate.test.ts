@@ -196,6 +196,28 @@ describe("rules, splits and shadows", () => {
     ]);
   });
 
+  test("a rule that can never match, and a shadow of the default, are told beside anything else that is wrong", () => {
+    const problems = problemsOf(
+      objective({
+        unit: 7,
+        rules: [
+          7,
+          null,
+          [],
+          { name: "all", serve },
+          { name: "odd", when: { x: null } },
+          { name: "tv", when: { device: "tv" } },
+        ],
+        shadow: [{ ...serve, percent: 200 }, 3],
+      }),
+    );
+    expect(problems.filter((problem) => problem.includes("never match"))).toEqual([
+      'spec.rules[5]: can never match, because rule "all" (entry 3) matches first whenever it would; reorder or remove it',
+    ]);
+    expect(problems).toContain("spec.shadow[0]: ranker@7 is the default itself; shadow another version");
+    expect(problems).toHaveLength(11);
+  });
+
   test("a rule that can never match is refused and the earlier rule named", () => {
     const problems = problemsOf(withRules({ name: "all", serve }, { name: "tv", when: { device: "tv" }, serve }));
     expect(problems).toEqual([

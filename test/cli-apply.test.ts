@@ -87,6 +87,30 @@ describe("apply", () => {
     expect(refused.stderr).toContain("Nothing was changed.");
   });
 
+  test("tells at once what is wrong in each document, between them, and with what is published", async () => {
+    const { namespace, publishAll, apply, shard, document } = createTenant(nats.url);
+    await publishAll();
+    const serve = { model: "ranker", version: "9" };
+    const search = document("Objective", "search", { default: serve, polcy: {}, rules: [{ name: "all", serve }] });
+    const { code, stderr } = await apply([shard("new"), shard("new", 0), search].join("\n---\n"));
+    expect(code).toBe(1);
+    const lines = stderr.trim().split("\n");
+    expect(lines).toEqual([
+      expect.stringContaining(`Shard ${namespace}/new: spec.endpoints[0].port: must be at least 1`),
+      expect.stringContaining(
+        `Objective ${namespace}/search: spec.polcy: is not a known field; did you mean "policy"?`,
+      ),
+      expect.stringContaining(`Shard ${namespace}/new is there twice`),
+      expect.stringContaining("spec.default.version: model team-"),
+      expect.stringContaining("spec.rules[0].serve.version: model team-"),
+      "Nothing was changed.",
+    ]);
+    const away = { NATS_URL: `nats://127.0.0.1:${await freePort()}` };
+    const alone = await signalbox(["apply", "-f", "-"], { input: search, environment: away });
+    expect(alone).toMatchObject({ code: 1, stdout: "" });
+    expect(alone.stderr.trim().split("\n")).toEqual([expect.stringContaining("spec.polcy"), "Nothing was changed."]);
+  });
+
   const badInputs: readonly (readonly [string, string | Uint8Array, readonly string[]])[] = [
     ["malformed YAML", "kind: Shard\n  spec: [", ["stdin:2", "Nothing was changed."]],
     ["a wrong kind", '{"apiVersion":"signalbox.dev/v1","kind":"Objectiv"}', ["did you mean Objective?"]],

@@ -103,6 +103,7 @@ test("every problem of every file is told in one go, each with its file", async 
     "6-latin1.yaml: is not UTF-8 text; save it as UTF-8",
     "7-cycle.yaml:1: document 1: the alias *a stands inside what it names, which never ends",
     "5-twice.yaml:3: Shard default/gpu-a: metadata.name: Shard default/gpu-a is there twice; keep one, or rename one",
+    "3-wrong-version.yaml:1: Shard default/gpu-a: metadata.name: Shard default/gpu-a is there twice (the other is in 5-twice.yaml); keep one, or rename one",
     '4-dangling.yaml:1: Objective default/home: spec.default.model: there is no model "ranker" in namespace default; namespace default has none yet',
   ]);
 });

@@ -1,6 +1,7 @@
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { affectedObjectives } from "../../config/dependencies.ts";
 import type { LiveDocuments } from "../../config/live-documents.ts";
+import type { Loaded } from "../../config/load-text.ts";
 import { nearest } from "../../config/nearest.ts";
 import { emptyLiveDocuments } from "../../config/settle.ts";
 import type { DocumentStore } from "../../config/store/document-store.ts";
@@ -12,7 +13,7 @@ import type { Arguments, Command, CommandContext, Option } from "../command.ts";
 import { contextFileOption, readContexts } from "../context-file.ts";
 import { objectiveNamed } from "../document-kinds.ts";
 import { CommandError, exitCode } from "../exit-codes.ts";
-import { fileOption, loadValid } from "../loading.ts";
+import { fileOption, loadNamed, loadValid } from "../loading.ts";
 import { outputOption, render } from "../output/render.ts";
 import { formatSimulation, type ShownSimulation } from "../output/simulation.ts";
 import { parseContextFlags } from "../parse-context.ts";
@@ -81,7 +82,7 @@ function requireSense(args: Arguments): void {
 }
 
 async function readStates(args: Arguments, context: CommandContext): Promise<States> {
-  const loaded = args.filename === undefined ? null : await loadValid(args, context);
+  const loaded = await loadGiven(args, context);
   if (loaded && args.alone) {
     const after = documentsAfter(emptyLiveDocuments, proposedChange(args, loaded, emptyLiveDocuments));
     return { before: after, after, comparison: null };
@@ -96,6 +97,11 @@ async function readStates(args: Arguments, context: CommandContext): Promise<Sta
     const after = documentsAfter(now, proposedChange(args, loaded, now));
     return { before, after, comparison: { from: before.revision, to: "the files" as const } };
   });
+}
+
+async function loadGiven(args: Arguments, context: CommandContext): Promise<Loaded | null> {
+  if (args.filename === undefined) return null;
+  return args.alone ? await loadNamed(args, context) : await loadValid(args, context);
 }
 
 async function stateAt(store: DocumentStore, moment: unknown): Promise<LiveDocuments> {

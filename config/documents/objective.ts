@@ -2,7 +2,15 @@ import { z } from "zod";
 import { embeddingObstacles } from "../embedding.ts";
 import { limits } from "../limits.ts";
 import { unreachableRules } from "../unreachable-rules.ts";
-import { apiVersion, attributeName, metadata, milliseconds, modelVersionReference, name } from "./common.ts";
+import {
+  apiVersion,
+  attributeName,
+  type ModelVersionReference,
+  metadata,
+  milliseconds,
+  modelVersionReference,
+  name,
+} from "./common.ts";
 import { condition } from "./condition.ts";
 import { beyond, evenIfPartsAreBad, expected, onlyIfGood, report, someWeight, unique } from "./refinements.ts";
 
@@ -49,12 +57,22 @@ const rules = z
     evenIfPartsAreBad,
   )
   .superRefine((each, ctx) => {
-    for (const { rule: index, shadowedBy } of unreachableRules(each)) {
-      const earlier = `rule "${each[shadowedBy]?.name}" (entry ${shadowedBy})`;
-      report(ctx, [index], `can never match, because ${earlier} matches first whenever it would; reorder or remove it`);
+    const areGood = ctx.issues.length === 0;
+    const readable = each.flatMap((one, entry) => (areGood || isReadable(one) ? [{ ...one, entry }] : []));
+    for (const { rule: unreachable, shadowedBy } of unreachableRules(readable)) {
+      const earlier = `rule "${readable[shadowedBy]?.name}" (entry ${readable[shadowedBy]?.entry})`;
+      const message = `can never match, because ${earlier} matches first whenever it would; reorder or remove it`;
+      report(ctx, [readable[unreachable]?.entry ?? 0], message);
     }
-  }, onlyIfGood)
+  }, evenIfPartsAreBad)
   .describe("In order; the first whose condition holds decides.");
+
+/** Whether what stands in the place of a rule has a condition, or none. */
+function isReadable(value: unknown): boolean {
+  return looseRule.safeParse(value).success;
+}
+
+const looseRule = z.looseObject({ when: condition.optional() });
 
 const shadow = z.strictObject({
   ...modelVersionReference.omit({ parameters: true }).shape,
@@ -137,6 +155,12 @@ const contextSources = z
     }
   });
 
+/** `ranker@7`, of whatever is in the place of a reference; null when it is none. */
+function versionName(value: Partial<ModelVersionReference> | undefined): string | null {
+  const { model, version } = value ?? {};
+  return typeof model === "string" && typeof version === "string" ? `${model}@${version}` : null;
+}
+
 /** A business use case: which model version answers for which context. */
 export const objectiveSchema = z.strictObject({
   apiVersion: z.literal(apiVersion),
@@ -156,6 +180,7 @@ export const objectiveSchema = z.strictObject({
         .max(limits.shadowsPerObjective, beyond("shadowsPerObjective"))
         .superRefine(
           unique(({ model, version }) => (model === undefined ? undefined : `${model}@${version}`), "version"),
+          evenIfPartsAreBad,
         )
         .default([])
         .describe("Model versions that get a copy of the requests; their answers are thrown away."),
@@ -167,11 +192,13 @@ export const objectiveSchema = z.strictObject({
       policy: policy.prefault({}),
     })
     .superRefine((spec, ctx) => {
-      spec.shadow.forEach(({ model, version }, index) => {
-        if (model === spec.default.model && version === spec.default.version)
-          report(ctx, ["shadow", index], `${model}@${version} is the default itself; shadow another version`);
+      const primary = versionName(spec.default);
+      if (primary === null || !Array.isArray(spec.shadow)) return;
+      spec.shadow.forEach((each, index) => {
+        if (versionName(each) === primary)
+          report(ctx, ["shadow", index], `${primary} is the default itself; shadow another version`);
       });
-    })
+    }, evenIfPartsAreBad)
     .superRefine((spec, ctx) => {
       if (spec.policy.engine !== "embedded") return;
       for (const { path, message } of embeddingObstacles(spec.rules))
