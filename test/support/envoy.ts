@@ -69,7 +69,9 @@ async function start(
   options: Parameters<typeof startProcess>[2],
 ): Promise<Running> {
   if (hasContainerEngine) {
-    return startContainer(`envoyproxy/envoy:v${version}`, ["envoy", ...args], { ...options, folders });
+    // For the image's own entry point: stay the user it was started as, who may read the folders.
+    const environment = { ...options?.environment, ENVOY_UID: "0" };
+    return startContainer(`envoyproxy/envoy:v${version}`, ["envoy", ...args], { ...options, environment, folders });
   }
   const binary = envoyBinary(version);
   if (!binary) throw new Error(`Envoy ${version} is not installed: run \`npm run setup\``);
