@@ -1,9 +1,10 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { processIdentity } from "../cli/up/process-identity.ts";
-import { projectFolder } from "../setup/paths.js";
 import { eventually, temporaryFolder } from "./support/processes.ts";
 import { startUp, type Up, type UpEnvironment, upEnvironment } from "./support/up.ts";
 
@@ -27,13 +28,11 @@ async function startedProcesses({ SIGNALBOX_DATA }: UpEnvironment): Promise<numb
   );
 }
 
-async function curl(output: string): Promise<Response> {
+/** Runs the line that `up` printed as a user would paste it, in another folder; answers with the head of the response. */
+function pasteCurl(output: string): string {
   const line = /curl .*/.exec(output)?.[0] ?? "";
-  const key = /x-routing-key: ([^']+)/.exec(line)?.[1] ?? "";
-  const url = /http:\S+$/.exec(line)?.[0] ?? "";
-  const file = /--data @(\S+)/.exec(line)?.[1] ?? "";
-  const headers = { "content-type": "application/json", "x-routing-key": key };
-  return await fetch(url, { method: "POST", headers, body: readFileSync(join(projectFolder, file)) });
+  const { status, stdout, stderr } = spawnSync("sh", ["-c", `${line} -sS -i`], { cwd: tmpdir(), encoding: "utf8" });
+  return status === 0 ? stdout : `${stdout}${stderr}`;
 }
 
 describe("signalbox up", () => {
@@ -41,9 +40,10 @@ describe("signalbox up", () => {
     const environment = await freshEnvironment();
     const up = runUp(environment);
     await up.ready();
-    const answer = await curl(up.output());
-    expect(answer.status).toBe(200);
-    expect(answer.headers.get("x-signalbox-model")).toMatch(/^digits@[78]$/);
+    const answer = pasteCurl(up.output());
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(answer).toMatch(/^x-signalbox-model: digits@[78]\r$/m);
+    expect(answer).toContain('"predict"');
     const processes = await startedProcesses(environment);
     expect(processes).toHaveLength(7);
     up.send("SIGINT");
@@ -73,7 +73,7 @@ describe("signalbox up", () => {
     await again.ready();
     expect(again.output()).toContain("Ended envoy, left over from an earlier run.");
     expect(before.map(processIdentity)).toEqual(before.map(() => null));
-    expect((await curl(again.output())).status).toBe(200);
+    expect(pasteCurl(again.output())).toMatch(/^HTTP\/1\.1 200 /);
   });
 
   test("refuses a second start beside a running one, and leaves that one alone", async () => {
@@ -83,7 +83,7 @@ describe("signalbox up", () => {
     const second = runUp(environment);
     expect(await second.exitCode).toBe(1);
     expect(second.output()).toMatch(/^Signalbox runs here already \(process \d+\): stop it first/);
-    expect((await curl(running.output())).status).toBe(200);
+    expect(pasteCurl(running.output())).toMatch(/^HTTP\/1\.1 200 /);
   });
 
   test("names every port in use and its variable, before anything is started", async () => {
@@ -111,7 +111,7 @@ describe("signalbox up", () => {
     await up.ready();
     const record = join(environment.SIGNALBOX_DATA, "run", "envoy.json");
     process.kill((JSON.parse(readFileSync(record, "utf8")) as { processId: number }).processId, "SIGKILL");
-    await eventually("Envoy is back", async () => (await curl(up.output())).status === 200);
+    await eventually("Envoy is back", () => pasteCurl(up.output()).startsWith("HTTP/1.1 200 "));
     expect(up.output()).toContain("envoy ended (SIGKILL), starting it again");
   });
 });

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { projectFolder } from "../../setup/paths.js";
 import { CommandError } from "../exit-codes.ts";
@@ -7,7 +7,7 @@ import type { Ports } from "./settings.ts";
 
 /** The first request of a new Signalbox: what it asked, and what came back. */
 export type FirstRequest = {
-  /** A line for a shell that sends the same request again. */
+  /** A line that sends the same request again from any folder, for a shell. */
   readonly curl: string;
   readonly model: string;
   readonly shard: string;
@@ -55,12 +55,15 @@ async function resolveAndInfer(ports: Ports): Promise<FirstRequest> {
   const answer = await response.text();
   if (!response.ok) throw new Error(`Envoy answered ${response.status}: ${answer}`);
   const header = (name: string) => response.headers.get(name) ?? "";
-  const body = relative(process.cwd(), bodyFile);
   return {
-    curl: `curl -H 'content-type: application/json' -H 'x-routing-key: ${routingKey}' --data @${body} ${url}`,
+    curl: `curl -H 'content-type: application/json' -H 'x-routing-key: ${routingKey}' --data ${shellWord(`@${bodyFile}`)} ${url}`,
     model: header("x-signalbox-model"),
     shard: header("x-signalbox-shard"),
     revision: header("x-signalbox-revision"),
     answer,
   };
+}
+
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
