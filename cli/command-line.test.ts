@@ -65,7 +65,7 @@ describe("a command line", () => {
     ["", "Name a command"],
     ["rekord x", 'There is no command "rekord". Did you mean record?'],
     ["recrod x", "Did you mean record?"],
-    ["record", "An argument is missing."],
+    ["record", "<kind> is missing: A kind."],
     ["record x y z", 'There is no argument "z" here.'],
     ["record x --ouput json", "Did you mean --output?"],
     ["record x --at", "--at needs a value: When."],
@@ -98,7 +98,10 @@ describe("the help of", () => {
       const { code, printed } = await run(`${name} --help`, commands);
       expect(code).toBe(exitCode.ok);
       expect(printed).toContain("Examples:");
-      for (const [line] of command.examples) expect(line).toContain(`signalbox ${name}`);
+      for (const [line, what] of command.examples) {
+        expect(line).toContain(`signalbox ${name}`);
+        expect(printed.split("\n")).toEqual(expect.arrayContaining([`  ${line}`, `  # ${what}`]));
+      }
     });
   }
 });

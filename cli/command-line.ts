@@ -94,11 +94,15 @@ function addCommand(parser: ReturnType<typeof yargs>, command: Command, run: (ar
           demandOption: required,
         });
       }
-      for (const [line, what] of command.examples) builder.example(line, what);
-      return builder;
+      return builder.epilogue(examplesOf(command));
     },
     handler: (args) => run(withLastValues(args, options)),
   });
+}
+
+/** Each line as it may be pasted, under what it does: the two side by side would be broken to fit. */
+function examplesOf({ examples }: Command): string {
+  return ["Examples:", ...examples.flatMap(([line, what]) => [`  # ${what}`, `  ${line}`])].join("\n");
 }
 
 /** Of a flag that takes one value and is given twice, the last one counts. */

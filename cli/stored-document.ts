@@ -17,9 +17,10 @@ export function storedDocument(entry: StoredEntry | null | undefined): Signalbox
 /** That a document does not exist, with the nearest name that does. */
 export async function missingDocument(store: DocumentStore, id: DocumentId, more = ""): Promise<CommandError> {
   const others = await store.list({ kind: id.kind, namespace: id.namespace });
+  const names = others.flatMap(({ key }) => parseDocumentKey(key)?.name ?? []);
   const close = nearest(
     id.name,
-    others.flatMap(({ key }) => parseDocumentKey(key)?.name ?? []),
+    names.filter((name) => name !== id.name),
   );
   return new CommandError(`There is no ${titleOf(id)}${more}.${close === null ? "" : ` Did you mean ${close}?`}`);
 }

@@ -21,7 +21,8 @@ function explain(message: string, command: Command): string {
       .split(", ")
       .map((word) => unknownArgument(word, options))
       .join("\n");
-  if (message.startsWith("Not enough non-option arguments")) return "An argument is missing.";
+  const [, count] = /^Not enough non-option arguments: got (\d+)/.exec(message) ?? [];
+  if (count !== undefined) return missingPositionals(Number(count), command);
   const [, needy] = /^Not enough arguments following: (.*)$/.exec(message) ?? [];
   if (needy !== undefined) return `--${needy} needs a value: ${options[needy]?.describe ?? "none was given"}.`;
   const [, missing] = /^Missing required arguments?: (.*)$/.exec(message) ?? [];
@@ -32,6 +33,14 @@ function explain(message: string, command: Command): string {
       .join("\n");
   const [, flag, given, choices] = /Argument: (.*), Given: (.*), Choices: (.*)$/m.exec(message) ?? [];
   return flag === undefined ? message : `--${flag} is ${given}; it may be ${choices}.`;
+}
+
+function missingPositionals(given: number, { usage, positionals = {} }: Command): string {
+  const required = [...usage.matchAll(/<(\w+)(?:\.\.)?>/g)].map(([, name = ""]) => name);
+  return required
+    .slice(given)
+    .map((name) => `<${name}> is missing: ${positionals[name]?.describe ?? "it is required"}.`)
+    .join("\n");
 }
 
 function unknownArgument(word: string, options: NonNullable<Command["options"]>): string {

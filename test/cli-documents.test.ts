@@ -37,7 +37,7 @@ describe("get", () => {
   });
 
   test("shows what was live at a revision and at a time", async () => {
-    const { run, apply, shard, revisionOf } = createTenant(nats.url);
+    const { namespace, run, apply, shard, revisionOf } = createTenant(nats.url);
     await apply(shard("pool", 8080));
     const first = await revisionOf("shard", "pool");
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -51,7 +51,7 @@ describe("get", () => {
     expect((await run(`get shards --at ${between}`)).stdout).toMatch(new RegExp(`pool +${first} +\\d{4}-`));
     expect(await run("get shard pool --at 1")).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining("at revision 1."),
+      stderr: `There is no Shard ${namespace}/pool at revision 1.\n`,
     });
   });
 

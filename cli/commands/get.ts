@@ -18,7 +18,7 @@ export const get: Command = {
   summary: "Show published documents, as they are now or were at a time",
   positionals: {
     kind: {
-      describe: "shard, model, objective or all",
+      describe: `${kindPositional.describe}, or all`,
       suggestions: [...(kindPositional.suggestions ?? []), "all"],
     },
     name: { describe: "One document; all of the kind when absent" },
