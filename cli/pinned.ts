@@ -7,7 +7,7 @@ import type { Arguments, Positional } from "./command.ts";
 import { namespaceOf, objectiveNamed } from "./document-kinds.ts";
 import { CommandError, exitCode } from "./exit-codes.ts";
 
-/** What `<what> <name>` of `pin` and `unpin` means: an objective on every consumer, or a group of resolvers. */
+/** What `<what> <name>` of `pin` and `unpin` means: an objective on every consumer, or a group of resolvers and Envoys. */
 export type PinTarget =
   | { readonly what: "objective"; readonly namespace: string; readonly name: string }
   | { readonly what: "group"; readonly namespace: string; readonly name: string };
@@ -16,7 +16,7 @@ const words = ["objective", "group"] as const;
 
 export const pinPositionals: Readonly<Record<"what" | "name", Positional>> = {
   what: { describe: "objective or group", suggestions: words },
-  name: { describe: "The objective, or the group of resolvers (their RESOLVER_GROUP)" },
+  name: { describe: "The objective, or the group of resolvers (RESOLVER_GROUP) and Envoys (ENVOY_GROUP)" },
 };
 
 export function pinTargetOf(args: Arguments): PinTarget {

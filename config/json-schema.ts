@@ -10,7 +10,7 @@ const titles = {
   Objective: "A business use case: which model version answers for which context",
   Holdout: "Units of a namespace that are in none of its experiments",
   Experiment: "One allocation of units to arms, over several objectives",
-  Pin: "Holds what is in use, for every consumer or for groups of resolvers",
+  Pin: "Holds what is in use, for every consumer or for groups of resolvers and Envoys",
 } as const satisfies Record<(typeof kinds)[number], string>;
 
 /**

@@ -8,7 +8,7 @@ export function holdsEverywhere({ spec }: Pick<Pin, "spec">): boolean {
   return spec.groups === undefined && spec.exceptGroups === undefined;
 }
 
-/** Whether resolvers of a group (undefined for none) obey a pin of groups. */
+/** Whether the resolvers and Envoys of a group (undefined for none) obey a pin of groups. */
 export function isObeyedBy({ spec }: Pin, group: string | undefined): boolean {
   if (spec.groups) return group !== undefined && spec.groups.includes(group);
   if (spec.exceptGroups) return group === undefined || !spec.exceptGroups.includes(group);
@@ -21,22 +21,25 @@ export function decidedObjectives(document: SignalboxDocument): readonly string[
   return document.kind === "Experiment" ? document.spec.targets.map(({ objective }) => objective) : [];
 }
 
-/** The pin that keeps an objective (`<namespace>/<name>`), as it came with `revision`, from the resolvers of a group. */
+/** The pins of groups that keep an objective (`<namespace>/<name>`), as it came with `revision`, from some of them. */
+export function groupPinsOn(live: Pick<LiveDocuments, "pins">, objective: string, revision: number): Pin[] {
+  if (live.pins.size === 0) return [];
+  const [namespace, name = ""] = objective.split("/");
+  return [...live.pins.values()].flatMap(({ document }) => {
+    const { spec, metadata } = document;
+    const isMeant = metadata.namespace === namespace && (spec.objectives?.includes(name) ?? true);
+    return isMeant && revision > (spec.revision ?? Number.POSITIVE_INFINITY) ? [document] : [];
+  });
+}
+
+/** The pin that keeps an objective, as it came with `revision`, from a group: the first that does. */
 export function groupPinOf(
   live: Pick<LiveDocuments, "pins">,
   objective: string,
   revision: number,
   group: string | undefined,
 ): Pin | null {
-  if (live.pins.size === 0) return null;
-  const [namespace, name] = objective.split("/");
-  for (const { document } of live.pins.values()) {
-    const { spec, metadata } = document;
-    const isMeant = metadata.namespace === namespace && (spec.objectives?.includes(name ?? "") ?? true);
-    if (isMeant && revision > (spec.revision ?? Number.POSITIVE_INFINITY) && isObeyedBy(document, group))
-      return document;
-  }
-  return null;
+  return groupPinsOn(live, objective, revision).find((pin) => isObeyedBy(pin, group)) ?? null;
 }
 
 /** Why something waits for a pin, for people. */

@@ -18,6 +18,8 @@ export type BootstrapSettings = {
   readonly region?: string;
   /** The namespaces that it is served; all that it may read by default. */
   readonly namespaces?: readonly string[];
+  /** By which pins and staged rollouts name it; none by default. */
+  readonly group?: string;
   /** It is served only documents with these labels. */
   readonly labels?: Readonly<Record<string, string>>;
   /** Client connections beyond it are refused; 50,000 by default. */
@@ -78,13 +80,16 @@ function fillIn(file: string, words: Readonly<Record<string, string>>): string {
   return template.replace(/@([A-Z_]+)@/g, (placeholder, word: string) => words[word] ?? placeholder);
 }
 
-function metadata({ namespaces, labels = {} }: BootstrapSettings): string {
+function metadata({ namespaces, group, labels = {} }: BootstrapSettings): string {
   const lists =
     namespaces === undefined ? [] : [`"signalbox.dev/namespaces": [${quotedAll("namespaces", namespaces)}]`];
   const pairs = Object.entries(labels).map(
     ([key, value]) => `"${quotable("labels", key)}": "${quotable("labels", value)}"`,
   );
-  return [...lists, ...(pairs.length === 0 ? [] : [`"signalbox.dev/labels": { ${pairs.join(", ")} }`])].join(", ");
+  const groups = group === undefined ? [] : [`"signalbox.dev/group": "${quotable("group", group)}"`];
+  return [...lists, ...groups, ...(pairs.length === 0 ? [] : [`"signalbox.dev/labels": { ${pairs.join(", ")} }`])].join(
+    ", ",
+  );
 }
 
 function quotedAll(what: string, values: readonly string[]): string {

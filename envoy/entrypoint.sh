@@ -9,6 +9,7 @@
 #   ENVOY_NODE_CLUSTER  for people who look at the status (signalbox)
 #   ENVOY_NAMESPACES    the namespaces that it is served, comma-separated (all that it may read)
 #   ENVOY_REGION        where it runs: documents for other regions are not for it
+#   ENVOY_GROUP         by which pins and staged rollouts name it (none)
 #   ENVOY_LABELS        only documents with these labels: key=value, comma-separated
 #   ENVOY_ADMIN_PORT    on loopback (9901)
 #   ENVOY_MAX_CONNECTIONS  of clients (50000)
@@ -41,6 +42,8 @@ for namespace in $(printf '%s' "${ENVOY_NAMESPACES:-}" | tr ',' ' '); do
   check ENVOY_NAMESPACES "$namespace"
   namespaces="$namespaces${namespaces:+, }\"$namespace\""
 done
+group=${ENVOY_GROUP:-}
+check ENVOY_GROUP "$group"
 labels=
 for label in $(printf '%s' "${ENVOY_LABELS:-}" | tr ',' ' '); do
   case $label in *=*) ;; *) echo "ENVOY_LABELS: \"$label\" is not key=value" >&2; exit 64 ;; esac
@@ -49,6 +52,7 @@ for label in $(printf '%s' "${ENVOY_LABELS:-}" | tr ',' ' '); do
   labels="$labels${labels:+, }\"${label%%=*}\": \"${label#*=}\""
 done
 metadata=${namespaces:+"\"signalbox.dev/namespaces\": [$namespaces]"}
+metadata=$metadata${group:+"${metadata:+, }\"signalbox.dev/group\": \"$group\""}
 metadata=$metadata${labels:+"${metadata:+, }\"signalbox.dev/labels\": { $labels }"}
 
 ca=${XDS_CA_FILE:-}

@@ -5,7 +5,7 @@ import { type Pin, pinSchema } from "../config/documents/pin.ts";
 import { limits } from "../config/limits.ts";
 import type { LiveDocuments, StoredEntry } from "../config/live-documents.ts";
 
-/** A pin that carries a change from one group of resolvers to the next. */
+/** A pin that carries a change from one group of resolvers and Envoys to the next. */
 export type StagedPin = Pin & { readonly spec: { readonly rollout: NonNullable<Pin["spec"]["rollout"]> } };
 
 export type StagedRolloutSettings = {

@@ -23,6 +23,8 @@ const envoyStatus = z.object({
   cluster: z.string(),
   /** Which part of the documents it is served; `envoys` is all of them. */
   group: z.string().optional(),
+  /** The group that pins and staged rollouts name it by; absent when it is in none. */
+  rolloutGroup: z.string().optional(),
   /** Who its verified certificate says it is: SPIFFE ids and DNS names, with commas between; absent without one. */
   identity: z.string().optional(),
   /** Of the Envoy, as the xds-server sees it. */

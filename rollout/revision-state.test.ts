@@ -96,3 +96,11 @@ test("an xds-server that ends counts until its Envoys are seen on another one", 
     "live",
   );
 });
+
+test("of the resolvers only those of some groups are asked, and there may be none", () => {
+  const statuses = [server("x1", 7), resolver("r1", 6), { ...resolver("r2", 7), group: "canary" }];
+  const of = (...groups: string[]) => revisionState(statuses, { revision: 7, resolverGroups: new Set(groups) });
+  expect(of("canary")).toMatchObject({ state: "live", resolvers: { live: 1, of: 1 } });
+  expect(of("edge")).toMatchObject({ state: "live", resolvers: { live: 0, of: 0 } });
+  expect(revisionState(statuses, { revision: 7 })).toMatchObject({ state: "pending", resolvers: { live: 1, of: 2 } });
+});

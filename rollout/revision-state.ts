@@ -10,6 +10,8 @@ export type RevisionQuery = {
   readonly keys?: ReadonlySet<string>;
   /** The objectives (`<namespace>/<name>`) that the batch touches: only they can be held. All when absent. */
   readonly objectives?: ReadonlySet<string>;
+  /** Only the resolvers of these groups are asked, of which there may be none; all resolvers when absent. */
+  readonly resolverGroups?: ReadonlySet<string>;
 };
 
 /** How many processes there are, and how many of them have the revision in use. */
@@ -46,7 +48,7 @@ export type RevisionState = {
 
 /** Where a revision is live, as the statuses of all processes (`readStatuses`) tell. Pure. */
 export function revisionState(statuses: readonly ProcessStatus[], query: RevisionQuery): RevisionState {
-  const resolvers = countedResolvers(statuses);
+  const resolvers = countedResolvers(statuses).filter(({ group }) => query.resolverGroups?.has(group ?? "") ?? true);
   const servers = countedServers(statuses);
   const processes = [...servers, ...resolvers];
   const envoys = servers.flatMap((server) => (server.envoys ?? []).map((envoy) => ({ envoy, server })));
@@ -60,10 +62,11 @@ export function revisionState(statuses: readonly ProcessStatus[], query: Revisio
   const isLive = (status: ProcessStatus) => reasons.every(({ id }) => id !== status.id);
   const hasEnvoy = ({ envoy, server }: (typeof envoys)[number]) =>
     [holds(server, query), refusals(envoy, query), behindEnvoy(envoy, query)].every((found) => found.length === 0);
+  const lacksResolvers = resolvers.length === 0 && query.resolverGroups === undefined;
   const kinds = new Set(reasons.map(({ kind }) => kind));
   return {
     revision: query.revision,
-    state: resolvers.length === 0 || servers.length === 0 ? stateWithoutAll(kinds) : stateOf(kinds),
+    state: servers.length === 0 || lacksResolvers ? stateWithoutAll(kinds) : stateOf(kinds),
     resolvers: { live: resolvers.filter(isLive).length, of: resolvers.length },
     envoys: { live: envoys.filter(hasEnvoy).length, of: envoys.length },
     reasons,

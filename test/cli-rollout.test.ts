@@ -166,7 +166,12 @@ describe("rollout", () => {
       [next(), ["--stages", "canary,canary,all"], 2, "twice"],
       [next(), ["--stages", "Canary,all"], 2, "no name of a group"],
       [next(), ["--stages", "canary,all", "--pause", "soon"], 2, "--pause soon"],
-      [next(), ["--stages", "canary,nowhere,all"], 1, "No resolver of group nowhere is alive"],
+      [
+        next(),
+        ["--stages", "canary,nowhere,all"],
+        1,
+        "No resolver (RESOLVER_GROUP) and no Envoy (ENVOY_GROUP) of group nowhere is alive",
+      ],
       [tenant.objective(), ["--stages", "canary,all"], 1, "nothing to roll out"],
       [shard, ["--stages", "canary,all"], 1, "touches no objective"],
     ];

@@ -72,6 +72,7 @@ describe("Envoy's bootstrap", () => {
         ENVOY_NODE_ID: "envoy-1",
         ENVOY_NAMESPACES: "a,b",
         ENVOY_REGION: "eu-west-1",
+        ENVOY_GROUP: "canary",
         ENVOY_LABELS: "tier=gold,team=x",
         XDS_ADDRESSES: "127.0.0.1:18000",
         XDS_CA_FILE: "/authority/ca.crt",
@@ -96,7 +97,8 @@ function runEntrypoint(environment: Readonly<Record<string, string>>): void {
 
 function everything(secretsFolder: string, serverName = "xds.example.org") {
   return {
-    ...{ nodeId: "envoy-1", namespaces: ["a", "b"], region: "eu-west-1", labels: { tier: "gold", team: "x" } },
+    ...{ nodeId: "envoy-1", namespaces: ["a", "b"], region: "eu-west-1", group: "canary" },
+    labels: { tier: "gold", team: "x" },
     xdsTls: {
       ...{ caFile: "/authority/ca.crt", certFile: "/identity/tls.crt", keyFile: "/identity/tls.key" },
       ...{ serverName, secretsFolder },
@@ -108,6 +110,7 @@ describe("a wrong setting of entrypoint.sh", () => {
   test.each([
     [{ ENVOY_NAMESPACES: 'a"]' }, /ENVOY_NAMESPACES: .* must consist of/],
     [{ ENVOY_LABELS: "gold" }, /ENVOY_LABELS: "gold" is not key=value/],
+    [{ ENVOY_GROUP: "a b" }, /ENVOY_GROUP: "a b" must consist of/],
     [{ ENVOY_REGION: "a|b" }, /ENVOY_REGION: "a\|b" must consist of/],
     [{ XDS_CERT_FILE: "/tls.crt", XDS_CA_FILE: "/ca.crt" }, /belong together: set all three/],
     [{ XDS_CERT_FILE: "/tls.crt", XDS_KEY_FILE: "/tls.key" }, /belong together: set all three/],

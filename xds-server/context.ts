@@ -78,11 +78,12 @@ export async function createContext(config: XdsServerConfig, signal: AbortSignal
   });
   const folder = join(config.SIGNALBOX_DATA, `xds-server-${config.XDS_HTTP_PORT}`);
   const retaining = createRetaining({ ...{ config, nats, folder, logger, metrics, signal } });
-  const { retained, readiness } = retaining;
+  const { retained, readiness, pinned } = retaining;
   const changes = createResourceChanges({
     validate: createValidator(registry),
     now,
     retained,
+    pinned,
     ...(readiness ? { readiness } : {}),
     onDue: retaining.due.notify,
     secrets: security.secrets,

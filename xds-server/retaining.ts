@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import { documentTitle } from "../config/dependencies.ts";
 import type { NatsSettings } from "../config/store/connection.ts";
-import { createFormerWriter, openFormerFolder } from "../rollout/former-documents.ts";
+import { createFormerWriter, documentsAt, openFormerFolder } from "../rollout/former-documents.ts";
 import { countedServers } from "../rollout/live-processes.ts";
 import { watchStatuses } from "../rollout/status-watch.ts";
 import type { Logger } from "../service/logger.ts";
@@ -8,6 +9,7 @@ import type { Metrics } from "../service/metrics.ts";
 import { observeStatusWatch } from "../service/status-watch-observation.ts";
 import type { XdsServerConfig } from "./config.ts";
 import { releaseOldRoutes } from "./publishing/contract.ts";
+import { createPinnedDocuments, type PinnedDocuments } from "./publishing/pinned-documents.ts";
 import type { ResourceChanges } from "./publishing/resource-changes.ts";
 import { openRetainedFile } from "./publishing/retained-file.ts";
 import { createRetainedKeys, type RetainedKeys } from "./publishing/retained-keys.ts";
@@ -24,9 +26,10 @@ export type RetainingDeps = {
   readonly signal: AbortSignal;
 };
 
-/** What Envoy is served besides the newest documents, and why: old routes in use, and shards that are not ready. */
+/** What Envoy is served besides the newest documents, and why: old routes in use, shards that are not ready, and pins. */
 export type Retaining = {
   readonly retained: RetainedKeys;
+  readonly pinned: PinnedDocuments;
   /** Undefined when shards are not asked. */
   readonly readiness: ShardReadiness | undefined;
   /** Tells when there is something to do though no document changed. */
@@ -69,6 +72,17 @@ export function createRetaining({ config, nats, folder, logger, metrics, signal 
     ...{ folder: formerFolder, onProblem },
     former: () => changes?.former() ?? new Map(),
   });
+  const pinned = createPinnedDocuments({
+    history: (revision) => documentsAt({ ...nats, bucket: config.SIGNALBOX_BUCKET }, revision),
+    onMissing: (pin, error) => {
+      logger.warn(
+        { pin: documentTitle(pin), err: error },
+        "what a pin holds cannot be read; its Envoys have the newest form",
+      );
+    },
+  });
+  const pinnedFolder = openFormerFolder(join(folder, "pinned"));
+  const pinnedWriter = createFormerWriter({ folder: pinnedFolder, former: pinned.all, onProblem });
   const statuses = watchStatuses({
     ...nats,
     ...{ bucket: config.SIGNALBOX_STATUS_BUCKET, documentsBucket: config.SIGNALBOX_BUCKET, signal },
@@ -94,6 +108,7 @@ export function createRetaining({ config, nats, folder, logger, metrics, signal 
   });
   return {
     retained,
+    pinned,
     readiness,
     due: {
       notify,
@@ -105,6 +120,7 @@ export function createRetaining({ config, nats, folder, logger, metrics, signal 
     start: async (given) => {
       changes = given;
       retained.restore(await file.load());
+      pinned.restore(await pinnedFolder.load());
       given.startFrom(await formerFolder.load());
       releaseOldRoutes({
         ...{ statuses, retained, signal, cutOffMs: config.XDS_CUT_OFF_RESOLVER_MS },
@@ -126,10 +142,11 @@ export function createRetaining({ config, nats, folder, logger, metrics, signal 
     changed: () => {
       file.changed();
       former.changed();
+      pinnedWriter.changed();
     },
     stopped: async () => {
       readiness?.stop();
-      await Promise.all([file.close(), former.close(), statuses.stopped]);
+      await Promise.all([file.close(), former.close(), pinnedWriter.close(), statuses.stopped]);
     },
   };
 }

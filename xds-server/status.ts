@@ -3,6 +3,7 @@ import type { FollowerStatus } from "../config/store/follower-status.ts";
 import type { EnvoyStatus, ProcessStatus } from "../rollout/process-status.ts";
 import type { ProcessIdentity } from "../service/process-identity.ts";
 import type { NodeStatus } from "./protocol/node-status.ts";
+import { rolloutGroupOf } from "./publishing/node-metadata.ts";
 import { revisionOf } from "./reporting/commit-number.ts";
 import type { Reporting, VanishedEnvoy } from "./reporting/reporting.ts";
 
@@ -39,10 +40,12 @@ function vanishedEnvoy({ node, sinceMs }: VanishedEnvoy, identities: readonly st
 }
 
 function envoyStatus(node: NodeStatus, identities: readonly string[], counts: boolean | undefined): EnvoyStatus {
+  const rolloutGroup = rolloutGroupOf(node.node);
   return {
     nodeId: node.nodeId,
     cluster: node.cluster,
     group: node.group,
+    ...(rolloutGroup === undefined ? {} : { rolloutGroup }),
     ...(identities.length === 0 ? {} : { identity: identities.join(", ") }),
     address: node.address,
     connectedSince: isoTime(node.connectedSince),

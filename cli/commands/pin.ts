@@ -19,7 +19,7 @@ import { missingDocument, storedDocument } from "../stored-document.ts";
 /** `signalbox pin`: holds what is in use. */
 export const pin: Command = {
   usage: "pin <what> <name>",
-  summary: "Hold an objective everywhere, or a group of resolvers, at what is in use; later changes wait",
+  summary: "Hold an objective everywhere, or a group of resolvers and Envoys, at what is in use; later changes wait",
   positionals: pinPositionals,
   options: {
     ...namespaceOption,
@@ -32,7 +32,7 @@ export const pin: Command = {
   examples: [
     ["signalbox pin objective quickstart --reason sale", "nothing changes which version its users get"],
     ["signalbox pin objective quickstart --to 42", "back to revision 42, and no further"],
-    ["signalbox pin group eu-west", "the resolvers of a group take no change of the namespace"],
+    ["signalbox pin group eu-west", "the resolvers and Envoys of a group take no change of the namespace"],
   ],
   run: async (args, context) => {
     const target = pinTargetOf(args);

@@ -19,17 +19,19 @@ import { namespaceOption, withStore } from "../store-access.ts";
 const actions = ["start", "status", "pause", "resume", "abort"] as const;
 type Action = (typeof actions)[number];
 
-/** `signalbox rollout`: a change for one group of resolvers after the other. */
+/** `signalbox rollout`: a change for one group of resolvers and Envoys after the other. */
 export const rollout: Command = {
   usage: "rollout [action] [name]",
-  summary: "Publish a change to one group of resolvers first, then to the next; pause, resume, abort it",
+  summary: "Publish a change to one group of resolvers and Envoys first, then to the next; pause, resume, abort it",
   positionals: {
     action: { describe: "start, status, pause, resume or abort; start with -f, else status", suggestions: actions },
     name: { describe: "The rollout; with start, what to call it (the first document's name by default)" },
   },
   options: {
     filename: { ...fileOption.filename, required: false },
-    stages: { describe: `Groups of resolvers (their RESOLVER_GROUP) in order, and then ${everybody}` },
+    stages: {
+      describe: `Groups of resolvers (RESOLVER_GROUP) and Envoys (ENVOY_GROUP) in order, and then ${everybody}`,
+    },
     pause: { describe: "Between two stages, such as 5m; without it, each waits for `rollout resume`" },
     ...namespaceOption,
     ...waitOptions,

@@ -1,5 +1,4 @@
 import { sleep } from "../../config/store/backoff.ts";
-import type { ProcessStatus } from "../../rollout/process-status.ts";
 import { type RevisionQuery, type RevisionState, revisionState } from "../../rollout/revision-state.ts";
 import { watchStatuses } from "../../rollout/status-watch.ts";
 import type { CommandContext } from "../command.ts";
@@ -32,13 +31,14 @@ export async function waitForStage(
     },
     signal,
   });
+  const asked = groups === null ? query : { ...query, resolverGroups: new Set(groups) };
   let wake = new AbortController();
   watch.subscribe(() => wake.abort());
   try {
     for (;;) {
       wake = new AbortController();
       const processes = watch.current();
-      const state = processes && stageState(processes, query, groups);
+      const state = processes && revisionState(processes, asked);
       if (state && (state.state === "live" || state.state === "rejected")) return state;
       context.signal.throwIfAborted();
       if (deadline.aborted && state) return state;
@@ -50,17 +50,4 @@ export async function waitForStage(
     stopping.abort();
     await watch.stopped;
   }
-}
-
-/** Where a change is live, as far as the groups that have it already are concerned. */
-export function stageState(
-  processes: readonly ProcessStatus[],
-  query: RevisionQuery,
-  groups: readonly string[] | null,
-): RevisionState {
-  const counted = processes.filter(
-    ({ process, group }) =>
-      process !== "resolver" || groups === null || (group !== undefined && groups.includes(group)),
-  );
-  return revisionState(counted, query);
 }

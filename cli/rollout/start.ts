@@ -58,7 +58,7 @@ export async function startRollout(
 function stagesOf(args: Arguments): string[] {
   const wrong = (why: string) =>
     new CommandError(
-      `--stages ${args.stages ?? ""}: ${why}; give groups of resolvers and then ${everybody}, such as canary,region-a,${everybody}.`,
+      `--stages ${args.stages ?? ""}: ${why}; give groups of resolvers and Envoys, and then ${everybody}, such as canary,region-a,${everybody}.`,
       exitCode.usage,
     );
   const stages = String(args.stages ?? "")
@@ -114,13 +114,17 @@ async function requireFree(
 /** A misspelt group would count as done at once. */
 async function requireGroups(stages: readonly string[], context: CommandContext): Promise<void> {
   const known = await readProcesses(context);
-  if (!known.known) throw new CommandError(`The resolvers are not known: ${known.why}.`, exitCode.unreachable);
+  if (!known.known) throw new CommandError(`The groups are not known: ${known.why}.`, exitCode.unreachable);
   const groups = new Set(
-    known.processes.flatMap(({ process, group }) => (process === "resolver" ? (group ?? []) : [])),
+    known.processes.flatMap(({ process, group, envoys = [] }) => [
+      ...(process === "resolver" ? [group] : []),
+      ...envoys.map(({ rolloutGroup }) => rolloutGroup),
+    ]),
   );
+  groups.delete(undefined);
   const missing = stages.filter((stage) => !groups.has(stage));
   if (missing.length === 0) return;
   throw new CommandError(
-    `No resolver of group ${missing.join(", ")} is alive (RESOLVER_GROUP); alive are: ${[...groups].sort().join(", ") || "none with a group"}. Nothing was changed.`,
+    `No resolver (RESOLVER_GROUP) and no Envoy (ENVOY_GROUP) of group ${missing.join(", ")} is alive; alive are: ${[...groups].sort().join(", ") || "none with a group"}. Nothing was changed.`,
   );
 }

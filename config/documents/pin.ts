@@ -21,7 +21,7 @@ const stagedRollout = z
         unique((each) => each, "group"),
         evenIfPartsAreBad,
       )
-      .describe("Resolver groups in the order in which they get the change; then all others."),
+      .describe("Groups in the order in which they get the change; then all others."),
     stage: z.int().min(0).describe("The stage that it has reached, counted from 0."),
     pauseMs: milliseconds
       .max(7 * 86_400_000)
@@ -36,7 +36,7 @@ const stagedRollout = z
 
 /**
  * Holds what is in use: objectives on every consumer, or everything of the namespace (or some objectives) on some groups
- * of resolvers. What is published meanwhile waits, and goes live when the pin is deleted.
+ * of resolvers and Envoys. What is published meanwhile waits, and goes live when the pin is deleted.
  */
 export const pinSchema = z.strictObject({
   apiVersion: z.literal(apiVersion),
@@ -59,8 +59,11 @@ export const pinSchema = z.strictObject({
         .min(0)
         .optional()
         .describe("With groups: changes after this store revision wait. Without: what is published waits."),
-      groups: groupList.min(1).optional().describe("The resolver groups that hold it; every consumer when absent."),
-      exceptGroups: groupList.optional().describe("All resolvers hold it but those of these groups."),
+      groups: groupList
+        .min(1)
+        .optional()
+        .describe("The groups of resolvers and Envoys that hold it; every consumer when absent."),
+      exceptGroups: groupList.optional().describe("All resolvers and Envoys hold it but those of these groups."),
       reason: z.string().max(1024).optional().describe("For people; shown wherever it holds something back."),
       rollout: stagedRollout.optional(),
     })
@@ -70,7 +73,7 @@ export const pinSchema = z.strictObject({
         report(ctx, [], "must have at most one of groups and exceptGroups");
       if (!isOfGroups && spec.objectives === undefined) report(ctx, [], "must have objectives, groups or exceptGroups");
       if (isOfGroups && spec.revision === undefined)
-        report(ctx, ["revision"], "is missing: resolvers of a group hold at a store revision");
+        report(ctx, ["revision"], "is missing: a group holds at a store revision");
       if (!isOfGroups && spec.revision !== undefined)
         report(
           ctx,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Node } from "../protocol/wire.ts";
-import { readNode } from "./node-metadata.ts";
+import { readNode, rolloutGroupOf } from "./node-metadata.ts";
 import { groupName } from "./view-selector.ts";
 
 function node(metadata: Record<string, unknown>, more: Partial<Node> = {}): Node {
@@ -46,6 +46,12 @@ describe("a node", () => {
     expect(groupOf(node(metadata))).toBe(group);
   });
 
+  test("says by which group pins and rollouts name it", () => {
+    const asked = node({ "signalbox.dev/group": "canary" });
+    expect(groupOf(asked)).toBe("envoys group=canary");
+    expect([rolloutGroupOf(asked), rolloutGroupOf(node({}))]).toEqual(["canary", undefined]);
+  });
+
   test("in a region is served by region", () => {
     expect(groupOf(node({}, { locality: { region: "eu-west-1", zone: "a", subZone: "" } }))).toBe(
       "envoys region=eu-west-1",
@@ -57,6 +63,7 @@ describe("a node", () => {
       { "signalbox.dev/namespaces": [] },
       /a list of 1 to 256 namespaces such as \[team-a, team-b\]; found an empty list/,
     ],
+    [{ "signalbox.dev/group": "Canary" }, /the name of a group such as canary, .*; found the string "Canary"/],
     [{ "signalbox.dev/namespaces": 7 }, /found the number 7/],
     [{ "signalbox.dev/namespaces": ["a", "Not A Name"] }, /found the string "Not A Name"/],
     [{ "signalbox.dev/namespaces": null }, /found null/],

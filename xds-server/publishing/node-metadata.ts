@@ -6,7 +6,11 @@ import type { Node } from "../protocol/wire.ts";
 import { commaSeparated, type LabelRequirement, type ViewSelector } from "./view-selector.ts";
 
 /** The keys of a node's metadata that Signalbox reads; others under its prefix are refused, so that none is misspelt. */
-export const metadataKeys = { namespaces: "signalbox.dev/namespaces", labels: "signalbox.dev/labels" } as const;
+export const metadataKeys = {
+  namespaces: "signalbox.dev/namespaces",
+  labels: "signalbox.dev/labels",
+  group: "signalbox.dev/group",
+} as const;
 
 const prefix = "signalbox.dev/";
 
@@ -22,10 +26,11 @@ export function readNode({ userAgentName, metadata, locality }: Node): Asked {
   const problems = [...unknownKeys(metadata), ...regionProblems(locality.region)];
   const namespaces = readList(metadata, metadataKeys.namespaces, namespaceList, problems);
   const labels = readLabels(metadata, problems);
+  const group = readGroup(metadata, problems);
   if (problems.length > 0) return { ok: false, problems };
   // Every gRPC library calls itself "gRPC ...".
   const audience = userAgentName.startsWith("gRPC") ? "grpc-clients" : "envoys";
-  return { ok: true, selector: { audience, namespaces, region: locality.region, labels } };
+  return { ok: true, selector: { audience, namespaces, region: locality.region, group, labels } };
 }
 
 function unknownKeys(metadata: Node["metadata"]): string[] {
@@ -94,6 +99,23 @@ function readLabels(metadata: Node["metadata"], problems: string[]): readonly La
       `or to a list of at most ${limits.valuesPerLabel}, such as { tier: gold }; each is ${wordRule}`,
   );
   return [];
+}
+
+/** The group by which pins and staged rollouts name a node that is served; undefined when it is in none. */
+export function rolloutGroupOf({ metadata }: Pick<Node, "metadata">): string | undefined {
+  return readGroup(metadata, []) || undefined;
+}
+
+/** "" without one. */
+function readGroup(metadata: Node["metadata"], problems: string[]): string {
+  const value = metadata[metadataKeys.group];
+  if (value === undefined) return "";
+  const parsed = documentName.safeParse(value);
+  if (parsed.success) return parsed.data;
+  problems.push(
+    `metadata key "${metadataKeys.group}" must be the name of a group such as canary, lower-case letters, digits and hyphens; found ${describeValue(value)}`,
+  );
+  return "";
 }
 
 function inOrder(words: readonly string[]): string[] {

@@ -3,16 +3,20 @@ import { affectedObjectives } from "../../config/dependencies.ts";
 import type { Objective } from "../../config/documents/objective.ts";
 import type { Shard } from "../../config/documents/shard.ts";
 import type { LiveDocuments, Rejection } from "../../config/live-documents.ts";
+import { groupPinsOn } from "../../config/pins.ts";
 import type { HeldObjective } from "../../rollout/process-status.ts";
 import type { ShardReadiness } from "../readiness/shard-readiness.ts";
 import { objectiveResources, shardResources } from "../resources/build.ts";
-import type { Resource } from "../resources/resource.ts";
 import { clustersOf } from "../routing/clusters-of.ts";
 import { routeObjective } from "../routing/route-objective.ts";
+import type { VersionRoute } from "../routing/routing-table.ts";
 import { noSecrets, type Secrets } from "../secrets/secret-folder.ts";
 import { findShardSecrets, secretsNamedBy } from "../secrets/shard-secrets.ts";
 import type { Validate } from "../validation/validator.ts";
-import type { OwnedChange, Owner } from "./owned-change.ts";
+import { type HeldForm, objectiveScopes, restagedShards, type Scopes, shardScopes } from "./held-forms.ts";
+import type { OwnedChange, Owner, Scope } from "./owned-change.ts";
+import type { PinnedDocuments } from "./pinned-documents.ts";
+import { type NewForm, namesOf, type PublishedForm, publishedForm, replace, replaceForms } from "./published-form.ts";
 import { problemsOf, type ResourceProblem, rejectionOf } from "./refusal.ts";
 import { type Form, onlyRetained, type RetainedKeys, withRetained } from "./retained-keys.ts";
 
@@ -27,6 +31,8 @@ export type ResourceChangesDeps = {
   readonly retained?: RetainedKeys;
   /** Whether shards that are new to an objective can serve; when absent, all can. */
   readonly readiness?: ShardReadiness;
+  /** At which documents pins hold groups of Envoys; none are held when absent. */
+  readonly pinned?: Pick<PinnedDocuments, "prepare" | "of">;
   /** The secrets that shards name; none when absent. */
   readonly secrets?: Pick<Secrets, "get">;
   /** Called when `update` is worth a call though no document changed: a shard is ready. */
@@ -73,23 +79,20 @@ export type FormChange = {
   readonly isNew: boolean;
 };
 
-type ResourceName = Pick<Resource, "typeUrl" | "name">;
-
-/** What is published of a shard. */
-type ServedShard = {
-  readonly owner: Owner;
-  readonly names: readonly ResourceName[];
+/** What is published of a shard: its newest form, and those that pins hold. */
+type ServedShard = PublishedForm & {
+  readonly held: readonly PublishedForm[];
   readonly spec: Shard["spec"];
   /** Since when Envoy checks the health of its hosts, as `performance.now()`; null while it does not yet. */
   readonly checkedSinceMs: number | null;
 };
 
-/** What is published of an objective; its document may be gone, and its former routes still be there. */
-type ServedObjective = Form & {
-  readonly owner: Owner;
-  readonly names: readonly ResourceName[];
-  readonly isDeleted: boolean;
-};
+/** What is published of an objective likewise; its document may be gone, and its former routes still be there. */
+type ServedObjective = Form &
+  PublishedForm & {
+    readonly held: readonly PublishedForm[];
+    readonly isDeleted: boolean;
+  };
 
 /** What an objective waits for. */
 type Wait = { readonly shards: readonly string[]; readonly reason: string };
@@ -101,7 +104,7 @@ const firstChecksMs = 500;
 
 /** Follows the documents and tells what it means for Envoy. Holds what is published at present. */
 export function createResourceChanges(deps: ResourceChangesDeps): ResourceChanges {
-  const { validate, now, onRefused, sliceMs = 10, retained, readiness, onDue } = deps;
+  const { validate, now, onRefused, sliceMs = 10, retained, readiness, onDue, pinned } = deps;
   /** Shards with resources in Envoy; also those that are gone but still routed to by an objective held back. */
   const clusters = new Map<string, ServedShard>();
   /** Objectives with resources in Envoy. */
@@ -189,12 +192,38 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
       heldShards.set(name, obstacle);
       return [];
     }
-    const owner = ownerOf("shard", name, shard.document, noShards);
-    const changes = replace(owner, old?.names ?? [], resources);
-    clusters.set(name, { owner, names: namesOf(resources), spec, checkedSinceMs });
+    const scopes = shardScopes(live, name, documentsOf);
+    const owner = ownerOf("shard", name, shard.document, noShards, scopes.newest);
+    const held = scopes.held.flatMap((form) => heldShard(name, form, checkedSinceMs === null));
+    const changes = [...replaceForms(old?.held ?? [], held), ...replace(owner, old?.names ?? [], resources)];
+    clusters.set(name, { owner, names: namesOf(resources), held: held.map(publishedForm), spec, checkedSinceMs });
     if (!old && checkedSinceMs === null) later(name, checksAfterMs);
     if (old && old.checkedSinceMs === null && checkedSinceMs !== null) later(name, firstChecksMs);
     return changes;
+  };
+
+  const documentsOf: PinnedDocuments["of"] = (pin) => pinned?.of(pin);
+
+  const heldShard = (name: string, { scope, documents }: HeldForm, isUnchecked: boolean): NewForm[] => {
+    const document = documents.shards.get(name)?.document;
+    if (!document) return [];
+    const { spec, metadata } = document;
+    const { secrets } = findShardSecrets(deps.secrets ?? noSecrets, metadata.namespace, spec);
+    const owner = ownerOf("shard", name, document, noShards, scope);
+    return [{ owner, resources: shardResources({ name, spec, secrets, isUnchecked }) }];
+  };
+
+  /** Who gets which form of an objective, as far as the shards of the held ones are there, or can be brought back. */
+  const scopesOf = (live: LiveDocuments, name: string, revision: number) => {
+    const changes: OwnedChange[] = [];
+    const scopes = objectiveScopes(live, name, revision, (pin) => {
+      const documents = documentsOf(pin);
+      if (!documents?.objectives.has(name)) return undefined;
+      const used = [...clustersOf(routeObjective(documents, name))];
+      for (const shard of used) if (!clusters.has(shard)) changes.push(...updateShard(documents, shard));
+      return used.every((shard) => clusters.has(shard)) ? documents : undefined;
+    });
+    return { scopes, changes };
   };
 
   const checksOf = (old: ServedShard | undefined, spec: Shard["spec"]): number | null => {
@@ -236,15 +265,19 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
       noteForm(name, null, false);
     }
     const kept = retained?.of(name) ?? [];
-    if (kept.length === 0) {
+    const { scopes, changes } = scopesOf(live, name, live.revision);
+    const held = heldObjective(name, scopes, kept);
+    if (kept.length === 0 && held.length === 0) {
       routed.delete(name);
-      return replace(old.owner, old.names, []);
+      return [...replaceForms(old.held, []), ...replace(old.owner, old.names, [])];
     }
     const routes = onlyRetained(old.routes, kept);
-    const owner = { ...old.owner, uses: clustersOf(routes) };
-    const resources = objectiveResources(routes);
-    routed.set(name, { ...old, owner, names: namesOf(resources), isDeleted: true });
-    return replace(owner, old.names, resources);
+    const { scope: _, ...unscoped } = old.owner;
+    const owner = withScope({ ...unscoped, uses: clustersOf(routes) }, scopes.newest);
+    const resources = kept.length === 0 ? [] : objectiveResources(routes);
+    const forms = { owner, names: namesOf(resources), held: held.map(publishedForm) };
+    routed.set(name, { ...old, ...forms, isDeleted: true });
+    return [...changes, ...replaceForms(old.held, held), ...replace(owner, old.names, resources)];
   };
 
   const updateObjective = (live: LiveDocuments, name: string): OwnedChange[] => {
@@ -271,27 +304,40 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
       retained?.change(name, old ?? null, newest, live.revision);
       const routes = withRetained(newest, retained?.of(name) ?? []);
       const resources = objectiveResources(routes);
-      const owner = ownerOf("objective", name, objective.document, clustersOf(routes));
+      const { scopes, changes } = scopesOf(live, name, newest.revision);
+      const held = heldObjective(name, scopes, routes.versions);
+      const owner = ownerOf("objective", name, objective.document, clustersOf(routes), scopes.newest);
       const { ttlMs } = objective.document.spec.policy;
-      routed.set(name, { owner, names: namesOf(resources), routes: newest, ttlMs, isDeleted: false });
+      const forms = { owner, names: namesOf(resources), held: held.map(publishedForm) };
+      routed.set(name, { ...forms, routes: newest, ttlMs, isDeleted: false });
       endHold(name);
       // The routes of a lazy objective come with its first request, whenever that is.
       noteForm(name, live.revision, old === undefined && !newest.isLazy);
-      return replace(owner, old?.names ?? [], resources);
+      return [...changes, ...replaceForms(old?.held ?? [], held), ...replace(owner, old?.names ?? [], resources)];
     } catch (error) {
       return refuse([{ path: "", message: `cannot be routed: ${error instanceof Error ? error.message : error}` }]);
     }
   };
 
+  /** The former forms that pins hold; each knows every key of the newest, which some resolver may answer with. */
+  const heldObjective = (name: string, { held }: Scopes, versions: readonly VersionRoute[]): NewForm[] =>
+    held.flatMap(({ scope, documents }) => {
+      const document = documents.objectives.get(name)?.document;
+      if (!document) return [];
+      const routes = withRetained(routeObjective(documents, name), versions);
+      const owner = ownerOf("objective", name, document, clustersOf(routes), scope);
+      return [{ owner, resources: objectiveResources(routes) }];
+    });
+
   /** Shards that are gone go from Envoy, unless an objective that is held back still routes to them. */
   const removeClusters = (live: LiveDocuments): OwnedChange[] => {
     const gone = [...clusters].filter(([name]) => !live.shards.has(name));
     if (gone.length === 0) return [];
-    const used = new Set([...routed.values()].flatMap((routes) => [...routes.owner.uses]));
-    return gone.flatMap(([name, { owner, names }]) => {
+    const used = new Set([...routed.values()].flatMap(shardsUsed));
+    return gone.flatMap(([name, { owner, names, held: heldShards }]) => {
       if (used.has(name)) return [];
       clusters.delete(name);
-      return replace(owner, names, []);
+      return [...replaceForms(heldShards, []), ...replace(owner, names, [])];
     });
   };
 
@@ -308,12 +354,18 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
       return changes;
     });
 
-  const objectivesToUpdate = (live: LiveDocuments): Set<string> => {
+  const objectivesToUpdate = (live: LiveDocuments, isRepinned: boolean): Set<string> => {
     if (!before) return new Set(live.objectives.keys());
     const due = [...dueObjectives];
     for (const [name, { shards }] of waits) if (shards.some((shard) => dueNow.has(shard))) due.push(name);
-    return new Set([...affectedObjectives(before, live), ...due]);
+    return new Set([...affectedObjectives(before, live), ...(isRepinned ? repinned(live) : []), ...due]);
   };
+
+  /** Those that have other forms now, or for others, because pins came, went or moved on. */
+  const repinned = (live: LiveDocuments): string[] =>
+    [...routed].flatMap(([name, { held: forms, routes }]) =>
+      forms.length > 0 || groupPinsOn(live, name, routes.revision).length > 0 ? [name] : [],
+    );
 
   const startFormer = (live: LiveDocuments): OwnedChange[] => {
     if (before || formerly.size === 0) return [];
@@ -332,12 +384,13 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
   return {
     update: async (live) => {
       const changes: OwnedChange[] = [];
+      const isRepinned = (await pinned?.prepare(live, before)) ?? false;
       const slice = createSlice(sliceMs);
       // More may become due while this one is under way.
       dueNow = new Set(dueShards);
       dueShards.clear();
-      const objectives = objectivesToUpdate(live);
-      for (const name of new Set([...changedShards(before, live), ...dueNow])) {
+      const objectives = objectivesToUpdate(live, isRepinned);
+      for (const name of new Set([...changedShards(before, live), ...restagedShards(before, live), ...dueNow])) {
         changes.push(...updateShard(live, name));
         await slice();
       }
@@ -371,7 +424,7 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
     },
     refusals: () => [...refusals.values()],
     held: () => [...held.values()],
-    usersOf: (cluster) => [...routed].flatMap(([name, { owner }]) => (owner.uses.has(cluster) ? [name] : [])),
+    usersOf: (cluster) => [...routed].flatMap(([name, served]) => (shardsUsed(served).includes(cluster) ? [name] : [])),
     takeForms: () => {
       const taken = forms;
       forms = [];
@@ -393,9 +446,24 @@ function hasOnlyNewHosts(before: Shard["spec"], after: Shard["spec"]): boolean {
 
 const noShards: ReadonlySet<string> = new Set();
 
-function ownerOf(kind: Owner["kind"], name: string, document: Shard | Objective, uses: ReadonlySet<string>): Owner {
+function ownerOf(
+  kind: Owner["kind"],
+  name: string,
+  document: Shard | Objective,
+  uses: ReadonlySet<string>,
+  scope: Scope | undefined,
+): Owner {
   const { namespace, labels = {} } = document.metadata;
-  return { kind, name, namespace, labels, uses };
+  return withScope({ kind, name, namespace, labels, uses }, scope);
+}
+
+function withScope(owner: Omit<Owner, "scope">, scope: Scope | undefined): Owner {
+  return scope ? { ...owner, scope } : owner;
+}
+
+/** The shards that any form of an objective routes to. */
+function shardsUsed({ owner, held }: ServedObjective): string[] {
+  return [owner, ...held.map((form) => form.owner)].flatMap(({ uses }) => [...uses]);
 }
 
 function missingSecret(message: string): ResourceProblem {
@@ -404,20 +472,6 @@ function missingSecret(message: string): ResourceProblem {
 
 function waitsFor(cluster: string): ResourceProblem {
   return { path: "", message: `waits for shard ${cluster}, which was refused and has no earlier good revision` };
-}
-
-/** Sets the resources, and removes those that were there before and are not among them. */
-function replace(owner: Owner, before: readonly ResourceName[], resources: readonly Resource[]): OwnedChange[] {
-  const isKept = (old: ResourceName) =>
-    resources.some(({ typeUrl, name }) => typeUrl === old.typeUrl && name === old.name);
-  return [
-    ...resources.map((each) => ({ typeUrl: each.typeUrl, name: each.name, resource: each.encode(), owner })),
-    ...before.flatMap((old) => (isKept(old) ? [] : [{ ...old, resource: null, owner }])),
-  ];
-}
-
-function namesOf(resources: readonly Resource[]): ResourceName[] {
-  return resources.map(({ typeUrl, name }) => ({ typeUrl, name }));
 }
 
 function changedShards(before: LiveDocuments | null, live: LiveDocuments): string[] {

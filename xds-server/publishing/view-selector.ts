@@ -11,6 +11,8 @@ export type ViewSelector = {
   readonly namespaces: readonly string[] | null;
   /** Where the node runs; "" takes documents of every region. */
   readonly region: string;
+  /** By which pins and staged rollouts name the node; "" is in none. It selects nothing, but decides in which form. */
+  readonly group: string;
   /** Only documents with all of these labels, each with one of the values; keys and values in order. */
   readonly labels: readonly LabelRequirement[];
 };
@@ -46,11 +48,12 @@ export function commaSeparated(text: string): string[] {
 const maxNameCharacters = 200;
 
 /** The name of the node group: the same for the same selection. `envoys namespaces=a,b region=eu-west-1 tier=gold|silver`. */
-export function groupName({ audience, namespaces, region, labels }: ViewSelector): string {
+export function groupName({ audience, namespaces, region, group, labels }: ViewSelector): string {
   const name = [
     audience,
     ...(namespaces === null ? [] : [`namespaces=${namespaces.join(",")}`]),
     ...(region === "" ? [] : [`region=${region}`]),
+    ...(group === "" ? [] : [`group=${group}`]),
     ...labels.map(({ key, values }) => `${key}=${values.join("|")}`),
   ].join(" ");
   if (name.length <= maxNameCharacters) return name;
@@ -60,5 +63,5 @@ export function groupName({ audience, namespaces, region, labels }: ViewSelector
 
 /** What a client without metadata is served: everything. */
 export function everything(audience: Audience): ViewSelector {
-  return { audience, namespaces: null, region: "", labels: [] };
+  return { audience, namespaces: null, region: "", group: "", labels: [] };
 }

@@ -41,14 +41,20 @@ export const maxGroups = 1000;
 
 type ResourceName = Pick<ResourceChange, "typeUrl" | "name">;
 
-/** What is published of one document; the content is what the group of everything has in the store. */
-type Entity = { readonly owner: Owner; readonly names: ReadonlyMap<string, ResourceName> };
+/**
+ * One form of a document, and what is published of it. Of the only form of a document the content is what the group of
+ * everything has in the store.
+ */
+type Form = { readonly owner: Owner; readonly resources: ReadonlyMap<string, ViewChange> };
 
-/** What a batch did to one document. */
+/** What is published of one document: its forms, of which a group gets one at most. */
+type Entity = readonly Form[];
+
+/** What a batch did to one document; the changes are those of each of its forms, by the id of its scope. */
 type Step = {
-  readonly before: Entity | undefined;
-  readonly after: Entity | undefined;
-  readonly changes: OwnedChange[];
+  readonly before: Entity;
+  readonly after: Entity;
+  readonly changes: ReadonlyMap<string, readonly OwnedChange[]>;
 };
 
 type View = {
@@ -118,9 +124,9 @@ export function createViews({ store, audiences, lingerMs = 60_000 }: ViewsDeps):
       let changed = 0;
       for (const [group, view] of views) {
         const common = latest ? [] : commonOf(view.audience);
-        // The groups of everything come first and get the changes as they are; the others take from them what is new to them.
+        // The groups of everything come first and get the changes nearly as they are; the others take from them what is new to them.
         const own = permanent.has(group)
-          ? changes.filter(({ typeUrl }) => view.audience.gets(typeUrl))
+          ? changesOfAll(view, changes, steps).filter(({ typeUrl }) => view.audience.gets(typeUrl))
           : inView(view, changesOf(view, steps, entities));
         changed += store.apply(group, [...common, ...own], options).changed;
       }
@@ -160,48 +166,91 @@ function commonOf({ common }: AudienceGroup): ResourceChange[] {
 }
 
 const keyOf = ({ kind, name }: Pick<Owner, "kind" | "name">) => `${kind} ${name}`;
+const scopeOf = ({ scope }: Owner) => scope?.id ?? "";
+const nothing: Entity = [];
 
 /** Brings the documents' resources up to date, and tells what became of each document that the changes are about. */
 function takeIn(entities: Map<string, Entity>, changes: readonly OwnedChange[]): Map<string, Step> {
   const byOwner = Map.groupBy(changes, ({ owner }) => keyOf(owner));
   return new Map(
     [...byOwner].map(([key, own]) => {
-      const before = entities.get(key);
-      const names = new Map(before?.names);
-      for (const { typeUrl, name, resource } of own) {
-        const id = `${typeUrl} ${name}`;
-        if (resource) names.set(id, { typeUrl, name });
-        else names.delete(id);
-      }
-      const owner = own[0]?.owner ?? before?.owner;
-      const after = owner && names.size > 0 ? { owner, names } : undefined;
-      if (after) entities.set(key, after);
+      const before = entities.get(key) ?? nothing;
+      const byScope = Map.groupBy(own, ({ owner }) => scopeOf(owner));
+      const after = [
+        ...before.filter(({ owner }) => !byScope.has(scopeOf(owner))),
+        ...[...byScope].flatMap(
+          ([scope, changed]) =>
+            formAfter(
+              before.find(({ owner }) => scopeOf(owner) === scope),
+              changed,
+            ) ?? [],
+        ),
+      ];
+      if (after.length > 0) entities.set(key, after);
       else entities.delete(key);
-      return [key, { before, after, changes: own }];
+      return [key, { before, after, changes: byScope }];
     }),
   );
+}
+
+function formAfter(before: Form | undefined, changes: readonly OwnedChange[]): Form | undefined {
+  const owner = changes[0]?.owner ?? before?.owner;
+  const resources = new Map(before?.resources);
+  for (const { typeUrl, name, resource } of changes) {
+    const id = `${typeUrl} ${name}`;
+    if (resource) resources.set(id, { typeUrl, name, resource: owner?.scope ? resource : "shared" });
+    else resources.delete(id);
+  }
+  return owner && resources.size > 0 ? { owner, resources } : undefined;
+}
+
+/** The form of a document that a group gets. */
+function formFor(entity: Entity, group: string): Form | undefined {
+  return entity.find(({ owner }) => owner.scope?.includes(group) ?? true);
 }
 
 /** A change in one view; "shared" is what the group of everything has. */
 type ViewChange = ResourceName & { readonly resource: ResourceChange["resource"] | "shared" };
 
+function isRemoval(change: ViewChange): change is ResourceName & { readonly resource: null } {
+  return change.resource === null;
+}
+
+/** What the steps mean for a view that has every document: all changes, where there is one form of each. */
+function changesOfAll(
+  view: View,
+  changes: readonly OwnedChange[],
+  steps: ReadonlyMap<string, Step>,
+): readonly ResourceChange[] {
+  const hasOneForm = ({ before, after }: Step) => [...before, ...after].every(({ owner }) => owner.scope === undefined);
+  if ([...steps.values()].every(hasOneForm)) return changes;
+  return [...steps.values()].flatMap((step) => {
+    if (hasOneForm(step)) return [...step.changes.values()].flat();
+    const { before, after } = formsFor(view, step);
+    // What the others share is what this very view is given here.
+    const given = after ? (step.changes.get(scopeOf(after.owner)) ?? []) : [];
+    return [...given, ...difference(before, after, step).filter(isRemoval)];
+  });
+}
+
 /** Fills a new view: the objectives that it selects, then the shards that they need or that it selects. */
 function join(view: View, entities: ReadonlyMap<string, Entity>): ViewChange[] {
   const changes: ViewChange[] = [];
-  const take = ({ owner, names }: Entity, members: Set<string>) => {
+  const take = ({ owner, resources }: Form, members: Set<string>) => {
     members.add(owner.name);
-    for (const { typeUrl, name } of names.values()) changes.push({ typeUrl, name, resource: "shared" });
+    changes.push(...resources.values());
   };
-  const shards: Entity[] = [];
+  const shards: Form[] = [];
   for (const entity of entities.values()) {
-    if (entity.owner.kind === "shard") shards.push(entity);
-    else if (isSelected(view.selector, entity.owner)) {
-      for (const shard of entity.owner.uses) view.users.set(shard, (view.users.get(shard) ?? 0) + 1);
-      take(entity, view.objectives);
+    const form = formFor(entity, view.selector.group);
+    if (form?.owner.kind === "shard") shards.push(form);
+    else if (form && isSelected(view.selector, form.owner)) {
+      for (const shard of form.owner.uses) view.users.set(shard, (view.users.get(shard) ?? 0) + 1);
+      take(form, view.objectives);
     }
   }
-  for (const entity of shards) {
-    if (view.users.has(entity.owner.name) || isSelected(view.selector, entity.owner)) take(entity, view.shards);
+  for (const form of shards) {
+    if (view.users.has(form.owner.name) || isSelected(view.selector, form.owner)) take(form, view.shards);
   }
   return changes;
 }
@@ -211,41 +260,45 @@ function changesOf(view: View, steps: ReadonlyMap<string, Step>, entities: Reado
   const changes: ViewChange[] = [];
   const shards = new Set<string>();
   for (const step of steps.values()) {
-    const owner = (step.after ?? step.before)?.owner;
+    const owner = (step.after[0] ?? step.before[0])?.owner;
     if (owner?.kind === "objective") changes.push(...stepObjective(view, owner.name, step, shards));
     else if (owner) shards.add(owner.name);
   }
   for (const name of shards) {
     const key = keyOf({ kind: "shard", name });
-    const entity = entities.get(key);
-    changes.push(...stepShard(view, name, steps.get(key) ?? { before: entity, after: entity, changes: [] }));
+    const entity = entities.get(key) ?? nothing;
+    changes.push(...stepShard(view, name, steps.get(key) ?? { before: entity, after: entity, changes: new Map() }));
   }
   return changes;
 }
 
 /** `shards` takes those whose users changed. */
 function stepObjective(view: View, name: string, step: Step, shards: Set<string>): readonly ViewChange[] {
-  const { before, after } = step;
+  const { before, after } = formsFor(view, step);
   const wasIn = view.objectives.has(name);
   const isIn = after !== undefined && isSelected(view.selector, after.owner);
   if (wasIn) count(view, before, -1, shards);
   if (isIn) count(view, after, 1, shards);
   if (isIn) view.objectives.add(name);
   else view.objectives.delete(name);
-  return difference(wasIn, isIn, step);
+  return difference(wasIn ? before : undefined, isIn ? after : undefined, step);
 }
 
 function stepShard(view: View, name: string, step: Step): readonly ViewChange[] {
-  const { after } = step;
+  const { before, after } = formsFor(view, step);
   const wasIn = view.shards.has(name);
   const isIn = after !== undefined && (view.users.has(name) || isSelected(view.selector, after.owner));
   if (isIn) view.shards.add(name);
   else view.shards.delete(name);
-  return difference(wasIn, isIn, step);
+  return difference(wasIn ? before : undefined, isIn ? after : undefined, step);
 }
 
-function count({ users }: View, entity: Entity | undefined, by: 1 | -1, shards: Set<string>): void {
-  for (const shard of entity?.owner.uses ?? []) {
+function formsFor({ selector }: View, { before, after }: Step) {
+  return { before: formFor(before, selector.group), after: formFor(after, selector.group) };
+}
+
+function count({ users }: View, form: Form | undefined, by: 1 | -1, shards: Set<string>): void {
+  for (const shard of form?.owner.uses ?? []) {
     const uses = (users.get(shard) ?? 0) + by;
     if (uses > 0) users.set(shard, uses);
     else users.delete(shard);
@@ -253,8 +306,12 @@ function count({ users }: View, entity: Entity | undefined, by: 1 | -1, shards: 
   }
 }
 
-function difference(wasIn: boolean, isIn: boolean, { before, after, changes }: Step): readonly ViewChange[] {
-  if (wasIn && isIn) return changes;
-  if (isIn) return [...(after?.names.values() ?? [])].map((each) => ({ ...each, resource: "shared" }));
-  return wasIn ? [...(before?.names.values() ?? [])].map((each) => ({ ...each, resource: null })) : [];
+/** From what a view had of a document to what it gets; undefined is nothing. */
+function difference(before: Form | undefined, after: Form | undefined, { changes }: Step): readonly ViewChange[] {
+  if (before && after && scopeOf(before.owner) === scopeOf(after.owner)) return changes.get(scopeOf(after.owner)) ?? [];
+  const gone = [...(before?.resources ?? [])].filter(([id]) => !after?.resources.has(id));
+  return [
+    ...(after?.resources.values() ?? []),
+    ...gone.map(([, { typeUrl, name }]) => ({ typeUrl, name, resource: null })),
+  ];
 }
