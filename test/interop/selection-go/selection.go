@@ -12,8 +12,7 @@ import (
 	"github.com/twmb/murmur3"
 )
 
-// Model selection after docs/selection.md and docs/bucketing.md, on documents as encoding/json reads them. Version ranges
-// (semver) are left to a library of the caller's choice.
+// Model selection after docs/selection.md and docs/bucketing.md, on documents as encoding/json reads them.
 type object = map[string]any
 
 func hash(text string, seed uint32) uint32 { return murmur3.SeedSum32(seed, []byte(text)) }
@@ -84,6 +83,7 @@ func holds(operator string, wanted, found any) bool {
 	}
 	tests := map[string]func(string, string) bool{
 		"startsWith": strings.HasPrefix, "endsWith": strings.HasSuffix, "contains": strings.Contains,
+		"semver": inRange,
 	}
 	return isText && tests[operator] != nil && tests[operator](text, wanted.(string))
 }

@@ -1,13 +1,11 @@
-"""Model selection after docs/selection.md and docs/bucketing.md, with murmur3 from the package mmh3.
-
-Version ranges (`semver`) are left to a library of the caller's choice: here they are an error.
-"""
+"""Model selection after docs/selection.md and docs/bucketing.md, with murmur3 from the package mmh3."""
 
 import datetime
 import math
 import re
 
 import mmh3
+from ranges import in_range
 
 
 def murmur3(text, seed=0):
@@ -51,6 +49,7 @@ OPERATORS = {
     "startsWith": lambda found, wanted: isinstance(found, str) and found.startswith(wanted),
     "endsWith": lambda found, wanted: isinstance(found, str) and found.endswith(wanted),
     "contains": lambda found, wanted: isinstance(found, str) and isinstance(wanted, str) and wanted in found,
+    "semver": lambda found, wanted: isinstance(found, str) and in_range(found, wanted),
     "matches": lambda found, wanted: isinstance(found, str) and re.search(wanted, found) is not None,
 }
 
