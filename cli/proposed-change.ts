@@ -1,5 +1,5 @@
 import { type DocumentId, documentId, documentKey, type SignalboxDocument } from "../config/documents/document.ts";
-import type { Live, LiveDocuments } from "../config/live-documents.ts";
+import { type LiveDocuments, liveMapsOf } from "../config/live-documents.ts";
 import { problemsOfLoaded } from "../config/load.ts";
 import type { Loaded } from "../config/load-text.ts";
 import type { ProposedChange } from "../planning/documents-after.ts";
@@ -10,7 +10,7 @@ import { fileOption, refused } from "./loading.ts";
 export const changeOptions: Readonly<Record<"filename" | "prune", Option>> = {
   ...fileOption,
   prune: {
-    describe: "Also delete what is published in the namespaces of these documents and is not among them",
+    describe: "Also delete what is published in the namespaces of these documents and is not among them; pins stay",
     type: "boolean",
   },
 };
@@ -24,14 +24,11 @@ export function proposedChange(args: Arguments, loaded: Loaded, live: LiveDocume
   return { documents, deleted };
 }
 
+/** Pins are no part of what files describe: `pin`, `unpin` and `rollout` make and end them. */
 function othersOf(documents: readonly SignalboxDocument[], live: LiveDocuments): DocumentId[] {
   const namespaces = new Set(documents.map(({ metadata }) => metadata.namespace));
   const named = new Set(documents.map((document) => documentKey(documentId(document))));
-  return allLive(live)
-    .map(({ document }) => documentId(document))
-    .filter((id) => namespaces.has(id.namespace) && !named.has(documentKey(id)));
-}
-
-function allLive({ shards, models, objectives }: LiveDocuments): Live<SignalboxDocument>[] {
-  return [...shards.values(), ...models.values(), ...objectives.values()];
+  return liveMapsOf(live)
+    .flatMap((map) => [...map.values()].map(({ document }) => documentId(document)))
+    .filter((id) => id.kind !== "Pin" && namespaces.has(id.namespace) && !named.has(documentKey(id)));
 }

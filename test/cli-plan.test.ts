@@ -175,6 +175,26 @@ describe("the seat belt", () => {
     expect(pruned).toMatchObject({ code: 0, stderr: "" });
     expect(JSON.parse((await other.run("get all -o json")).stdout)).toHaveLength(3);
   });
+
+  test("prunes every kind, but no pin", async () => {
+    const tenant = createTenant(nats.url);
+    await tenant.publishAll();
+    const all = [tenant.shard(), tenant.model(), tenant.objective()].join("\n---\n");
+    const arms = { a: { model: "ranker", version: "7" }, b: { model: "ranker", version: "8" } };
+    const extra = [
+      tenant.document("Audience", "pilots", { members: ["user-1"] }),
+      tenant.document("Holdout", "global", { percent: 5 }),
+      tenant.document("Experiment", "layout", {
+        arms: [{ name: "a" }, { name: "b" }],
+        targets: [{ objective: "ranking", arms }],
+      }),
+      tenant.document("Pin", "freeze", { objectives: ["ranking"] }),
+    ];
+    expect(await tenant.apply(extra.join("\n---\n"))).toMatchObject({ code: 0, stderr: "" });
+    expect(await tenant.apply(all, "--prune")).toMatchObject({ code: 0, stderr: "" });
+    const left = JSON.parse((await tenant.run("get all -o json")).stdout) as readonly { kind: string }[];
+    expect(left.map(({ kind }) => kind).sort()).toEqual(["Model", "Objective", "Pin", "Shard"]);
+  });
 });
 
 describe("simulate", () => {
