@@ -19,6 +19,13 @@ function runSetup(environment: Record<string, string>, script = setup): Result {
   return { status: result.status, output: result.stdout + result.stderr };
 }
 
+/** A folder with these parts of the project, as a fresh clone has them. */
+function cloneOf(...parts: string[]): string {
+  const clone = temporaryFolder();
+  for (const part of parts) cpSync(join(projectFolder, part), join(clone, part), { recursive: true });
+  return clone;
+}
+
 /** Variables with which pip and npm find nobody who could give them a package, and do not ask again. */
 const noNetwork = {
   PIP_INDEX_URL: "http://127.0.0.1:9/simple",
@@ -71,9 +78,7 @@ describe("set-up", () => {
   });
 
   test("says that it fetches the npm packages, and names the remedy when that fails", () => {
-    const clone = temporaryFolder();
-    for (const part of ["setup", "package.json", "package-lock.json"])
-      cpSync(join(projectFolder, part), join(clone, part), { recursive: true });
+    const clone = cloneOf("setup", "package.json", "package-lock.json");
     const { status, output } = runSetup(
       { ...noNetwork, npm_config_cache: join(clone, "cache") },
       join(clone, "setup/setup.js"),
@@ -120,5 +125,25 @@ describe("set-up", () => {
     });
     expect(output).toBe("");
     expect(status).toBe(0);
+  });
+});
+
+describe("the set-up of MLServer", () => {
+  const script = "examples/mlserver/setup.js";
+  const parts = ["setup", "package.json", "examples/mlserver", "examples/quickstart"];
+
+  test("names the remedy when there is no Python that it can use", () => {
+    const { status, output } = runSetup({ PATH: temporaryFolder() }, join(cloneOf(...parts), script));
+    expect(output).toMatch(/mlserver set-up: no Python 3\.9 to 3\.12 with venv was found: install one \(Debian: /);
+    expect(status).toBe(1);
+  });
+
+  test("names the remedy when a download fails", () => {
+    const { status, output } = runSetup({ ...noNetwork }, join(cloneOf(...parts), script));
+    expect(output).toMatch(/^mlserver set-up: fetching MLServer \S+ \S+ from PyPI \(about \d+ MB/m);
+    expect(output).toMatch(
+      /mlserver set-up: pip failed \(its message is above\): check the network or pip's index setting/,
+    );
+    expect(status).toBe(1);
   });
 });
