@@ -62,6 +62,31 @@ describe("signalbox up", () => {
     expect(processes.map(processIdentity)).toEqual(processes.map(() => null));
   });
 
+  test("leaves nothing after a Ctrl-C while it starts", async () => {
+    const environment = await freshEnvironment();
+    const up = runUp(environment);
+    let processes: readonly number[] = [];
+    await eventually("a part of it is started", async () => {
+      processes = await startedProcesses(environment);
+      return processes.length > 1;
+    });
+    up.send("SIGINT");
+    expect(await up.exitCode).toBe(0);
+    expect(up.output()).toBe("Stopped; nothing is left running.\n");
+    expect(processes.map(processIdentity)).toEqual(processes.map(() => null));
+    expect(await startedProcesses(environment)).toEqual([]);
+  });
+
+  test("names the part that does not start, with the end of its log, and stops the others", async () => {
+    const environment = await freshEnvironment();
+    const up = runUp({ ...environment, ...{ ENVOY_BIN: process.execPath } });
+    expect(await up.exitCode).toBe(1);
+    const log = join(environment.SIGNALBOX_DATA, "logs", "envoy.log");
+    expect(up.output()).toContain(`envoy ended. The end of ${log}:\n`);
+    expect(up.output()).toContain("bad option: --config-path");
+    expect(await startedProcesses(environment)).toEqual([]);
+  });
+
   test("starts again after it was killed, ends what was left over, and keeps what was published", async () => {
     const environment = await freshEnvironment();
     const killed = runUp(environment);
