@@ -1,9 +1,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toJson } from "@bufbuild/protobuf";
+import { parse } from "yaml";
 import { documentId, documentKey } from "../../config/documents/document.ts";
 import { emptyLiveDocuments, settle } from "../../config/settle.ts";
 import { validateDocument } from "../../config/validate.ts";
+import { renderBootstrap } from "../../envoy/bootstrap.ts";
 import { registry } from "../../proto/registry.ts";
 import { commonResources, objectiveResources, shardResources } from "../../xds-server/resources/build.ts";
 import type { Resource } from "../../xds-server/resources/resource.ts";
@@ -14,9 +16,9 @@ import { documents } from "./documents.ts";
 type Json = any;
 
 /**
- * Writes the configuration of an Envoy that does for one model version all that Signalbox's Envoy does (headers,
- * retries, timeouts, limits, error answers), but with one static route: no scopes, no map of routing keys. The
- * difference to Signalbox's Envoy is the price of the routing alone. Answers with the file.
+ * Writes the configuration of an Envoy that does for one model version all that Signalbox's Envoy does (headers, retries,
+ * timeouts, limits, error answers, overload protection, stats), but with one static route: no xDS, no scopes, no map of
+ * routing keys. The difference to Signalbox's Envoy is the price of the routing alone. Answers with the file.
  */
 export function bareEnvoyConfiguration(settings: {
   folder: string;
@@ -37,8 +39,9 @@ export function bareEnvoyConfiguration(settings: {
     return plain(found);
   };
   const { eds_cluster_config: _, ...cluster } = find("Cluster", shard.name);
+  const { dynamic_resources: __, ...bootstrap } = parse(renderBootstrap({ adminPort: settings.adminPort })) as Json;
   const configuration = {
-    admin: { address: { socket_address: { address: "127.0.0.1", port_value: settings.adminPort } } },
+    ...bootstrap,
     layered_runtime: { layers: [{ name: "admin", admin_layer: {} }] },
     static_resources: {
       listeners: [withStaticRoute(find("Listener", "keyed"), find("RouteConfiguration"))],

@@ -59,18 +59,9 @@ export function routeConfiguration(objective: ObjectiveRoutes): RouteConfigurati
   return create(RouteConfigurationSchema, {
     name: objective.name,
     virtualHosts: [retries ? { ...virtualHost, retryPolicy: retries } : virtualHost],
-    // One place for all routes: headers of each route's own would take a third of Envoy's memory.
-    requestHeadersToAdd: [modelHeader],
-    responseHeadersToAdd: [
-      setHeader(headers.revision, String(objective.revision)),
-      modelHeader,
-      setHeaderFormat(headers.shard, "%UPSTREAM_CLUSTER%"),
-    ],
+    responseHeadersToAdd: [setHeader(headers.revision, String(objective.revision))],
   });
 }
-
-/** A route is named after its model version. One without a name, which refuses, adds no header. */
-const modelHeader = setHeaderFormat(headers.model, "%ROUTE_NAME%");
 
 /** One route per path rule; before them the same without copies, for requests that are copies themselves. */
 function routesOfVersion(objective: ObjectiveRoutes, version: VersionRoute, isShadowed: boolean): Route[] {
