@@ -3,6 +3,7 @@ import { type Holdout, holdoutSchema } from "../config/documents/holdout.ts";
 import { digestOf, encodeDigests, noAudiences } from "./audience.ts";
 import type { Context } from "./context.ts";
 import { armOf, compileExperiment, type Refusal } from "./experiment.ts";
+import { createShares } from "./share.ts";
 
 const about =
   "Golden vectors of docs/bucketing.md and docs/selection.md. Frozen: an implementation that disagrees is wrong.";
@@ -48,7 +49,8 @@ export function buildAudienceVectors(): AudienceVectors {
 function outcomeOf(experiment: Experiment, context: Context, nowMs: number): string {
   // Arms only say which they are: what they get in an objective is not looked at.
   const outcomes = experiment.spec.arms.map(() => ({ decided: null, unitMissing: null }) as never);
-  const compiled = compileExperiment({ experiment, holdouts: vectorHoldouts, audiences: noAudiences, outcomes });
+  const around = { holdouts: vectorHoldouts, audiences: noAudiences, shareOf: createShares() };
+  const compiled = compileExperiment({ experiment, outcomes, ...around });
   const arm: number | Refusal = armOf(compiled, context, nowMs);
   return typeof arm === "number" ? (experiment.spec.arms[arm]?.name ?? "") : arm;
 }

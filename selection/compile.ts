@@ -12,6 +12,7 @@ import { createSplit, type Split } from "./rendezvous.ts";
 import { formatRoutingKey } from "./routing-key.ts";
 import { createNextMatch, type NextMatch } from "./rule-index.ts";
 import { SelectionError } from "./selection-error.ts";
+import { createShares } from "./share.ts";
 
 export type CompiledRule = {
   readonly name: string;
@@ -70,13 +71,15 @@ export function compileObjective(input: CompileInput): CompiledObjective {
   const { spec } = objective;
   const audiences = audiencesOf(input);
   const rules = spec.rules.map((rule) => compileRule(rule, input, models, audiences));
+  const shareOf = createShares();
   return {
     name: qualifiedName(objective),
     revision,
     unit: spec.unit,
     experiments: experiments.flatMap((experiment) => {
       const outcomes = armOutcomes(experiment, input, models);
-      return outcomes ? compileExperiment({ experiment, holdouts: input.holdouts ?? [], audiences, outcomes }) : [];
+      const holdouts = input.holdouts ?? [];
+      return outcomes ? compileExperiment({ experiment, holdouts, audiences, outcomes, shareOf }) : [];
     }),
     rules,
     nextMatch: createNextMatch(rules.map((rule) => rule.condition)),

@@ -5,7 +5,7 @@ import { type ConditionNode, compileCondition, type Predicate, parseCondition } 
 import type { Context } from "./context.ts";
 import type { Outcome } from "./decision.ts";
 import { createSplit, type Split } from "./rendezvous.ts";
-import { createShare, type Share } from "./share.ts";
+import type { Share } from "./share.ts";
 import { unitOf } from "./unit.ts";
 
 /** An experiment on one objective, made ready. Immutable. */
@@ -70,10 +70,13 @@ export type ExperimentInput = {
   readonly audiences: Audiences;
   /** Of each arm of the experiment, in their order. */
   readonly outcomes: readonly Outcome[];
+  /** Of a salt: the same for all experiments of an objective, so that a unit is hashed once for all of them. */
+  readonly shareOf: (salt: string) => Share;
 };
 
 /** Compiles an experiment for one of its objectives. `holdouts` are those of the namespace, of any unit. */
-export function compileExperiment({ experiment, holdouts, audiences, outcomes }: ExperimentInput): CompiledExperiment {
+export function compileExperiment(input: ExperimentInput): CompiledExperiment {
+  const { experiment, holdouts, audiences, outcomes, shareOf } = input;
   const { metadata, spec } = experiment;
   const condition = parseCondition(spec.when, audiences);
   return {
@@ -84,22 +87,26 @@ export function compileExperiment({ experiment, holdouts, audiences, outcomes }:
     unit: spec.unit,
     condition,
     matches: compileCondition(condition),
-    holdouts: holdouts.filter((holdout) => holdout.spec.unit === spec.unit).map(compileHoldout),
-    layer: compileLayer(experiment),
+    holdouts: holdouts
+      .filter((holdout) => holdout.spec.unit === spec.unit)
+      .map((holdout) => compileHoldout(holdout, shareOf)),
+    layer: compileLayer(experiment, shareOf),
     allocation: compileAllocation(experiment),
     outcomes,
   };
 }
 
-function compileHoldout({ metadata, spec }: Holdout): CompiledHoldout {
+type Shares = ExperimentInput["shareOf"];
+
+function compileHoldout({ metadata, spec }: Holdout, shareOf: Shares): CompiledHoldout {
   const salt = `holdout:${metadata.namespace}/${metadata.name}:${spec.iteration}`;
-  return { name: metadata.name, percent: spec.percent, share: createShare(salt) };
+  return { name: metadata.name, percent: spec.percent, share: shareOf(salt) };
 }
 
-function compileLayer({ metadata, spec }: Experiment): CompiledLayer | null {
+function compileLayer({ metadata, spec }: Experiment, shareOf: Shares): CompiledLayer | null {
   if (!spec.layer) return null;
   const { name, slices } = spec.layer;
-  return { name, slices, share: createShare(`layer:${metadata.namespace}/${name}`) };
+  return { name, slices, share: shareOf(`layer:${metadata.namespace}/${name}`) };
 }
 
 function compileAllocation({ metadata, spec }: Experiment): CompiledAllocation {

@@ -9,9 +9,23 @@ export type Share = {
   readonly isBetween: (unit: string, from: number, to: number) => boolean;
 };
 
+/** Longer units are hashed each time, so that no share holds on to a large text. */
+const rememberedCharacters = 64;
+
+/** Remembers the bucket of the last unit: whoever asks for a unit asks for several slices, often for several experiments. */
 export function createShare(salt: string): Share {
   const prefix = murmur3Continue(murmur3Start(0), `${salt}:`);
-  const bucketOf = (unit: string) => murmur3Finish(prefix, unit);
+  let lastUnit: string | null = null;
+  let lastBucket = 0;
+  const bucketOf = (unit: string) => {
+    if (unit === lastUnit) return lastBucket;
+    const bucket = murmur3Finish(prefix, unit);
+    if (unit.length <= rememberedCharacters) {
+      lastUnit = unit;
+      lastBucket = bucket;
+    }
+    return bucket;
+  };
   return {
     salt,
     bucketOf,
@@ -20,5 +34,15 @@ export function createShare(salt: string): Share {
       const position = bucketOf(unit) * 100;
       return position >= from * 4_294_967_296 && position < to * 4_294_967_296;
     },
+  };
+}
+
+/** One share for each salt. */
+export function createShares(): (salt: string) => Share {
+  const shares = new Map<string, Share>();
+  return (salt) => {
+    const share = shares.get(salt) ?? createShare(salt);
+    shares.set(salt, share);
+    return share;
   };
 }
