@@ -4,6 +4,7 @@ import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { projectFolder } from "../setup/paths.js";
+import { type EchoServer, startEchoServer } from "./support/echo-server.ts";
 import { makeTemporaryFolder } from "./support/processes.ts";
 import { type ResolverWorld, startResolverWorld } from "./support/resolver.ts";
 
@@ -33,6 +34,53 @@ try {
 const metadata = { name: "ranking" };
 const spec = { default: { model: "ranker", version: "7" } };
 answers.defined = defineObjective({ apiVersion: "signalbox.dev/v1", kind: "Objective", metadata, spec }).spec.unit;
+console.log(JSON.stringify(answers));
+`;
+
+/** What is sent comes back from an echo server, which stands where Envoy is. */
+const sendingProgram = `
+import { Client, credentials } from "@grpc/grpc-js";
+import { createSignalbox } from "signalbox/client";
+
+const [resolverUrl, envoyUrl, grpcAddress] = process.argv.slice(2);
+const context = { userId: "u1", device: "kiosk" };
+const client = createSignalbox({ resolverUrl, envoyUrl, timeoutMs: 20000 });
+const answers = {};
+
+const payload = { inputs: [{ name: "x", shape: [1], datatype: "FP32", data: [1] }] };
+const inferred = await client.infer("ranking", context, payload, { path: "/echo" });
+answers.body = await inferred.response.json();
+
+const stream = new ReadableStream({
+  start(controller) {
+    for (const part of ["one ", "two"]) controller.enqueue(new TextEncoder().encode(part));
+    controller.close();
+  },
+});
+const streamed = await client.infer("ranking", context, stream, { path: "/echo" });
+answers.parts = "";
+for await (const part of streamed.response.body) answers.parts += new TextDecoder().decode(part);
+
+const wrapped = client.fetch("ranking", context);
+const received = await (await wrapped("/anything", { method: "POST", body: "hello" })).json();
+answers.fetched = [received.bytes, received.headers["x-routing-key"]];
+
+const stopping = new AbortController();
+setTimeout(() => stopping.abort(new Error("enough")), 100);
+const slow = client.infer("ranking", context, payload, { path: "/slow?delayMs=60000", signal: stopping.signal });
+answers.aborted = await slow.then(() => "answered", (error) => error.message);
+
+const interceptors = [client.interceptor("ranking", context)];
+const caller = new Client(grpcAddress, credentials.createInsecure(), { interceptors });
+const asIs = (bytes) => bytes;
+answers.called = await new Promise((resolve, reject) => {
+  const call = caller.makeClientStreamRequest("/signalbox.test.Echo/Collect", asIs, asIs, (error, answer) =>
+    error ? reject(error) : resolve(JSON.parse(String(answer)).headers["x-routing-key"]));
+  call.write(Buffer.from("hello"));
+  call.end();
+});
+caller.close();
+await client.close();
 console.log(JSON.stringify(answers));
 `;
 
@@ -67,24 +115,29 @@ export const isRetryable = (error: unknown) => error instanceof SignalboxClientE
 
 const folder = makeTemporaryFolder();
 let world: ResolverWorld;
+let echo: EchoServer & { readonly url: string };
 
 beforeAll(async () => {
   execFileSync(process.execPath, [join(projectFolder, "setup/build.js"), "--if-older"]);
   world = await startResolverWorld();
+  const server = await startEchoServer();
+  echo = { ...server, url: `http://127.0.0.1:${server.http1Port}` };
   mkdirSync(join(folder, "node_modules", "@openfeature"), { recursive: true });
   symlinkSync(projectFolder, join(folder, "node_modules", "signalbox"));
-  for (const name of ["server-sdk", "core"]) {
-    const path = join("node_modules", "@openfeature", name);
-    symlinkSync(join(projectFolder, path), join(folder, path));
+  for (const path of ["@openfeature/server-sdk", "@openfeature/core", "@grpc", "@types"]) {
+    symlinkSync(join(projectFolder, "node_modules", path), join(folder, "node_modules", path));
   }
-  symlinkSync(join(projectFolder, "node_modules", "@types"), join(folder, "node_modules", "@types"));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
   writeFileSync(join(folder, "program.js"), program);
+  writeFileSync(join(folder, "sending.js"), sendingProgram);
   writeFileSync(join(folder, "feature.js"), featureProgram);
   writeFileSync(join(folder, "typed.ts"), typedProgram);
 });
 
-afterAll(() => world.stop());
+afterAll(async () => {
+  await world?.stop();
+  await echo?.stop();
+});
 
 /** The machine's own Node, which runs npm and may be older than the project's; and Bun and Deno, where they are. */
 const runtimes = [
@@ -112,6 +165,18 @@ describe.each(runtimes.filter(({ command }) => command !== undefined))(
       expect(grpc).toEqual(http);
       expect(local).toEqual(http);
       expect([refused, defined]).toEqual(["invalid_options", "userId"]);
+    });
+
+    test("sends objects, streams and calls with the headers of the decision, and stops when it is told to", async () => {
+      const output = await run("sending.js", world.resolver.url, echo.url, `127.0.0.1:${echo.grpcPort}`);
+      const key = "default/ranking/ranker@8";
+      expect(JSON.parse(output)).toEqual({
+        body: { inputs: [{ name: "x", shape: [1], datatype: "FP32", data: [1] }], parameters: { beam: 4 } },
+        parts: "one two",
+        fetched: [5, key],
+        aborted: "enough",
+        called: key,
+      });
     });
 
     test("evaluates flags", async () => {

@@ -4,7 +4,7 @@ import { type EchoServer, type Received, startEchoServer } from "./support/echo-
 import { startLoad } from "./support/load.ts";
 import { eventually } from "./support/processes.ts";
 import { publishAndWait } from "./support/publish.ts";
-import { sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
+import { sampleExperiment, sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
 import { type System, startSystem } from "./support/system.ts";
 
 const token = "token-of-the-test";
@@ -16,6 +16,7 @@ beforeAll(async () => {
   const sum = createHash("sha256").update(token).digest("hex");
   [echo, system] = await Promise.all([startEchoServer({ name: "a" }), startSystem({ RESOLVER_OVERRIDE_TOKENS: sum })]);
   const serve = { model: "ranker", version: "8", parameters: { beam: 4 } };
+  const arms = { only: { model: "ranker", version: "8" } };
   const rules = [
     { name: "german", when: { locale: { matches: "^de(-[A-Z]{2})?$" } }, serve },
     { name: "adults", when: { age: { gte: 18 }, tags: { contains: "beta" } }, serve },
@@ -29,6 +30,10 @@ beforeAll(async () => {
       policy: { onResolverFailure: "reject", onUnknownKey: "reject" },
     }),
     sampleObjective("patient", "ranker", "7", { rules, policy: { resolverTimeoutMs: 10_000, onUnknownKey: "reject" } }),
+    sampleObjective("tried", "ranker", "7"),
+    sampleExperiment("trial", "tried", arms, { start: "2020-01-01T00:00:00Z", when: { device: "kiosk" } }),
+    sampleObjective("tried-outside", "ranker", "7"),
+    sampleExperiment("outside", "tried-outside", arms, { allocation: { by: "cells" } }),
     sampleObjective("plain", "ranker", "7", { rules: [{ name: "kiosks", when: { device: "kiosk" }, serve }] }),
   ]);
 });
@@ -155,6 +160,11 @@ test("explain says what selects, and why not Envoy", async () => {
     return ((await response.json()) as { oneCall: unknown }).oneCall;
   };
   expect(await explain("plain")).toMatchObject({ engine: "embedded", why: [] });
+  expect(await explain("tried")).toMatchObject({ engine: "embedded", why: [] });
+  expect(await explain("tried-outside")).toMatchObject({
+    engine: "resolver",
+    why: ["spec.allocation.by of experiment outside is cells, which only a resolver can ask the platform for"],
+  });
   expect(await explain("ranking")).toEqual({
     engine: "resolver",
     why: ["spec.rules[0].when.locale.matches is a regular expression, which Envoy's Lua filter does not have"],
@@ -224,6 +234,10 @@ test("with every Signalbox process dead, Envoy goes on selecting", async () => {
   expect(response.headers.get("x-signalbox-model")).toBe("ranker@8");
   expect(body.headers["x-signalbox-decision"]).toContain("rule=kiosks;");
   expect((await call("plain")).response.headers.get("x-signalbox-model")).toBe("ranker@7");
+  const { body: tried } = await call("tried", { ...kiosk, "x-signalbox-context-userid": "user-1" });
+  expect(tried.headers["x-signalbox-decision"]).toMatch(
+    /;rule=trial;variant=only;model=ranker@8;.*;reason=experiment$/,
+  );
 });
 
 /** How often Envoy went on without the resolver. */
