@@ -7,6 +7,7 @@ import type { Objective, Rule } from "./documents/objective.ts";
 import type { Pin } from "./documents/pin.ts";
 import { formatPath } from "./field-path.ts";
 import { type Live, type LiveDocuments, type LiveMaps, liveMapsOf } from "./live-documents.ts";
+import { changedKeys, type SharedMap, sharedMap } from "./shared-map.ts";
 
 /** One document naming another one of its namespace, and where it does so. */
 export type Reference = {
@@ -221,9 +222,7 @@ export function objectiveRevision(live: LiveDocuments, objectiveName: string): n
 }
 
 /** Who names whom: a document key to the keys of the live documents that name it. */
-export type Dependents = ReadonlyMap<string, ReadonlySet<string>>;
-
-const noDependents: ReadonlySet<string> = new Set();
+export type Dependents = SharedMap<SharedMap<true>>;
 
 // The index is worth as much as the live documents that it was made from, and lives as long.
 const known = new WeakMap<LiveDocuments, Dependents>();
@@ -245,16 +244,19 @@ export function rememberDependents(live: LiveDocuments, index: Dependents): void
 
 function buildIndex(live: LiveDocuments): Dependents {
   const documents = liveMapsOf(live).flatMap((map) => [...map.values()].map(({ document }) => document));
-  return indexOf(documents.map((document) => [documentKey({ kind: document.kind, ...document.metadata }), document]));
+  const index = namersOf(
+    documents.map((document) => [documentKey({ kind: document.kind, ...document.metadata }), document]),
+  );
+  return sharedMap(new Map([...index].map(([target, dependents]) => [target, sharedMap(dependents)])));
 }
 
-function indexOf(documents: Iterable<readonly [key: string, document: SignalboxDocument | null]>): Dependents {
-  const index = new Map<string, Set<string>>();
+function namersOf(documents: Iterable<readonly [key: string, document: SignalboxDocument | null]>) {
+  const index = new Map<string, Map<string, true>>();
   for (const [dependent, document] of documents) {
     for (const target of document ? referencedKeys(document) : []) {
       const dependents = index.get(target);
-      if (dependents) dependents.add(dependent);
-      else index.set(target, new Set([dependent]));
+      if (dependents) dependents.set(dependent, true);
+      else index.set(target, new Map([[dependent, true]]));
     }
   }
   return index;
@@ -264,16 +266,16 @@ function indexOf(documents: Iterable<readonly [key: string, document: SignalboxD
 export function namersIn(
   documents: Iterable<readonly [key: string, document: SignalboxDocument | null]>,
 ): (key: string) => Iterable<string> {
-  let index: Dependents | undefined;
+  let index: ReadonlyMap<string, ReadonlyMap<string, true>> | undefined;
   return (key) => {
-    index ??= indexOf(documents);
-    return index.get(key) ?? noDependents;
+    index ??= namersOf(documents);
+    return index.get(key)?.keys() ?? [];
   };
 }
 
 /** The keys of the live documents that name the one with this key. */
-export function dependentsOf(live: LiveDocuments, key: string): ReadonlySet<string> {
-  return dependentsIndex(live).get(key) ?? noDependents;
+export function dependentsOf(live: LiveDocuments, key: string): Iterable<string> {
+  return dependentsIndex(live).get(key)?.keys() ?? [];
 }
 
 /**
@@ -281,7 +283,7 @@ export function dependentsOf(live: LiveDocuments, key: string): ReadonlySet<stri
  * one of them has: what a consumer has to look at again when `after` follows `before`.
  */
 export function affectedObjectives(before: LiveDocuments, after: LiveDocuments): Set<string> {
-  const affected = new Set<string>(changedNames(before.objectives, after.objectives));
+  const affected = new Set<string>(changedKeys(before.objectives, after.objectives));
   const followed = new Set<string>();
   const follow = (key: string): void => {
     if (followed.has(key)) return;
@@ -292,11 +294,11 @@ export function affectedObjectives(before: LiveDocuments, after: LiveDocuments):
       else if (!key.startsWith("objective.")) for (const dependent of dependentsOf(live, key)) follow(dependent);
     }
   };
-  for (const shard of changedNames(before.shards, after.shards)) follow(keyOf("shard", shard));
-  for (const model of changedNames(before.models, after.models)) follow(keyOf("model", model));
-  for (const audience of changedNames(before.audiences, after.audiences)) follow(keyOf("audience", audience));
-  for (const experiment of changedNames(before.experiments, after.experiments)) follow(keyOf("experiment", experiment));
-  for (const holdout of changedNames(before.holdouts, after.holdouts)) {
+  for (const shard of changedKeys(before.shards, after.shards)) follow(keyOf("shard", shard));
+  for (const model of changedKeys(before.models, after.models)) follow(keyOf("model", model));
+  for (const audience of changedKeys(before.audiences, after.audiences)) follow(keyOf("audience", audience));
+  for (const experiment of changedKeys(before.experiments, after.experiments)) follow(keyOf("experiment", experiment));
+  for (const holdout of changedKeys(before.holdouts, after.holdouts)) {
     const [namespace] = holdout.split("/");
     for (const live of [before, after]) {
       for (const name of live.experiments.keys()) {
@@ -312,12 +314,6 @@ function targetsOf(live: LiveMaps, experimentName: string): string[] {
   const experiment = live.experiments.get(experimentName)?.document;
   const { namespace } = experiment?.metadata ?? {};
   return experiment?.spec.targets.map(({ objective }) => `${namespace}/${objective}`) ?? [];
-}
-
-function* changedNames<D>(before: ReadonlyMap<string, D>, after: ReadonlyMap<string, D>): Generator<string> {
-  if (before === after) return;
-  for (const [name, live] of after) if (before.get(name) !== live) yield name;
-  for (const name of before.keys()) if (!after.has(name)) yield name;
 }
 
 function keyOf(kind: Lowercase<Kind>, name: string): string {

@@ -2,12 +2,13 @@ import { type Dependents, dependentsIndex, namersIn, referencedKeys, rememberDep
 import { type Kind, kinds, parseDocumentKey, type SignalboxDocument } from "./documents/document.ts";
 import { type Live, type LiveDocuments, liveMapNames, makeLiveMaps } from "./live-documents.ts";
 import type { Lookup } from "./references.ts";
+import { type MapChange, sharedMap } from "./shared-map.ts";
 
 type Entry = Live<SignalboxDocument>;
 
 /**
- * Live documents in the making: changes lie over the value they began from, so that a batch costs what it changes and
- * the maps are copied once, at the end.
+ * Live documents in the making: changes lie over the value they began from, and go into its maps at the end. It costs
+ * what changes, however many documents there are.
  */
 export type Draft = {
   get(key: string): Entry | undefined;
@@ -37,10 +38,11 @@ export function createDraft(base: LiveDocuments): Draft {
     const known = names.get(prefix);
     if (known) return known;
     const found: string[] = [];
-    const keys = [...changes.keys(), ...[...base[liveMapNames[kind]].keys()].map((name) => keyOf(kind, name))];
-    for (const key of keys) {
+    const take = (key: string) => {
       if (found.length < suggestedNames && key.startsWith(prefix) && get(key)) found.push(key.slice(prefix.length));
-    }
+    };
+    for (const key of changes.keys()) take(key);
+    for (const name of base[liveMapNames[kind]].keys()) take(keyOf(kind, name));
     names.set(prefix, found);
     return found;
   };
@@ -88,52 +90,37 @@ function keyOf(kind: Kind, name: string): string {
 
 /** The maps of the base with the changes in them; a kind without changes keeps its very map. */
 function changedMaps(base: LiveDocuments, changes: ReadonlyMap<string, Entry | null>) {
-  return makeLiveMaps((field, kind) => changedMap(base[field], kind, changes));
-}
-
-function changedMap(
-  base: ReadonlyMap<string, Entry>,
-  kind: Kind,
-  changes: ReadonlyMap<string, Entry | null>,
-): ReadonlyMap<string, Entry> {
-  let copy: Map<string, Entry> | undefined;
+  const byKind = new Map<Kind, MapChange<Entry>[]>();
   for (const [key, entry] of changes) {
     const id = parseDocumentKey(key);
-    if (id?.kind !== kind) continue;
-    copy ??= new Map(base);
-    if (entry === null) copy.delete(`${id.namespace}/${id.name}`);
-    else copy.set(`${id.namespace}/${id.name}`, entry);
+    if (!id) continue;
+    const own = byKind.get(id.kind) ?? [];
+    byKind.set(id.kind, own);
+    own.push([`${id.namespace}/${id.name}`, entry ?? undefined]);
   }
-  return copy ?? base;
+  return makeLiveMaps((field, kind) => {
+    const own = byKind.get(kind);
+    return own ? sharedMap<Entry>(base[field]).with(own) : base[field];
+  });
 }
 
-/** The reverse index in the making: sets are copied when they first change. */
+/** The reverse index in the making. */
 function createIndexDraft(base: Dependents) {
-  const own = new Map<string, Set<string>>();
-  const owned = (target: string): Set<string> => {
-    let set = own.get(target);
-    if (!set) {
-      set = new Set(base.get(target));
-      own.set(target, set);
-    }
-    return set;
+  let index = base;
+  const move = (target: string, dependent: string, value: true | undefined) => {
+    const dependents = (index.get(target) ?? noDependents).with([[dependent, value]]);
+    index = index.with([[target, dependents.size === 0 ? undefined : dependents]]);
   };
   return {
-    get: (target: string): Iterable<string> => own.get(target) ?? base.get(target) ?? [],
+    get: (target: string): Iterable<string> => (index.get(target) ?? noDependents).keys(),
     move: (dependent: string, before: SignalboxDocument | null, after: SignalboxDocument | null): void => {
       const old = before ? referencedKeys(before) : new Set<string>();
       const next = after ? referencedKeys(after) : new Set<string>();
-      for (const target of old) if (!next.has(target)) owned(target).delete(dependent);
-      for (const target of next) if (!old.has(target)) owned(target).add(dependent);
+      for (const target of old) if (!next.has(target)) move(target, dependent, undefined);
+      for (const target of next) if (!old.has(target)) move(target, dependent, true);
     },
-    finish: (): Dependents => {
-      if (own.size === 0) return base;
-      const index = new Map(base);
-      for (const [target, set] of own) {
-        if (set.size === 0) index.delete(target);
-        else index.set(target, set);
-      }
-      return index;
-    },
+    finish: (): Dependents => index,
   };
 }
+
+const noDependents = sharedMap<true>();

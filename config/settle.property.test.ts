@@ -9,7 +9,7 @@ import {
   writtenShard,
 } from "../test/support/written-documents.ts";
 import { liveDocument } from "./check.ts";
-import { dependentsIndex, dependentsOf } from "./dependencies.ts";
+import { type Dependents, dependentsIndex, dependentsOf } from "./dependencies.ts";
 import type { LiveDocuments, StoredEntry } from "./live-documents.ts";
 import { referenceProblems } from "./references.ts";
 import { emptyLiveDocuments, settle, settleAll } from "./settle.ts";
@@ -200,6 +200,6 @@ function inOrder(live: LiveDocuments): unknown {
   return { revision, maps: [shards, models, objectives, rejections].map(sorted), pending };
 }
 
-function asObject(index: ReadonlyMap<string, ReadonlySet<string>>): Record<string, string[]> {
-  return Object.fromEntries([...index].map(([key, set]) => [key, [...set].sort()]));
+function asObject(index: Dependents): Record<string, string[]> {
+  return Object.fromEntries([...index].map(([key, dependents]) => [key, [...dependents.keys()].sort()]));
 }

@@ -13,12 +13,13 @@ import { listed } from "./nearest.ts";
 import { type Obstacle, obstacles } from "./obstacles.ts";
 import { byFirstRevision, createPendingDraft, type PendingDraft, type Unit } from "./pending.ts";
 import type { Problem } from "./problem.ts";
+import { sharedMap } from "./shared-map.ts";
 import { validateBytes } from "./validate.ts";
 
 /** What is in force before the first revision: nothing. */
 export const emptyLiveDocuments: LiveDocuments = {
   revision: 0,
-  ...makeLiveMaps(() => new Map()),
+  ...makeLiveMaps(() => sharedMap()),
   rejections: new Map(),
   pending: [],
 };
@@ -31,7 +32,7 @@ export const emptyLiveDocuments: LiveDocuments = {
  * document of it that is published again leaves it. Entries at or below `live.revision` are known already and skipped.
  *
  * Pure and deterministic: the same batches in the same order give the same value, whether settled one by one or with
- * {@link settleAll}. Never throws. A batch costs what it changes plus a copy of the maps it touches.
+ * {@link settleAll}. Never throws. A batch costs what it changes.
  *
  * @param now becomes the time of the rejections
  */
@@ -39,7 +40,7 @@ export function settle(live: LiveDocuments, batch: readonly StoredEntry[], now: 
   return settleAll(live, [batch], now);
 }
 
-/** {@link settle} for many batches, in order, with one copy of the maps at the end: for catching up. */
+/** {@link settle} for many batches, in order, with one change of the maps at the end: for catching up. */
 export function settleAll(live: LiveDocuments, batches: readonly (readonly StoredEntry[])[], now: Date): LiveDocuments {
   const settling: Settling = {
     draft: createDraft(live),

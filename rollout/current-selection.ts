@@ -1,6 +1,7 @@
 import { affectedObjectives, objectiveRevision } from "../config/dependencies.ts";
 import type { LiveDocuments } from "../config/live-documents.ts";
 import { emptyLiveDocuments } from "../config/settle.ts";
+import { sharedMap } from "../config/shared-map.ts";
 import { compileSelection, type Selection } from "../selection/selector.ts";
 import { type Candidates, decideActivation, type Verdicts, withChanges } from "./activation.ts";
 import { countedServers } from "./live-processes.ts";
@@ -87,16 +88,14 @@ export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelec
       if (isNews) deps.onChange?.();
       return;
     }
-    const objectives = new Map(active?.objectives);
     const waiting = new Map(candidates.waiting);
     const rest = new Map(former);
     for (const name of activated) {
-      const compiled = from.objectives.get(name);
-      if (compiled) objectives.set(name, compiled);
-      else objectives.delete(name);
       waiting.delete(name);
       rest.delete(name);
     }
+    const forms = activated.map((name) => [name, from.objectives.get(name)] as const);
+    const objectives = sharedMap(active?.objectives).with(forms);
     candidates = { ...candidates, waiting };
     former = rest;
     active = { ...from, objectives, held };
@@ -154,7 +153,7 @@ export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelec
     const waiting = candidates.waiting.get(name);
     const compiled = compileOne(documents, name);
     if (!active || !waiting || !compiled || waiting.activeRevision >= documents.revision) return;
-    active = { ...active, objectives: new Map(active.objectives).set(name, compiled) };
+    active = { ...active, objectives: active.objectives.with([[name, compiled]]) };
     candidates = {
       ...candidates,
       waiting: new Map(candidates.waiting).set(name, { ...waiting, activeRevision: documents.revision }),
@@ -198,11 +197,8 @@ export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelec
     startFrom: (documents, held) => {
       newest = compileSelection(documents);
       isFirst = false;
-      const objectives = new Map(newest.objectives);
-      for (const [name, { compiled }] of compiledFormers(held)) {
-        if (compiled) objectives.set(name, compiled);
-        else objectives.delete(name);
-      }
+      const forms = [...held].map(([name, each]) => [name, compileOne(each, name)] as const);
+      const objectives = newest.objectives.with(forms);
       const since = now().toISOString();
       former = new Map([...held].map(([name, each]) => [name, { documents: each, since }]));
       const { revision } = documents;
@@ -232,10 +228,6 @@ function allNew(live: LiveDocuments): Candidates {
 function servedRevision(name: string, held: readonly HeldObjective[]): number {
   const revisions = held.filter(({ objective }) => objective === name).map(({ activeRevision }) => activeRevision);
   return revisions.length === 0 ? 0 : Math.min(...revisions);
-}
-
-function compiledFormers(former: ReadonlyMap<string, LiveDocuments>) {
-  return [...former].map(([name, documents]) => [name, { compiled: compileOne(documents, name) }] as const);
 }
 
 function compileOne(documents: LiveDocuments, name: string) {

@@ -9,6 +9,7 @@ import {
 import { qualifiedName } from "../config/documents/document.ts";
 import type { Objective } from "../config/documents/objective.ts";
 import type { LiveDocuments } from "../config/live-documents.ts";
+import { type MapChange, type SharedMap, sharedMap } from "../config/shared-map.ts";
 import { type CompiledObjective, compileObjective } from "./compile.ts";
 
 /** All objectives in force, compiled. Immutable: a new set of documents makes a new value, to be swapped in whole. */
@@ -16,29 +17,29 @@ export type Selection = {
   /** The documents that it was made from. */
   readonly live: LiveDocuments;
   /** By `<namespace>/<name>`. */
-  readonly objectives: ReadonlyMap<string, CompiledObjective>;
+  readonly objectives: SharedMap<CompiledObjective>;
   /** Objectives that could not be compiled, each with the reason; their last good form, if any, stays in `objectives`. */
   readonly failures: ReadonlyMap<string, string>;
 };
 
 /** Compiles all objectives; with `previous`, only those that depend on a document that changed since. Never throws. */
 export function compileSelection(live: LiveDocuments, previous?: Selection): Selection {
-  const objectives = new Map(previous?.objectives);
+  const objectives: MapChange<CompiledObjective>[] = [];
   const failures = new Map(previous?.failures);
   for (const name of previous ? affectedObjectives(previous.live, live) : live.objectives.keys()) {
     failures.delete(name);
     const objective = live.objectives.get(name)?.document;
     if (objective === undefined) {
-      objectives.delete(name);
+      objectives.push([name, undefined]);
       continue;
     }
     try {
-      objectives.set(name, compileLive(live, objective));
+      objectives.push([name, compileLive(live, objective)]);
     } catch (error) {
       failures.set(name, error instanceof Error ? error.message : String(error));
     }
   }
-  return { live, objectives, failures };
+  return { live, objectives: sharedMap(previous?.objectives).with(objectives), failures };
 }
 
 // What was compiled ahead for some documents lives as long as they do.

@@ -8,6 +8,7 @@ import {
   type StoredEntry,
 } from "../live-documents.ts";
 import { settleAll } from "../settle.ts";
+import { sharedMap } from "../shared-map.ts";
 import { messageOf } from "./store-error.ts";
 
 type Batches = readonly (readonly StoredEntry[])[];
@@ -63,7 +64,7 @@ export function carryOver(live: LiveDocuments): LiveDocuments {
 }
 
 function atRevisionZero<D>(map: ReadonlyMap<string, Live<D>>): ReadonlyMap<string, Live<D>> {
-  return new Map([...map].map(([name, { document }]) => [name, { document, revision: 0 }]));
+  return sharedMap(new Map([...map].map(([name, { document }]) => [name, { document, revision: 0 }])));
 }
 
 /** Documents that only a former stream held. */

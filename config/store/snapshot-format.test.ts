@@ -8,7 +8,7 @@ import { shardSchema } from "../documents/shard.ts";
 import { documentBytes } from "../format.ts";
 import type { StoredEntry } from "../live-documents.ts";
 import { emptyLiveDocuments, settleAll } from "../settle.ts";
-import { decodeSnapshot, encodeSnapshot, UnusableSnapshot } from "./snapshot-format.ts";
+import { decodeSnapshot, encodeSnapshot, type SnapshotState, UnusableSnapshot } from "./snapshot-format.ts";
 
 const apiVersion = "signalbox.dev/v1";
 const shard = shardSchema.parse({
@@ -48,34 +48,36 @@ const live = settleAll(
 );
 const state = { live, streamCreatedAt: "2026-11-21T07:00:00.123456789Z" };
 
+const encoded = async (given: SnapshotState) => Buffer.concat(await encodeSnapshot(given));
+
 /** The snapshot with its lines changed, and a checksum that is right again. */
-function rewritten(change: (line: string) => string): Buffer {
-  const [, ...lines] = encodeSnapshot(state).toString().split("\n");
+async function rewritten(change: (line: string) => string): Promise<Buffer> {
+  const [, ...lines] = (await encoded(state)).toString().split("\n");
   const body = lines.map(change).join("\n");
   const sum = createHash("sha256").update(body).digest("hex");
   return Buffer.from(`signalbox-snapshot 1 sha256:${sum}\n${body}`);
 }
 
-test("a snapshot gives back the live documents, their revisions, the rejections and what is pending", () => {
+test("a snapshot gives back the live documents, their revisions, the rejections and what is pending", async () => {
   expect(live.rejections.size).toBe(2);
   expect(live.pending.length).toBeGreaterThan(0);
-  expect(decodeSnapshot(encodeSnapshot(state))).toEqual(state);
+  expect(decodeSnapshot(await encoded(state))).toEqual(state);
 });
 
-test("what was pending in a snapshot goes live when what it waits for arrives", () => {
-  const { live: restored } = decodeSnapshot(encodeSnapshot(state));
+test("what was pending in a snapshot goes live when what it waits for arrives", async () => {
+  const { live: restored } = decodeSnapshot(await encoded(state));
   const other = { ...model, metadata: { ...model.metadata, name: "nothing" } };
   const after = settleAll(restored, [[entry(other, 10)]], new Date());
   expect(after.objectives.get("default/dangling")?.revision).toBe(4);
 });
 
-test("an empty state is a snapshot too", () => {
+test("an empty state is a snapshot too", async () => {
   const empty = { live: emptyLiveDocuments, streamCreatedAt: "" };
-  expect(decodeSnapshot(encodeSnapshot(empty))).toEqual(empty);
+  expect(decodeSnapshot(await encoded(empty))).toEqual(empty);
 });
 
-test("every length short of the whole, and every flipped byte, is noticed", () => {
-  const bytes = encodeSnapshot(state);
+test("every length short of the whole, and every flipped byte, is noticed", async () => {
+  const bytes = await encoded(state);
   for (let length = 0; length < bytes.length; length += 7) {
     expect(() => decodeSnapshot(bytes.subarray(0, length))).toThrow(UnusableSnapshot);
   }
@@ -86,8 +88,8 @@ test("every length short of the whole, and every flipped byte, is noticed", () =
   }
 });
 
-test("a snapshot with a document that is no longer valid keeps the others, without those that name it", () => {
-  const bytes = rewritten((line) => line.replace('"kind":"Model"', '"kind":"Bygone"'));
+test("a snapshot with a document that is no longer valid keeps the others, without those that name it", async () => {
+  const bytes = await rewritten((line) => line.replace('"kind":"Model"', '"kind":"Bygone"'));
   const { live: restored } = decodeSnapshot(bytes);
   expect([...restored.shards]).toEqual([...live.shards]);
   expect(restored.models.size).toBe(0);

@@ -19,7 +19,9 @@ import {
   type PendingBatch,
   type Rejection,
 } from "../live-documents.ts";
+import { createPause } from "../pause.ts";
 import { emptyLiveDocuments, settleAll } from "../settle.ts";
+import { sharedMap } from "../shared-map.ts";
 
 /** What a consumer writes down to start from when NATS is away. */
 export type SnapshotState = {
@@ -33,17 +35,40 @@ const magic = "signalbox-snapshot 1 sha256:";
 /** Bytes that cannot be used: torn, changed on disk, or written by another version. */
 export class UnusableSnapshot extends Error {}
 
+const encodeForMs = 5;
+const linesPerPiece = 100;
+
 /**
- * The bytes of a snapshot: a line with the version and the SHA-256 of all that follows, then one JSON object a line,
- * so that a person can read it: first what it is of, then each live document, rejection and pending batch.
+ * The bytes of a snapshot, in pieces: a line with the version and the SHA-256 of all that follows, then one JSON object a
+ * line, so that a person can read it: first what it is of, then each live document, rejection and pending batch. Made
+ * piece by piece between other work.
  */
-export function encodeSnapshot({ live, streamCreatedAt }: SnapshotState): Buffer {
-  const lines = [JSON.stringify({ revision: live.revision, streamCreatedAt })];
-  for (const map of liveMapsOf(live)) for (const document of map.values()) lines.push(documentLine(document));
-  for (const rejection of live.rejections.values()) lines.push(JSON.stringify({ rejection }));
-  for (const pending of live.pending) lines.push(JSON.stringify({ pending }));
-  const body = Buffer.from(`${lines.join("\n")}\n`);
-  return Buffer.concat([Buffer.from(`${magic}${digest(body)}\n`), body]);
+export async function encodeSnapshot(state: SnapshotState): Promise<Buffer[]> {
+  const pieces: Buffer[] = [];
+  const sum = createHash("sha256");
+  const pause = createPause(encodeForMs);
+  let lines: string[] = [];
+  const endPiece = () => {
+    const piece = Buffer.from(lines.join(""));
+    sum.update(piece);
+    pieces.push(piece);
+    lines = [];
+  };
+  for (const line of linesOf(state)) {
+    lines.push(line, "\n");
+    if (lines.length < 2 * linesPerPiece) continue;
+    endPiece();
+    await pause();
+  }
+  endPiece();
+  return [Buffer.from(`${magic}${sum.digest("hex")}\n`), ...pieces];
+}
+
+function* linesOf({ live, streamCreatedAt }: SnapshotState): Generator<string> {
+  yield JSON.stringify({ revision: live.revision, streamCreatedAt });
+  for (const map of liveMapsOf(live)) for (const document of map.values()) yield documentLine(document);
+  for (const rejection of live.rejections.values()) yield JSON.stringify({ rejection });
+  for (const pending of live.pending) yield JSON.stringify({ pending });
 }
 
 /**
@@ -126,12 +151,10 @@ const lineSchema = z.union([
 type DocumentLine = { readonly revision: number; readonly document: SignalboxDocument };
 
 function mapsOf(lines: readonly DocumentLine[]): LiveMaps {
-  const maps = makeLiveMaps(() => new Map());
-  for (const { revision, document } of lines) {
-    const map = maps[liveMapNames[document.kind]] as Map<string, Live<SignalboxDocument>>;
-    map.set(qualifiedName(document), { document, revision });
-  }
-  return maps;
+  return makeLiveMaps((_field, kind) => {
+    const own = lines.filter(({ document }) => document.kind === kind);
+    return sharedMap(new Map(own.map(({ document, revision }) => [qualifiedName(document), { document, revision }])));
+  });
 }
 
 /** What is left when documents had to be dropped: without those that named them. */

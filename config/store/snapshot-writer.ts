@@ -13,11 +13,13 @@ export type SnapshotWriter = {
 };
 
 const confirmEveryMs = 30_000;
+/** After a write, so many times as long as it took before the next one: the more there is to write, the rarer. */
+const restFactor = 10;
 
 /** `onWritten` hears of every write: null, or why it failed. A failed one is tried again. */
 export function createSnapshotWriter(deps: {
   readonly folder: SnapshotFolder;
-  /** Between a change and its write: many changes in a row are written once. */
+  /** Between a change and its write, at least: many changes in a row are written once. */
   readonly delayMs: number;
   readonly onWritten: (problem: string | null) => void;
 }): SnapshotWriter {
@@ -26,6 +28,10 @@ export function createSnapshotWriter(deps: {
   let timer: NodeJS.Timeout | null = null;
   let writing = Promise.resolve();
   let isCurrent = false;
+  let restMs = 0;
+  const writeLater = () => {
+    timer ??= setTimeout(write, Math.max(deps.delayMs, restMs));
+  };
   const attempt = (work: () => Promise<void>) => {
     writing = writing.then(work).then(
       () => deps.onWritten(null),
@@ -39,9 +45,11 @@ export function createSnapshotWriter(deps: {
     return attempt(async () => {
       const state = unwritten;
       if (!state) return;
+      const startedAtMs = performance.now();
       await deps.folder.save(state);
+      restMs = restFactor * (performance.now() - startedAtMs);
       if (unwritten === state) unwritten = null;
-      else timer ??= setTimeout(write, deps.delayMs);
+      else writeLater();
     });
   };
   const confirmOrRetry = () => (unwritten ? write() : isCurrent ? attempt(() => deps.folder.confirm()) : undefined);
@@ -52,7 +60,7 @@ export function createSnapshotWriter(deps: {
       if (newest?.live === state.live && newest.streamCreatedAt === state.streamCreatedAt) return;
       newest = state;
       unwritten = state;
-      timer ??= setTimeout(write, deps.delayMs);
+      writeLater();
     },
     pause() {
       isCurrent = false;

@@ -49,7 +49,7 @@ export function openSnapshotFolder(folder: string): SnapshotFolder {
       const temporary = join(folder, `snapshot.${process.pid}.tmp`);
       await mkdir(folder, { recursive: true });
       try {
-        await writeDurably(temporary, encodeSnapshot(state));
+        await writeDurably(temporary, await encodeSnapshot(state));
         if (isNewestUsable) await rename(newest, previous);
         await rename(temporary, newest);
       } finally {
@@ -65,10 +65,10 @@ export function openSnapshotFolder(folder: string): SnapshotFolder {
   };
 }
 
-async function writeDurably(file: string, bytes: Buffer): Promise<void> {
+async function writeDurably(file: string, pieces: readonly Buffer[]): Promise<void> {
   const handle = await open(file, "w");
   await using(handle, async () => {
-    await handle.writeFile(bytes);
+    await handle.writeFile(pieces);
     await handle.sync();
   });
 }

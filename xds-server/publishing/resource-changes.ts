@@ -4,6 +4,7 @@ import type { Objective } from "../../config/documents/objective.ts";
 import type { Shard } from "../../config/documents/shard.ts";
 import type { LiveDocuments, Rejection } from "../../config/live-documents.ts";
 import { groupPinsOn } from "../../config/pins.ts";
+import { changedKeys } from "../../config/shared-map.ts";
 import type { HeldObjective } from "../../rollout/process-status.ts";
 import type { ShardReadiness } from "../readiness/shard-readiness.ts";
 import { objectiveResources, shardResources } from "../resources/build.ts";
@@ -19,6 +20,7 @@ import type { PinnedDocuments } from "./pinned-documents.ts";
 import { type NewForm, namesOf, type PublishedForm, publishedForm, replace, replaceForms } from "./published-form.ts";
 import { problemsOf, type ResourceProblem, rejectionOf } from "./refusal.ts";
 import { type Form, onlyRetained, type RetainedKeys, withRetained } from "./retained-keys.ts";
+import { createServedObjectives } from "./served-objectives.ts";
 
 export type ResourceChangesDeps = {
   readonly validate: Validate;
@@ -108,7 +110,7 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
   /** Shards with resources in Envoy; also those that are gone but still routed to by an objective held back. */
   const clusters = new Map<string, ServedShard>();
   /** Objectives with resources in Envoy. */
-  const routed = new Map<string, ServedObjective>();
+  const routed = createServedObjectives<ServedObjective>(shardsUsed);
   const refusals = new Map<string, Rejection>();
   const held = new Map<string, HeldObjective>();
   const formerly = new Map<string, LiveDocuments>();
@@ -268,7 +270,7 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
     const { scopes, changes } = scopesOf(live, name, live.revision);
     const held = heldObjective(name, scopes, kept);
     if (kept.length === 0 && held.length === 0) {
-      routed.delete(name);
+      routed.set(name, undefined);
       return [...replaceForms(old.held, []), ...replace(old.owner, old.names, [])];
     }
     const routes = onlyRetained(old.routes, kept);
@@ -330,16 +332,12 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
     });
 
   /** Shards that are gone go from Envoy, unless an objective that is held back still routes to them. */
-  const removeClusters = (live: LiveDocuments): OwnedChange[] => {
-    const gone = [...clusters].filter(([name]) => !live.shards.has(name));
-    if (gone.length === 0) return [];
-    const used = new Set([...routed.values()].flatMap(shardsUsed));
-    return gone.flatMap(([name, { owner, names, held: heldShards }]) => {
-      if (used.has(name)) return [];
+  const removeClusters = (live: LiveDocuments): OwnedChange[] =>
+    [...clusters].flatMap(([name, { owner, names, held: heldShards }]) => {
+      if (live.shards.has(name) || routed.usersOf(name).length > 0) return [];
       clusters.delete(name);
       return [...replaceForms(heldShards, []), ...replace(owner, names, [])];
     });
-  };
 
   /** The objectives held back are served from their former documents, with the shards that those need. */
   const serveFormer = (live: LiveDocuments): OwnedChange[] =>
@@ -363,7 +361,7 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
 
   /** Those that have other forms now, or for others, because pins came, went or moved on. */
   const repinned = (live: LiveDocuments): string[] =>
-    [...routed].flatMap(([name, { held: forms, routes }]) =>
+    [...routed.entries()].flatMap(([name, { held: forms, routes }]) =>
       forms.length > 0 || groupPinsOn(live, name, routes.revision).length > 0 ? [name] : [],
     );
 
@@ -424,7 +422,7 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
     },
     refusals: () => [...refusals.values()],
     held: () => [...held.values()],
-    usersOf: (cluster) => [...routed].flatMap(([name, served]) => (shardsUsed(served).includes(cluster) ? [name] : [])),
+    usersOf: routed.usersOf,
     takeForms: () => {
       const taken = forms;
       forms = [];
@@ -474,10 +472,8 @@ function waitsFor(cluster: string): ResourceProblem {
   return { path: "", message: `waits for shard ${cluster}, which was refused and has no earlier good revision` };
 }
 
-function changedShards(before: LiveDocuments | null, live: LiveDocuments): string[] {
-  if (!before) return [...live.shards.keys()];
-  const changed = [...live.shards].flatMap(([name, shard]) => (before.shards.get(name) === shard ? [] : [name]));
-  return [...changed, ...[...before.shards.keys()].filter((name) => !live.shards.has(name))];
+function changedShards(before: LiveDocuments | null, live: LiveDocuments): Iterable<string> {
+  return before ? changedKeys(before.shards, live.shards) : live.shards.keys();
 }
 
 /** A function that lets others have the event loop once `sliceMs` are used up. */

@@ -4,6 +4,7 @@ import { toJson } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { documentId, documentKey } from "../../config/documents/document.ts";
+import type { Live } from "../../config/live-documents.ts";
 import { loadText } from "../../config/load-text.ts";
 import { emptyLiveDocuments, settle } from "../../config/settle.ts";
 import { registry } from "../../proto/registry.ts";
@@ -36,11 +37,17 @@ function liveDocuments(yaml: string) {
   return live;
 }
 
+/** In the order of the documents. */
 function resourcesOf(yaml: string): Resource[] {
-  const table = routeDocuments(liveDocuments(yaml));
+  const live = liveDocuments(yaml);
+  const table = routeDocuments(live);
+  const inOrder = <T extends { readonly name: string }>(
+    of: ReadonlyMap<string, T>,
+    from: ReadonlyMap<string, Live<unknown>>,
+  ) => [...of.values()].sort((a, b) => (from.get(a.name)?.revision ?? 0) - (from.get(b.name)?.revision ?? 0));
   return [
-    ...[...table.shards.values()].flatMap(shardResources),
-    ...[...table.objectives.values()].flatMap(objectiveResources),
+    ...inOrder(table.shards, live.shards).flatMap(shardResources),
+    ...inOrder(table.objectives, live.objectives).flatMap(objectiveResources),
   ];
 }
 
