@@ -97,11 +97,14 @@ local function readList(text)
   return list
 end
 
+-- Whether a value stands for itself: printable ASCII without a comma and without anything encoded. The pattern is anchored
+-- and its class short, because an unanchored one reads the whole class anew for every byte.
+local function isPlain(text)
+  return #text <= MAX_ATTRIBUTE_BYTES and find(text, "^[.-~ -$&-+-]*$") ~= nil
+end
+
 -- The value, a problem when there is none, and the text that a number was read from.
 local function readValue(text, kind)
-  if kind == "string" and #text <= MAX_ATTRIBUTE_BYTES and not find(text, "[^ -$&-+.-~%-]") then
-    return text
-  end
   if kind == "list" then
     return readList(text)
   end
@@ -149,7 +152,9 @@ local function readContext(headers, attributes)
     local attribute = attributes[index]
     local value, problem, numberText
     local text = attribute[1] and headers:get(attribute[1])
-    if text then
+    if text and attribute[3] == "string" and isPlain(text) then
+      value = text
+    elseif text then
       value, problem, numberText = readValue(text, attribute[3])
       if value == nil then
         return nil, attribute[1], problem

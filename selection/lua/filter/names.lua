@@ -2,13 +2,15 @@
 -- a program in the metadata of their virtual host (selection/lua/emit-program.ts); it is loaded once per revision and worker.
 -- Everything here is the same as selection/ does in TypeScript: a change of one is a change of both.
 --
--- Numbers are doubles. `bit` works on signed 32-bit integers; tobit() takes any double below 2^51 modulo 2^32.
+-- Numbers are doubles. The functions of `bit` take any double below 2^51 modulo 2^32, and give signed 32-bit integers.
 
-local bor, bxor, tobit = bit.bor, bit.bxor, bit.tobit
-local lshift, rshift, rol = bit.lshift, bit.rshift, bit.rol
+local bxor, rol, rshift = bit.bxor, bit.rol, bit.rshift
 local byte, char, find, gmatch, gsub, match, sub = string.byte, string.char, string.find, string.gmatch, string.gsub, string.match, string.sub
-local log, type, tonumber, loadstring, setfenv = math.log, type, tonumber, loadstring, setfenv
+local log, floor, max = math.log, math.floor, math.max
+local type, tonumber, loadstring, setfenv, collectgarbage = type, tonumber, loadstring, setfenv, collectgarbage
 
 local MAX_ATTRIBUTE_BYTES = @MAX_ATTRIBUTE_BYTES@
 -- Bytes of programs in each of the two generations of the cache.
 local MAX_CACHED_BYTES = 16 * 1024 * 1024
+-- Garbage that may gather before it is collected, unless the heap itself is larger.
+local MAX_GARBAGE_KIB = 4096

@@ -16,6 +16,11 @@ local library = {
 -- Programs by the digest of their text. Two generations: a program that is used stays, whatever else comes and goes.
 local young, old, youngBytes = {}, {}, 0
 
+-- A heap without many programs is small, and would be marked again after every hundred requests or so.
+local function collectSeldom()
+  collectgarbage("setpause", 100 + max(100, floor(100 * MAX_GARBAGE_KIB / collectgarbage("count"))))
+end
+
 -- Asking for metadata copies all of it, whatever its size: so the digest is kept apart, and only a program that is not
 -- known yet is asked for.
 local function programOf(id, handle)
@@ -32,6 +37,7 @@ local function programOf(id, handle)
     program = chunk()
     size = #text
     program.size = size
+    collectSeldom()
   end
   youngBytes = youngBytes + size
   if youngBytes > MAX_CACHED_BYTES then

@@ -7,10 +7,11 @@ local function refuse(handle, headers, status, code, message)
   handle:respond({ [":status"] = status }, "")
 end
 
+-- The listener has taken away what the client says in these headers, so that there is nothing to replace.
 local function decide(headers, outcome, decision)
-  headers:replace("x-routing-key", outcome[1])
-  headers:replace("x-signalbox-config", outcome[2])
-  headers:replace("x-signalbox-decision", decision)
+  headers:add("x-routing-key", outcome[1])
+  headers:add("x-signalbox-config", outcome[2])
+  headers:add("x-signalbox-decision", decision)
 end
 
 -- Puts attributes that come in headers of their own under the names that the resolver reads, and has ready what counts when

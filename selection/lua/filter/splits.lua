@@ -39,12 +39,9 @@ local function pick(split, unit)
     local hash = bucket
     local blocks = arm[5]
     for block = 1, #blocks do
-      hash = stir(hash, blocks[block])
+      hash = rol(bxor(hash, blocks[block]), 13) * 5 + 0xe6546b64
     end
     hash = avalanche(bxor(hash, arm[3], arm[4]))
-    if hash < 0 then
-      hash = hash + 4294967296
-    end
     local score = -log((hash + 0.5) / 4294967296) / arm[1]
     if bestScore == nil or score < bestScore then
       best, bestScore = arm[2], score
@@ -61,8 +58,7 @@ local share = salted
 -- Where a unit lies between 0 and 100 times 2^32.
 local function position(share, unit)
   if share.unit ~= unit then
-    local bucket = finish(share[1], share[2], share[3] .. unit)
-    share.unit, share.position = unit, (bucket < 0 and bucket + 4294967296 or bucket) * 100
+    share.unit, share.position = unit, finish(share[1], share[2], share[3] .. unit) * 100
   end
   return share.position
 end
