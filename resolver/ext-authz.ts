@@ -17,9 +17,12 @@ import { withCells } from "./with-cells.ts";
 /** What Envoy's authorisation requests begin with; the path of the client follows. */
 export const oneCallPath = "/v1/one-call";
 
+/** A version that an authorised caller asks for. */
+export const overrideHeader = "x-signalbox-override";
+
 const headers = {
   objective: "x-signalbox-objective",
-  override: "x-signalbox-override",
+  override: overrideHeader,
   trafficClass: "x-signalbox-traffic-class",
   client: "x-signalbox-client",
 } as const;
@@ -59,7 +62,7 @@ export function extAuthz(deps: EndpointDeps & AnswerDeps): Endpoint {
 const answers = new WeakMap<Decision, string[]>();
 
 /** Names and values in turn. The last takes away what Envoy has set in case that nobody answers. */
-function answerHeaders(decision: Decision): string[] {
+export function answerHeaders(decision: Decision): string[] {
   const known = answers.get(decision);
   if (known) return known;
   const { routingKey, config, decision: described } = oneCallHeaders(decision);
@@ -78,7 +81,8 @@ function behindEnvoy(error: SignalboxError): SignalboxError {
 
 const noContext: Context = Object.freeze(Object.create(null));
 
-function readRequest({ selection }: AnswerDeps, given: IncomingHttpHeaders): ResolveRequest {
+/** The request that the headers of a client make. Throws `invalid_request`. */
+export function readRequest({ selection }: Pick<AnswerDeps, "selection">, given: IncomingHttpHeaders): ResolveRequest {
   const objective = single(given[headers.objective]) ?? "";
   const match = /^([a-z0-9-]{1,63})\/([a-z0-9-]{1,63})$/.exec(objective);
   if (!match) {

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import type { FastAnswer, FastRoute } from "../service/fast-lane.ts";
+import { type FastAnswer, type FastRequest, type FastRoute, jsonAnswer } from "../service/fast-lane.ts";
 import { type AnswerDeps, resolveAll } from "./answer.ts";
 import type { EndpointDeps } from "./endpoint.ts";
 import { readPlainFields } from "./plain-fields.ts";
@@ -12,18 +12,14 @@ import { needsCells } from "./with-cells.ts";
  */
 export function fastResolve(deps: EndpointDeps & AnswerDeps): FastRoute {
   return {
-    path: "/v1/resolve",
+    takes: (start) => start === "POST /v1/resolve",
     maxBodyBytes: deps.maxRequestBytes,
-    answer: (body, socket) => answer(deps, body, socket),
+    answer: (request) => answer(deps, request),
   };
 }
 
-function answer(
-  deps: EndpointDeps & AnswerDeps,
-  body: Buffer,
-  socket: { readonly remoteAddress?: string },
-): FastAnswer | null {
-  if (deps.tracing !== null || !isUtf8(body)) return null;
+function answer(deps: EndpointDeps & AnswerDeps, { headers, body, socket }: FastRequest): FastAnswer | null {
+  if (deps.tracing !== null || headers.authorization !== undefined || !isUtf8(body)) return null;
   const startedAt = performance.now();
   try {
     const request = readPlainFields(JSON.parse(body.toString("utf8")));
@@ -39,7 +35,8 @@ function answer(
     const [outcome] = resolveAll(deps, request, caller);
     if (!outcome || !("value" in outcome)) return null;
     deps.observation.callEnded("http", "resolve", "ok", (performance.now() - startedAt) / 1000);
-    return resolutionText(outcome.value, request);
+    const { json, bytes } = resolutionText(outcome.value, request);
+    return jsonAnswer(json, bytes);
   } catch {
     // A request for one objective fails before anything is counted.
     return null;

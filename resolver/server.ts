@@ -8,6 +8,7 @@ import type { ResolverConfig } from "./config.ts";
 import { createContext, type ResolverContext } from "./context.ts";
 import { getOnly, postOnly } from "./endpoint.ts";
 import { extAuthz, oneCallPath } from "./ext-authz.ts";
+import { fastOneCall } from "./fast-one-call.ts";
 import { fastResolve } from "./fast-resolve.ts";
 import { getDefaults } from "./get-defaults.ts";
 import { getOpenApi } from "./get-openapi.ts";
@@ -73,7 +74,7 @@ function startHttp(config: ResolverConfig, context: ResolverContext): Promise<Ht
     host: config.host,
     port: config.httpPort,
     portVariable: "RESOLVER_HTTP_PORT",
-    fastRoute: fastResolve(context),
+    fastRoutes: [fastResolve(context), fastOneCall(context)],
   });
 }
 

@@ -1,21 +1,25 @@
 import { Buffer } from "node:buffer";
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
-import { contentLengthOf } from "./fast-lane-head.ts";
+import { type PlainHead, type PlainHeaders, readPlainHead, startOf } from "./fast-lane-head.ts";
 
-/** The one kind of request that goes round node:http. */
+/** A kind of request that goes round node:http. */
 export type FastRoute = {
-  /** Such as `/v1/resolve`; requests are POST. */
-  readonly path: string;
+  /** Whether it takes requests that begin so: the method, a space and the target, such as `POST /v1/resolve`. */
+  takes(start: string): boolean;
   readonly maxBodyBytes: number;
   /**
-   * The JSON that answers a body with status 200; null when the request must go the ordinary way, in which case nothing
-   * of it may have been counted. Must not throw. `body` is only good during the call.
+   * What answers a request, with status 200; null when it must go the ordinary way, in which case nothing of it may have
+   * been counted. Must not throw.
    */
-  answer(body: Buffer, socket: Socket): FastAnswer | null;
+  answer(request: FastRequest): FastAnswer | null;
 };
 
-export type FastAnswer = { readonly json: string; readonly bytes: number };
+/** `body` is only good during the call. */
+export type FastRequest = { readonly headers: PlainHeaders; readonly body: Buffer; readonly socket: Socket };
+
+/** `fields` are header lines, each with its end, `content-length` among them; `bytes` the length of the body in UTF-8. */
+export type FastAnswer = { readonly fields: string; readonly body: string; readonly bytes: number };
 
 export type FastLane = {
   /** Ends connections that wait for a request; the others go the ordinary way from their next request on. */
@@ -33,17 +37,17 @@ const firstRequestTimeoutMs = 60_000;
 const keepAliveGraceMs = 1000;
 
 /**
- * Takes the connections of a node:http server and answers requests for one path itself, as long as each arrives whole, in
- * the plainest form of HTTP/1.1, and the route has an answer. At anything else the connection, with what was read of
+ * Takes the connections of a node:http server and answers requests that one of the routes takes itself, as long as each
+ * arrives whole, in the plainest form of HTTP/1.1, and the route has an answer. At anything else the connection, with what was read of
  * it, goes to node:http and stays there: its parser, its limits and its errors hold. Call it before the server listens.
  */
-export function addFastLane(server: Server, route: FastRoute): FastLane {
+export function addFastLane(server: Server, routes: readonly FastRoute[]): FastLane {
   const [ordinary] = server.listeners("connection") as ((this: Server, socket: Socket) => void)[];
   if (!ordinary) throw new Error("a node:http server listens to its connections");
   server.removeListener("connection", ordinary);
   const waiting = new Set<Socket>();
   let isDraining = false;
-  const headers = createHeaders(server.keepAliveTimeout);
+  const headOf = createHead(server.keepAliveTimeout);
 
   const take = (socket: Socket) => {
     let known: KnownHead | null = null;
@@ -53,15 +57,16 @@ export function addFastLane(server: Server, route: FastRoute): FastLane {
       let at = 0;
       let output = "";
       while (at < chunk.length) {
-        const head = isDraining ? null : readHead(route, chunk, at, known);
+        const head = isDraining ? null : readHead(routes, chunk, at, known);
         const end = head ? at + head.bytes + head.bodyBytes : Number.POSITIVE_INFINITY;
-        const answer = head && end <= chunk.length ? route.answer(chunk.subarray(at + head.bytes, end), socket) : null;
+        const answer =
+          head && end <= chunk.length ? answerTo(head, chunk.subarray(at + head.bytes, end), socket) : null;
         if (answer === null) return giveBack(chunk.subarray(at), output);
         known = head;
         at = end;
-        output += headers(answer);
-        if (answer.bytes === answer.json.length) output += answer.json;
-        else output = flush(socket, output, answer.json);
+        output += headOf(answer);
+        if (answer.bytes === answer.body.length) output += answer.body;
+        else output = flush(socket, output, answer.body);
       }
       if (isFirst) {
         isFirst = false;
@@ -109,18 +114,24 @@ export function addFastLane(server: Server, route: FastRoute): FastLane {
   };
 }
 
-type KnownHead = { readonly text: string; readonly bytes: number; readonly bodyBytes: number };
+type KnownHead = PlainHead & { readonly text: string; readonly bytes: number; readonly route: FastRoute };
 
-/** The head of the request that begins here; null when it is not whole or not of the plainest form. */
-function readHead(route: FastRoute, chunk: Buffer, at: number, known: KnownHead | null): KnownHead | null {
+/** The head of the request that begins here; null when it is not whole, not of the plainest form, or no route's. */
+function readHead(routes: readonly FastRoute[], chunk: Buffer, at: number, known: KnownHead | null): KnownHead | null {
   const end = chunk.indexOf(endOfHead, at);
   if (end === -1 || end - at > maxHeadBytes) return null;
   const text = chunk.toString("latin1", at, end);
   // Clients repeat themselves: most heads of a connection are the one before.
   if (known?.text === text) return known;
-  const bodyBytes = contentLengthOf(text, route.path);
-  if (bodyBytes === null || bodyBytes > route.maxBodyBytes) return null;
-  return { text, bytes: end - at + endOfHead.length, bodyBytes };
+  const start = startOf(text);
+  const route = start === null ? undefined : routes.find((each) => each.takes(start));
+  const head = route && readPlainHead(text);
+  if (!head || head.bodyBytes > route.maxBodyBytes) return null;
+  return { ...head, text, bytes: end - at + endOfHead.length, route };
+}
+
+function answerTo({ route, headers }: KnownHead, body: Buffer, socket: Socket): FastAnswer | null {
+  return route.answer({ headers, body, socket });
 }
 
 /** Writes what is waiting, then a text that is not all ASCII. Nothing is waiting then. */
@@ -130,17 +141,23 @@ function flush(socket: Socket, waiting: string, text: string): string {
   return "";
 }
 
-/** The head of an answer, the same headers as node:http writes. */
-function createHeaders(keepAliveTimeoutMs: number): (answer: FastAnswer) => string {
+/** The head of an answer, with the same headers as node:http adds. */
+function createHead(keepAliveTimeoutMs: number): (answer: FastAnswer) => string {
   const last = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveTimeoutMs / 1000)}\r\n\r\n`;
   let second = 0;
   let tail = "";
-  return ({ bytes }) => {
+  return ({ fields }) => {
     const now = Math.floor(Date.now() / 1000);
     if (now !== second) {
       second = now;
       tail = `Date: ${new Date(now * 1000).toUTCString()}\r\n${last}`;
     }
-    return `HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${bytes}\r\n${tail}`;
+    return `HTTP/1.1 200 OK\r\n${fields}${tail}`;
   };
+}
+
+/** A JSON document as the answer; `bytes` is its length in UTF-8. */
+export function jsonAnswer(json: string, bytes: number): FastAnswer {
+  const fields = `content-type: application/json; charset=utf-8\r\ncontent-length: ${bytes}\r\n`;
+  return { fields, body: json, bytes };
 }

@@ -11,8 +11,8 @@ export type HttpServerSettings = {
   readonly port: number;
   /** The environment variable that sets the port, for the message when it is in use. */
   readonly portVariable: string;
-  /** Requests that go round node:http; none when absent. */
-  readonly fastRoute?: FastRoute;
+  /** Requests that go round node:http. */
+  readonly fastRoutes?: readonly FastRoute[];
 };
 
 export type HttpServer = {
@@ -37,7 +37,7 @@ export async function startHttpServer(settings: HttpServerSettings): Promise<Htt
     response.once("close", () => open.delete(response));
     settings.listener(request, response);
   });
-  const fastLane = settings.fastRoute ? addFastLane(server, settings.fastRoute) : null;
+  const fastLane = settings.fastRoutes ? addFastLane(server, settings.fastRoutes) : null;
   await listen(server, settings);
   const { port } = server.address() as AddressInfo;
   return {

@@ -2,11 +2,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect } from "node:net";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type FastRoute, jsonAnswer } from "../service/fast-lane.ts";
 import { type HttpServer, startHttpServer } from "../service/http-server.ts";
 
-/** What both ways answer to a body: its length and whether it has an "x"; "slow" is for the ordinary way only. */
-function answerTo(body: Buffer): string {
-  return JSON.stringify({ bytes: body.length, ünïcode: body.includes("x") });
+/** What both ways answer: the body's length, whether it has an "x", and a header; "slow" is for the ordinary way only. */
+function answerTo(body: Buffer, headers: { readonly [name: string]: unknown }): string {
+  return JSON.stringify({ bytes: body.length, ünïcode: body.includes("x"), header: headers["x-a"] });
 }
 
 let ordinary: HttpServer;
@@ -17,7 +18,7 @@ function listener(request: IncomingMessage, response: ServerResponse): void {
   const chunks: Buffer[] = [];
   request.on("data", (chunk: Buffer) => chunks.push(chunk));
   request.once("end", () => {
-    const json = answerTo(Buffer.concat(chunks));
+    const json = answerTo(Buffer.concat(chunks), request.headers);
     response.writeHead(request.url === "/fast" ? 200 : 404, {
       "content-type": "application/json; charset=utf-8",
       "content-length": Buffer.byteLength(json),
@@ -27,20 +28,20 @@ function listener(request: IncomingMessage, response: ServerResponse): void {
 }
 
 const settings = { listener, host: "127.0.0.1", port: 0, portVariable: "PORT" };
-const fastRoute = {
-  path: "/fast",
+const fastRoute: FastRoute = {
+  takes: (start) => start === "POST /fast",
   maxBodyBytes: 1000,
-  answer: (body: Buffer) => {
+  answer: ({ body, headers }) => {
     if (body.includes("slow")) return null;
     quick += 1;
-    const json = answerTo(body);
-    return { json, bytes: Buffer.byteLength(json) };
+    const json = answerTo(body, headers);
+    return jsonAnswer(json, Buffer.byteLength(json));
   },
 };
 
 beforeAll(async () => {
   ordinary = await startHttpServer(settings);
-  fast = await startHttpServer({ ...settings, fastRoute });
+  fast = await startHttpServer({ ...settings, fastRoutes: [fastRoute] });
 });
 afterAll(async () => {
   await ordinary.drain(0);
@@ -91,7 +92,7 @@ describe("the fast lane answers as node:http does", () => {
     ["what the route leaves to it", [request("slow"), request("a")], 0],
     ["another path", [request("a", "", "/other"), request("a")], 0],
     ["a body longer than the limit", [request("a".repeat(1001))], 0],
-    ["no body", ["POST /fast HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"], 0],
+    ["no body", ["POST /fast HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"], 1],
     ["a chunked body", ["POST /fast HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"], 0],
     ["a length and chunks", [request("1\r\nx\r\n0\r\n\r\n", "Transfer-Encoding: chunked\r\n")], 0],
     ["two lengths", [request("abc", "Content-Length: 1\r\n")], 0],
@@ -102,7 +103,8 @@ describe("the fast lane answers as node:http does", () => {
     ["a control character", [request("a", "X-A: \u0001\r\n")], 0],
     ["a bare line feed", [request("a", "X-A: 1\nContent-Length: 9\r\n")], 0],
     ["an expectation", [request("a", "Expect: 100-continue\r\n")], 0],
-    ["credentials", [request("a", "Authorization: Bearer t\r\n")], 0],
+    ["headers", [request("a", "x-A: b\tc \r\nAuthorization: Bearer t\r\n")], 1],
+    ["headers of one name", [request("a", "X-A: b\r\nx-a:  \r\nX-A: \u00e9\r\n")], 1],
     ["HTTP/1.0", [request("a").replace("1.1", "1.0")], 0],
     ["no HTTP", ["hello\r\n\r\n"], 0],
     ["a long head", [request("a", `X-A: ${"b".repeat(5000)}\r\n`)], 0],
@@ -165,7 +167,7 @@ test("a client that reads nothing is not read from for ever", async () => {
 });
 
 test("draining ends connections that wait, and takes no new ones", async () => {
-  const own = await startHttpServer({ ...settings, fastRoute });
+  const own = await startHttpServer({ ...settings, fastRoutes: [fastRoute] });
   const before = quick;
   const idle = talk(own.port, [request("a")]);
   await expect.poll(() => quick - before, { timeout: 10_000 }).toBe(1);
