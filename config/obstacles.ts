@@ -7,6 +7,7 @@ import type { PendingEntry } from "./live-documents.ts";
 import { decidedObjectives, holdsEverywhere, pinReason } from "./pins.ts";
 import type { Problem } from "./problem.ts";
 import { type Lookup, referenceProblems } from "./references.ts";
+import type { Work } from "./work.ts";
 
 /** Why a change cannot go live as things stand. */
 export type Obstacle = {
@@ -21,18 +22,30 @@ export type Obstacle = {
 
 /**
  * What stands in the way of making all these changes to a draft at once: documents that are bad by themselves, name
- * what is not there, or take away what live documents need. Empty when they can go live.
+ * what is not there, or take away what live documents need. Empty when they can go live. Yields after each document.
  */
-export function obstacles(draft: Draft, changes: ReadonlyMap<string, PendingEntry>): Obstacle[] {
+export function* obstacles(draft: Draft, changes: ReadonlyMap<string, PendingEntry>): Work<Obstacle[]> {
   const lookup = draft.lookup(changes);
-  return [...changes.values()].flatMap((entry) => {
-    if (entry.problems.length > 0) return entry.problems.map((problem) => ({ key: entry.key, problem, wants: [] }));
-    return [
-      ...unmetReferences(entry, lookup),
-      ...brokenDependents(draft, changes, entry, lookup),
-      ...holdingPins(draft, changes, entry),
-    ];
-  });
+  const found: Obstacle[] = [];
+  for (const entry of changes.values()) {
+    found.push(...obstaclesOf(entry, draft, changes, lookup));
+    yield;
+  }
+  return found;
+}
+
+function obstaclesOf(
+  entry: PendingEntry,
+  draft: Draft,
+  changes: ReadonlyMap<string, PendingEntry>,
+  lookup: Lookup,
+): Obstacle[] {
+  if (entry.problems.length > 0) return entry.problems.map((problem) => ({ key: entry.key, problem, wants: [] }));
+  return [
+    ...unmetReferences(entry, lookup),
+    ...brokenDependents(draft, changes, entry, lookup),
+    ...holdingPins(draft, changes, entry),
+  ];
 }
 
 /**

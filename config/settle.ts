@@ -15,6 +15,7 @@ import { byFirstRevision, createPendingDraft, type PendingDraft, type Unit } fro
 import type { Problem } from "./problem.ts";
 import { sharedMap } from "./shared-map.ts";
 import { validateBytes } from "./validate.ts";
+import { doAtOnce, type Work } from "./work.ts";
 
 /** What is in force before the first revision: nothing. */
 export const emptyLiveDocuments: LiveDocuments = {
@@ -41,8 +42,15 @@ export function settle(live: LiveDocuments, batch: readonly StoredEntry[], now: 
 }
 
 /** {@link settle} for many batches, in order, with one change of the maps at the end: for catching up. */
-export function settleAll(live: LiveDocuments, batches: readonly (readonly StoredEntry[])[], now: Date): LiveDocuments {
-  const settling: Settling = {
+export function settleAll(live: LiveDocuments, batches: Batches, now: Date): LiveDocuments {
+  return doAtOnce(settling(live, batches, now));
+}
+
+type Batches = readonly (readonly StoredEntry[])[];
+
+/** {@link settleAll}, which yields after each document. */
+export function* settling(live: LiveDocuments, batches: Batches, now: Date): Work<LiveDocuments> {
+  const state: Settling = {
     draft: createDraft(live),
     pending: createPendingDraft(live.pending),
     rejections: new Map(live.rejections),
@@ -53,13 +61,13 @@ export function settleAll(live: LiveDocuments, batches: readonly (readonly Store
     const fresh = batch.filter((entry) => entry.revision > revision);
     if (fresh.length === 0) continue;
     revision = fresh.reduce((highest, entry) => Math.max(highest, entry.revision), revision);
-    takeBatch(settling, fresh);
+    yield* takeBatch(state, fresh);
   }
   if (revision === live.revision) return live;
-  return settling.draft.finish({
+  return state.draft.finish({
     revision,
-    rejections: settling.rejections,
-    pending: settling.pending.finish(),
+    rejections: state.rejections,
+    pending: state.pending.finish(),
   });
 }
 
@@ -70,15 +78,15 @@ type Settling = {
   readonly at: string;
 };
 
-function takeBatch(settling: Settling, batch: readonly StoredEntry[]): void {
+function* takeBatch(settling: Settling, batch: readonly StoredEntry[]): Work<void> {
   const latest = new Map(batch.map((entry) => [entry.key, entry]));
   const entries = [...latest.values()].sort((a, b) => a.revision - b.revision).map(readEntry);
   const again = new Set(settling.pending.supersede(latest.keys()));
-  tryUnit(settling, { entries, waitsFor: [] }, again);
+  yield* tryUnit(settling, { entries, waitsFor: [] }, again);
   while (again.size > 0) {
     const round = [...again].sort(byFirstRevision);
     again.clear();
-    for (const unit of round) if (settling.pending.has(unit)) tryUnit(settling, unit, again);
+    for (const unit of round) if (settling.pending.has(unit)) yield* tryUnit(settling, unit, again);
   }
 }
 
@@ -111,10 +119,10 @@ function badKey(key: string): Problem {
 }
 
 /** Makes a batch live, with the pending ones that it takes, or refuses it; `again` gets what is worth a new try. */
-function tryUnit(settling: Settling, unit: Unit, again: Set<Unit>): void {
-  const outcome = gather(settling, unit);
+function* tryUnit(settling: Settling, unit: Unit, again: Set<Unit>): Work<void> {
+  const outcome = yield* gather(settling, unit);
   if (outcome.ok) {
-    for (const each of outcome.units) goLive(settling, each, again);
+    for (const each of outcome.units) yield* goLive(settling, each, again);
     return;
   }
   const waitsFor = new Set(outcome.obstacles.flatMap(({ wants }) => wants));
@@ -130,12 +138,12 @@ type Outcome =
  * The batches that can go live together with this one: itself, and as long as something stands in the way, the pending
  * ones that hold a newer revision of just that. When that leads nowhere, what stands in the way of this one alone.
  */
-function gather({ draft, pending }: Settling, goal: Unit): Outcome {
+function* gather({ draft, pending }: Settling, goal: Unit): Work<Outcome> {
   const units = new Set([goal]);
   let own: readonly Obstacle[] | undefined;
   for (;;) {
     const changes = new Map([...units].flatMap(({ entries }) => entries.map((entry) => [entry.key, entry])));
-    const found = obstacles(draft, changes);
+    const found = yield* obstacles(draft, changes);
     if (found.length === 0) return { ok: true, units };
     own ??= found;
     const helpers = found.map(({ wants }) =>
@@ -148,12 +156,13 @@ function gather({ draft, pending }: Settling, goal: Unit): Outcome {
   }
 }
 
-function goLive({ draft, pending, rejections }: Settling, unit: Unit, again: Set<Unit>): void {
+function* goLive({ draft, pending, rejections }: Settling, unit: Unit, again: Set<Unit>): Work<void> {
   pending.remove(unit);
   for (const { key, revision, document } of unit.entries) {
     if (document || draft.get(key)) draft.put(key, document && { document, revision });
     rejections.delete(key);
     for (const waiting of pending.waitingFor(key)) again.add(waiting);
+    yield;
   }
 }
 

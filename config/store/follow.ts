@@ -44,8 +44,8 @@ export type LiveFollower = {
 
 /** Entries settled in one go, before others get a turn of the event loop. */
 const entriesPerSlice = 500;
-/** Stored revisions are read for so long, before others get a turn. */
-const readForMs = 5;
+/** Stored revisions are read and settled for so long, before others get a turn. */
+const workForMs = 5;
 /** While updates keep coming, listeners hear of them this often. */
 const publishEveryMs = 200;
 
@@ -125,14 +125,14 @@ export function followDocuments(settings: FollowSettings): LiveFollower {
   };
 
   const onBatch = async (entries: readonly StoredEntry[], { pending }: { readonly pending: number }) => {
-    const pause = createPause(readForMs);
+    const pause = createPause(workForMs);
     for (const entry of entries) {
       readAhead(entry);
       await pause();
     }
     const waiting = holder.take(entries);
     if (pending > 0 && waiting < entriesPerSlice) return;
-    holder.settle();
+    await holder.settleInPieces(pause);
     if (isCaughtUp && (pending === 0 || Date.now() - publishedAtMs > publishEveryMs)) publish("store");
     if (pending > 0) await yieldToOthers();
   };

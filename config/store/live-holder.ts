@@ -1,5 +1,6 @@
 import type { LiveDocuments, StoredEntry } from "../live-documents.ts";
 import { emptyLiveDocuments } from "../settle.ts";
+import { doAtOnce, doInPieces, type Work } from "../work.ts";
 import type { FollowEvent } from "./follower-status.ts";
 import { newRejections, settleSafely } from "./live-state.ts";
 
@@ -16,6 +17,8 @@ export type LiveHolder = {
   take(batch: readonly StoredEntry[]): number;
   /** Takes in all that waits. */
   settle(): LiveDocuments;
+  /** The same with `pause` awaited between documents; what comes to wait meanwhile goes on waiting. Not to be overlapped. */
+  settleInPieces(pause: () => Promise<void>): Promise<LiveDocuments>;
   /** Tells the listeners what is settled, or the documents given; false when that is nothing new. */
   publish(live?: LiveDocuments): boolean;
 };
@@ -31,6 +34,21 @@ export function createLiveHolder(deps: {
   let settled = emptyLiveDocuments;
   let waiting: (readonly StoredEntry[])[] = [];
   let waitingEntries = 0;
+  /** Takes in all that waits now. */
+  function* settling(): Work<LiveDocuments> {
+    if (waiting.length === 0) return settled;
+    const before = settled;
+    const batches = waiting;
+    waiting = [];
+    waitingEntries = 0;
+    settled = yield* settleSafely(before, batches, deps.now(), (revision, error) => {
+      emit({ type: "settle-failed", revision, error });
+    });
+    for (const rejection of newRejections(before, settled)) {
+      emit({ type: rejection.heldBy === undefined ? "rejected" : "held", rejection });
+    }
+    return settled;
+  }
   return {
     published: () => published,
     subscribe(listener) {
@@ -49,19 +67,8 @@ export function createLiveHolder(deps: {
       waitingEntries += batch.length;
       return waitingEntries;
     },
-    settle() {
-      if (waiting.length === 0) return settled;
-      const before = settled;
-      settled = settleSafely(before, waiting, deps.now(), (revision, error) => {
-        emit({ type: "settle-failed", revision, error });
-      });
-      waiting = [];
-      waitingEntries = 0;
-      for (const rejection of newRejections(before, settled)) {
-        emit({ type: rejection.heldBy === undefined ? "rejected" : "held", rejection });
-      }
-      return settled;
-    },
+    settle: () => doAtOnce(settling()),
+    settleInPieces: (pause) => doInPieces(settling(), pause),
     publish(live = settled) {
       if (published === live) return false;
       published = live;

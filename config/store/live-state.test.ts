@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { shardSchema } from "../documents/shard.ts";
 import type { LiveDocuments, StoredEntry } from "../live-documents.ts";
-import { emptyLiveDocuments, settleAll } from "../settle.ts";
+import { emptyLiveDocuments, settleAll, settling } from "../settle.ts";
+import { doAtOnce } from "../work.ts";
 import type { FollowEvent } from "./follower-status.ts";
 import { createLiveHolder } from "./live-holder.ts";
 import { carryOver, countCarriedOver, countDocuments, settleSafely } from "./live-state.ts";
@@ -28,17 +29,19 @@ const garbage = (revision: number): StoredEntry => ({
 });
 
 /** A settle that fails on every batch that holds this revision. */
-function failingAt(revision: number): typeof settleAll {
-  return (live, batches, at) => {
+function failingAt(revision: number): typeof settling {
+  return function* (live, batches, at) {
     if (batches.flat().some((entry) => entry.revision === revision)) throw new Error("broken");
-    return settleAll(live, batches, at);
+    return yield* settling(live, batches, at);
   };
 }
 
 test("a batch that makes settling throw is rejected alone, and the others become live", () => {
   const failures: number[] = [];
   const batches = [[shardEntry("a", 1)], [shardEntry("b", 2)], [shardEntry("c", 3)]];
-  const live = settleSafely(emptyLiveDocuments, batches, now, (revision) => failures.push(revision), failingAt(2));
+  const live = doAtOnce(
+    settleSafely(emptyLiveDocuments, batches, now, (revision) => failures.push(revision), failingAt(2)),
+  );
   expect([...live.shards.keys()]).toEqual(["default/a", "default/c"]);
   expect(live.rejections.get("shard.default.b")).toMatchObject({
     revision: 2,
@@ -49,7 +52,7 @@ test("a batch that makes settling throw is rejected alone, and the others become
 });
 
 test("a batch at the end that makes settling throw still counts as taken into account", () => {
-  const live = settleSafely(emptyLiveDocuments, [[shardEntry("a", 7)]], now, () => {}, failingAt(7));
+  const live = doAtOnce(settleSafely(emptyLiveDocuments, [[shardEntry("a", 7)]], now, () => {}, failingAt(7)));
   expect(live.revision).toBe(7);
 });
 
@@ -93,4 +96,17 @@ test("each rejection is an event, once", () => {
   take([shardEntry("a", 2)]);
   settle();
   expect(events.map(({ type }) => type)).toEqual(["rejected"]);
+});
+
+test("a large batch is settled with pauses between its documents, and shows as a whole", async () => {
+  const made = createLiveHolder({ emit: () => undefined, now: () => now });
+  made.take(Array.from({ length: 100 }, (_, n) => shardEntry(`s${n}`, n + 1)));
+  let pauses = 0;
+  const live = await made.settleInPieces(async () => {
+    pauses++;
+    expect(countDocuments(made.settle())).toBe(0);
+  });
+  expect(pauses).toBeGreaterThanOrEqual(100);
+  expect(countDocuments(live)).toBe(100);
+  expect(made.settle()).toBe(live);
 });

@@ -7,25 +7,26 @@ import {
   type Rejection,
   type StoredEntry,
 } from "../live-documents.ts";
-import { settleAll } from "../settle.ts";
+import { settling } from "../settle.ts";
 import { sharedMap } from "../shared-map.ts";
+import type { Work } from "../work.ts";
 import { messageOf } from "./store-error.ts";
 
 type Batches = readonly (readonly StoredEntry[])[];
 
 /**
- * {@link settleAll} that no batch can bring down: one that makes it throw is rejected by itself, `onFailure` hears of
+ * {@link settling} that no batch can bring down: one that makes it throw is rejected by itself, `onFailure` hears of
  * it, and the others are settled.
  */
-export function settleSafely(
+export function* settleSafely(
   live: LiveDocuments,
   batches: Batches,
   now: Date,
   onFailure: (revision: number, error: unknown) => void,
-  settleBatches: typeof settleAll = settleAll,
-): LiveDocuments {
+  settleBatches: typeof settling = settling,
+): Work<LiveDocuments> {
   try {
-    return settleBatches(live, batches, now);
+    return yield* settleBatches(live, batches, now);
   } catch (error) {
     const [first] = batches;
     if (first === undefined) return live;
@@ -33,7 +34,9 @@ export function settleSafely(
       onFailure(lastRevision(first), error);
       return rejectAll(live, first, now, error);
     }
-    return batches.reduce((state, batch) => settleSafely(state, [batch], now, onFailure, settleBatches), live);
+    let state = live;
+    for (const batch of batches) state = yield* settleSafely(state, [batch], now, onFailure, settleBatches);
+    return state;
   }
 }
 

@@ -301,11 +301,12 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
       }
       const missing = [...clustersOf(newest)].filter((cluster) => !clusters.has(cluster));
       if (missing.length > 0) return refuse(missing.map(waitsFor));
-      const problems = problemsOf(objectiveResources(newest), validate);
+      const own = objectiveResources(newest);
+      const problems = problemsOf(own, validate);
       if (problems.length > 0) return refuse(problems);
       retained?.change(name, old ?? null, newest, live.revision);
       const routes = withRetained(newest, retained?.of(name) ?? []);
-      const resources = objectiveResources(routes);
+      const resources = routes === newest ? own : objectiveResources(routes);
       const { scopes, changes } = scopesOf(live, name, newest.revision);
       const held = heldObjective(name, scopes, routes.versions);
       const owner = ownerOf("objective", name, objective.document, clustersOf(routes), scopes.newest);

@@ -40,7 +40,7 @@ export function routeConfiguration(objective: ObjectiveRoutes): RouteConfigurati
       matcherType: {
         case: "matcherTree",
         value: {
-          input: extension(headers.routingKey, HttpRequestHeaderMatchInputSchema, { headerName: headers.routingKey }),
+          input: routingKeyInput,
           treeType: {
             case: "exactMatchMap",
             value: {
@@ -62,6 +62,10 @@ export function routeConfiguration(objective: ObjectiveRoutes): RouteConfigurati
     responseHeadersToAdd: [setHeader(headers.revision, String(objective.revision))],
   });
 }
+
+const routingKeyInput = extension(headers.routingKey, HttpRequestHeaderMatchInputSchema, {
+  headerName: headers.routingKey,
+});
 
 /** One route per path rule; before them the same without copies, for requests that are copies themselves. */
 function routesOfVersion(objective: ObjectiveRoutes, version: VersionRoute, isShadowed: boolean): Route[] {
