@@ -102,7 +102,11 @@ async function measure(side: Side): Promise<Measured> {
 async function misbehave(port: number, kind: Misbehaviour): Promise<() => Promise<Tally>> {
   const child = fork(fileURLToPath(new URL("./misbehave.ts", import.meta.url)), [String(port), kind]);
   const exited = once(child, "exit");
-  await once(child, "message");
+  const ended = exited.then(([code]) =>
+    Promise.reject(new Error(`${kind}: the process ended by itself, with ${code}`)),
+  );
+  ended.catch(() => undefined);
+  await Promise.race([once(child, "message"), ended]);
   return async () => {
     const answered = once(child, "message") as Promise<[Tally]>;
     child.send("stop");

@@ -14,6 +14,9 @@ const ended: Record<string, number> = {};
 let opened = 0;
 setPriority(19);
 
+/** What `manyOf` puts numbers in the place of. */
+const countHere = "#######";
+
 /** Fields of a DeltaDiscoveryRequest. */
 const field = { node: 1, typeUrl: 2, subscribe: 3, initialVersions: 5, nonce: 6, error: 7 };
 
@@ -144,9 +147,6 @@ function versionsOf(bytes: number): Uint8Array {
   const entry = writer.tag(2, WireType.LengthDelimited).string("123456789").join().finish();
   return Buffer.concat([subscribe("*"), manyOf(Math.floor(bytes / entry.length), entry)]);
 }
-
-/** What `manyOf` puts numbers in the place of. */
-const countHere = "#######";
 
 /** The same bytes so many times, each with a number of its own. */
 function manyOf(count: number, template: Uint8Array): Uint8Array {
