@@ -1,9 +1,10 @@
-import { type DescMessage, fromJson, type JsonValue, toBinary } from "@bufbuild/protobuf";
+import { type DescMessage, fromJson, type JsonObject, type JsonValue, toBinary } from "@bufbuild/protobuf";
 import { ClusterSchema } from "../../proto/gen/envoy/config/cluster/v3/cluster_pb.js";
 import { ClusterLoadAssignmentSchema } from "../../proto/gen/envoy/config/endpoint/v3/endpoint_pb.js";
 import { ListenerSchema } from "../../proto/gen/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "../../proto/gen/envoy/config/route/v3/route_pb.js";
 import { ScopedRouteConfigurationSchema } from "../../proto/gen/envoy/config/route/v3/scoped_route_pb.js";
+import { SecretSchema } from "../../proto/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { RuntimeSchema } from "../../proto/gen/envoy/service/runtime/v3/rtds_pb.js";
 import { registry } from "../../proto/registry.ts";
 import type { ResourceChange } from "../../xds-server/protocol/snapshot.ts";
@@ -16,6 +17,17 @@ function change(typeUrl: string, name: string, schema: DescMessage, json: JsonVa
 }
 
 const ads = { ads: {}, resourceApiVersion: "V3", initialFetchTimeout: "15s" };
+
+/** The way of a type to the server by a service of its own, in the place of ADS; see `servicesBootstrap`. */
+export function serviceSource(apiType: "DELTA_GRPC" | "GRPC"): JsonObject {
+  return { apiConfigSource: apiConfigSource(apiType), resourceApiVersion: "V3", initialFetchTimeout: "15s" };
+}
+
+function apiConfigSource(apiType: "DELTA_GRPC" | "GRPC"): JsonObject {
+  const retryPolicy = { retryBackOff: { baseInterval: "0.1s", maxInterval: "0.5s" } };
+  const grpcServices = [{ envoyGrpc: { clusterName: "xds", retryPolicy } }];
+  return { apiType, transportApiVersion: "V3", setNodeOnFirstMessageOnly: true, grpcServices };
+}
 
 /** An EDS cluster; `more` is merged into it. */
 export function clusterResource(name: string, more: Readonly<Record<string, JsonValue>> = {}): ResourceChange {
@@ -34,18 +46,26 @@ export function endpointResource(name: string, port: number): ResourceChange {
   });
 }
 
-/** A listener on 127.0.0.1:`port`; its routes come by RDS under `routeName`, or by SRDS with the scope key in `x-scope`. */
-export function listenerResource(name: string, port: number, routeName?: string): ResourceChange {
+/**
+ * A listener on 127.0.0.1:`port`; its routes come by RDS under `routeName`, or by SRDS with the scope key in `x-scope`; over ADS
+ * unless there is another `source`.
+ */
+export function listenerResource(
+  name: string,
+  port: number,
+  routeName?: string,
+  source: JsonObject = ads,
+): ResourceChange {
   const scopedRoutes = {
     name: "scopes",
     scopeKeyBuilder: { fragments: [{ headerValueExtractor: { name: "x-scope", index: 0 } }] },
-    rdsConfigSource: ads,
-    scopedRds: { scopedRdsConfigSource: ads },
+    rdsConfigSource: source,
+    scopedRds: { scopedRdsConfigSource: source },
   };
   const connectionManager: JsonValue = {
     "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     statPrefix: "test",
-    ...(routeName === undefined ? { scopedRoutes } : { rds: { routeConfigName: routeName, configSource: ads } }),
+    ...(routeName === undefined ? { scopedRoutes } : { rds: { routeConfigName: routeName, configSource: source } }),
     httpFilters: [
       {
         name: "envoy.filters.http.router",
@@ -89,6 +109,12 @@ export function runtimeResource(
   return made.resource && ttlMs !== undefined ? { ...made, resource: { ...made.resource, ttlMs } } : made;
 }
 
+/** A secret with the authorities that Envoy trusts, in PEM. */
+export function caSecretResource(name: string, pem: string): ResourceChange {
+  const inlineBytes = Buffer.from(pem).toString("base64");
+  return change(typeUrls.secret, name, SecretSchema, { name, validationContext: { trustedCa: { inlineBytes } } });
+}
+
 export function removal(typeUrl: string, name: string): ResourceChange {
   return { typeUrl, name, resource: null };
 }
@@ -100,8 +126,26 @@ export function adsBootstrap(
   adminPort: number,
   nodeId = "envoy",
 ): string {
+  const source = { ads: {}, resourceApiVersion: "V3" };
+  return bootstrap({ xdsPort, adminPort, nodeId, source, more: { adsConfig: apiConfigSource(apiType) } });
+}
+
+/** A bootstrap that takes each type over a service of its own from `xdsPort`, one RTDS layer included. */
+export function servicesBootstrap(apiType: "DELTA_GRPC" | "GRPC", xdsPort: number, adminPort: number): string {
+  return bootstrap({ xdsPort, adminPort, nodeId: "envoy", source: serviceSource(apiType), more: {} });
+}
+
+type BootstrapParts = {
+  readonly xdsPort: number;
+  readonly adminPort: number;
+  readonly nodeId: string;
+  /** Where clusters, listeners and the layer come from. */
+  readonly source: JsonObject;
+  readonly more: JsonObject;
+};
+
+function bootstrap({ xdsPort, adminPort, nodeId, source, more }: BootstrapParts): string {
   const socket = (port: number) => ({ socket_address: { address: "127.0.0.1", port_value: port } });
-  const source = { ads: {}, resource_api_version: "V3" };
   return JSON.stringify({
     node: { id: nodeId, cluster: "test-cluster" },
     admin: { address: socket(adminPort) },
@@ -112,23 +156,7 @@ export function adsBootstrap(
         { name: "admin", admin_layer: {} },
       ],
     },
-    dynamic_resources: {
-      ads_config: {
-        api_type: apiType,
-        transport_api_version: "V3",
-        set_node_on_first_message_only: true,
-        grpc_services: [
-          {
-            envoy_grpc: {
-              cluster_name: "xds",
-              retry_policy: { retry_back_off: { base_interval: "0.1s", max_interval: "0.5s" } },
-            },
-          },
-        ],
-      },
-      cds_config: source,
-      lds_config: source,
-    },
+    dynamic_resources: { ...more, cds_config: source, lds_config: source },
     static_resources: {
       clusters: [
         {
