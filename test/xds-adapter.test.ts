@@ -149,6 +149,18 @@ describe.each(allVariants)("$title: a conformance harness", (variant) => {
       expectNoExcess(some);
     });
 
+    test("gets one that is added under the version that is there already", async () => {
+      await setState("1", { [typeUrl]: ["A"] });
+      const some = subscriber(variant, typeUrl);
+      some.subscribe("A", "Z");
+      await eventually("A", async () => (await some.accept()).resources.has("A"));
+      await edit("AddResource", typeUrl, "Z", "1");
+      const added = await some.accept();
+      expect([namesOf(added).includes("Z"), added.version]).toEqual([true, "1"]);
+      await expectSilence(some);
+      expectNoExcess(some);
+    });
+
     test("and then to fewer or to none hears no more of the others", async () => {
       await setState("1", { [typeUrl]: ["A", "B", "C", "D"] });
       const some = subscriber(variant, typeUrl);

@@ -7,6 +7,7 @@ import {
   allVariants,
   clientForTest,
   expectSilence,
+  servedTypes,
   serverForTest,
   subscriberOf,
   variants,
@@ -16,21 +17,21 @@ const { cluster, endpoint, listener } = typeUrls;
 const adsVariants = [variants.deltaAds, variants.sotwAds] as const;
 
 describe.each(allVariants)("$title: stream hygiene", (variant) => {
-  it("case 15: a first message without a node is an invalid argument", async () => {
+  it.each(servedTypes)("case 15: a first message without a node is an invalid argument (%s)", async (typeUrl) => {
     const server = await serverForTest();
-    server.change({ [cluster]: { A: "1" } });
-    const client = clientForTest(server, variant, cluster);
-    client.send({ typeUrl: cluster, nodeId: null });
+    server.change({ [typeUrl]: { A: "1" } });
+    const client = clientForTest(server, variant, typeUrl);
+    client.send({ typeUrl, nodeId: null });
     expect((await client.ended).code).toBe(status.INVALID_ARGUMENT);
   });
 
-  it("case 15: later messages need no node", async () => {
+  it.each(servedTypes)("case 15: later messages need no node (%s)", async (typeUrl) => {
     const server = await serverForTest();
-    server.change({ [cluster]: { A: "1" } });
-    const subscriber = subscriberOf(clientForTest(server, variant, cluster), variant, cluster);
-    subscriber.subscribe();
+    server.change({ [typeUrl]: { A: "1" } });
+    const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+    subscriber.subscribe("A");
     await subscriber.accept();
-    server.change({ [cluster]: { A: "2" } });
+    server.change({ [typeUrl]: { A: "2" } });
     expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "2" });
   });
 
@@ -156,6 +157,33 @@ describe.each(allVariants)("$title: stream hygiene", (variant) => {
     expect([...answer.resources.keys(), ...answer.removed]).toEqual(["unknown"]);
   });
 });
+
+describe.each([variants.deltaSingle, variants.sotwSingle])(
+  "$title: stream hygiene of a service of one type",
+  (variant) => {
+    it.each(servedTypes)("case 15: need not name its type (%s)", async (typeUrl) => {
+      const server = await serverForTest();
+      server.change({ [typeUrl]: { A: "1" } });
+      const client = clientForTest(server, variant, typeUrl);
+      client.send({ typeUrl: "", names: ["A"], subscribe: ["A"] });
+      const answer = await client.receive();
+      expect([answer.typeUrl, Object.fromEntries(answer.resources)]).toEqual([typeUrl, { A: "1" }]);
+    });
+
+    it.each(servedTypes)("case 15: another type is an invalid argument (%s)", async (typeUrl) => {
+      const server = await serverForTest();
+      server.change({ [typeUrl]: { A: "1" } });
+      const client = clientForTest(server, variant, typeUrl);
+      const other = typeUrl === cluster ? listener : cluster;
+      client.send({ typeUrl: other });
+      const { code, details } = await client.ended;
+      expect([code, details]).toEqual([
+        status.INVALID_ARGUMENT,
+        expect.stringContaining(`serves ${typeUrl}, not "${other}"`),
+      ]);
+    });
+  },
+);
 
 describe.each(adsVariants)("$title: stream hygiene of an aggregated stream", (variant) => {
   it("case 15: an empty type is an invalid argument", async () => {

@@ -6,6 +6,8 @@ import {
   allVariants,
   clientForTest,
   expectSilence,
+  fullStateTypes,
+  namedTypes,
   pause,
   serverForTest,
   sotwVariants,
@@ -226,7 +228,7 @@ describe.each(adsVariants)("$title: make before break", (variant) => {
 });
 
 describe.each(sotwVariants)("$title: full and partial states", (variant) => {
-  it.each([cluster, listener])(
+  it.each(fullStateTypes)(
     "case 13: one change sends the whole state, the last removal an empty one (%s)",
     async (typeUrl) => {
       const server = await serverForTest();
@@ -241,13 +243,13 @@ describe.each(sotwVariants)("$title: full and partial states", (variant) => {
     },
   );
 
-  it("case 13: one changed assignment is sent alone", async () => {
+  it.each(namedTypes)("case 13: a changed one is sent alone (%s)", async (typeUrl) => {
     const server = await serverForTest();
-    server.change({ [endpoint]: { A: "1", B: "1", C: "1" } });
-    const subscriber = subscriberOf(clientForTest(server, variant, endpoint), variant, endpoint);
+    server.change({ [typeUrl]: { A: "1", B: "1", C: "1" } });
+    const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
     subscriber.subscribe("A", "B", "C");
     expect((await subscriber.accept()).resources.size).toBe(3);
-    server.change({ [endpoint]: { B: "2" } });
+    server.change({ [typeUrl]: { B: "2" } });
     expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ B: "2" });
   });
 });

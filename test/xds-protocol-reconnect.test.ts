@@ -6,13 +6,15 @@ import {
   clientForTest,
   deltaVariants,
   expectSilence,
+  fullStateTypes,
   type Subscriber,
+  servedTypes,
   serverForTest,
   sotwVariants,
   subscriberOf,
 } from "./support/xds-world.ts";
 
-const { cluster, endpoint } = typeUrls;
+const { cluster } = typeUrls;
 
 /** What is gone leaves an aggregated stream only with the second response: other types may still lead to it. */
 async function removedAfter(answer: Received, subscriber: Subscriber): Promise<readonly string[]> {
@@ -21,50 +23,53 @@ async function removedAfter(answer: Received, subscriber: Subscriber): Promise<r
 }
 
 describe.each(deltaVariants)("$title: reconnect", (variant) => {
-  it("case 10: only the difference to the versions held is sent", async () => {
+  it.each(fullStateTypes)("case 10: only the difference to the versions held is sent (%s)", async (typeUrl) => {
     const server = await serverForTest();
-    server.change({ [cluster]: { A: "1", B: "1", C: "1" } });
-    const before = subscriberOf(clientForTest(server, variant, cluster), variant, cluster);
+    server.change({ [typeUrl]: { A: "1", B: "1", C: "1" } });
+    const before = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
     before.subscribe();
     const initialVersions = Object.fromEntries((await before.accept()).versions);
     before.client.close();
-    server.change({ [cluster]: { B: "2", C: null, D: "1" } });
+    server.change({ [typeUrl]: { B: "2", C: null, D: "1" } });
 
-    const after = subscriberOf(clientForTest(server, variant, cluster), variant, cluster);
-    after.client.send({ typeUrl: cluster, initialVersions });
+    const after = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+    after.client.send({ typeUrl, initialVersions });
     const answer = await after.accept();
     expect(Object.fromEntries(answer.resources)).toEqual({ B: "2", D: "1" });
     expect(await removedAfter(answer, after)).toEqual(["C"]);
     await expectSilence(server, after);
   });
 
-  it("case 10: with nothing changed, the one answer is empty, also from another server with equal content", async () => {
-    const [first, second] = [await serverForTest(), await serverForTest()];
-    first.change({ [cluster]: { A: "1", B: "1" } });
-    second.change({ [cluster]: { B: "0" } });
-    second.change({ [cluster]: { B: "1", A: "1" } });
-    const before = subscriberOf(clientForTest(first, variant, cluster), variant, cluster);
-    before.subscribe();
-    const { versions, version } = await before.accept();
+  it.each(fullStateTypes)(
+    "case 10: with nothing changed, the one answer is empty, also from another server with equal content (%s)",
+    async (typeUrl) => {
+      const [first, second] = [await serverForTest(), await serverForTest()];
+      first.change({ [typeUrl]: { A: "1", B: "1" } });
+      second.change({ [typeUrl]: { B: "0" } });
+      second.change({ [typeUrl]: { B: "1", A: "1" } });
+      const before = subscriberOf(clientForTest(first, variant, typeUrl), variant, typeUrl);
+      before.subscribe();
+      const { versions, version } = await before.accept();
 
-    const after = subscriberOf(clientForTest(second, variant, cluster), variant, cluster);
-    after.client.send({ typeUrl: cluster, initialVersions: Object.fromEntries(versions) });
-    const answer = await after.accept();
-    expect([answer.resources.size, answer.removed]).toEqual([0, []]);
-    expect(answer.version).toBe(version);
-    await expectSilence(second, after);
-  });
+      const after = subscriberOf(clientForTest(second, variant, typeUrl), variant, typeUrl);
+      after.client.send({ typeUrl, initialVersions: Object.fromEntries(versions) });
+      const answer = await after.accept();
+      expect([answer.resources.size, answer.removed]).toEqual([0, []]);
+      expect(answer.version).toBe(version);
+      await expectSilence(second, after);
+    },
+  );
 
-  it("case 10: names with versions are compared one by one", async () => {
+  it.each(servedTypes)("case 10: names with versions are compared one by one (%s)", async (typeUrl) => {
     const server = await serverForTest();
-    server.change({ [endpoint]: { A: "1", B: "1", C: "1" } });
-    const before = subscriberOf(clientForTest(server, variant, endpoint), variant, endpoint);
+    server.change({ [typeUrl]: { A: "1", B: "1", C: "1" } });
+    const before = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
     before.subscribe("A", "B", "C");
     const initialVersions = Object.fromEntries((await before.accept()).versions);
-    server.change({ [endpoint]: { B: "2", C: null } });
+    server.change({ [typeUrl]: { B: "2", C: null } });
 
-    const after = subscriberOf(clientForTest(server, variant, endpoint), variant, endpoint);
-    after.client.send({ typeUrl: endpoint, initialVersions, subscribe: ["A", "B", "C", "missing"] });
+    const after = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+    after.client.send({ typeUrl, initialVersions, subscribe: ["A", "B", "C", "missing"] });
     const answer = await after.accept();
     expect(Object.fromEntries(answer.resources)).toEqual({ B: "2" });
     expect(answer.removed).toContain("missing");
@@ -93,17 +98,20 @@ describe.each(deltaVariants)("$title: reconnect", (variant) => {
 });
 
 describe.each(sotwVariants)("$title: reconnect", (variant) => {
-  it("case 10: a first request with a version and another stream's nonce is answered in full", async () => {
-    const server = await serverForTest();
-    server.change({ [endpoint]: { A: "1", B: "1" } });
-    const before = subscriberOf(clientForTest(server, variant, endpoint), variant, endpoint);
-    before.subscribe("A");
-    const { version } = await before.accept();
+  it.each(servedTypes)(
+    "case 10: a first request with a version and another stream's nonce is answered in full (%s)",
+    async (typeUrl) => {
+      const server = await serverForTest();
+      server.change({ [typeUrl]: { A: "1", B: "1" } });
+      const before = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+      before.subscribe("A");
+      const { version } = await before.accept();
 
-    const client = clientForTest(server, variant, endpoint);
-    client.send({ typeUrl: endpoint, version, names: ["A", "B"] });
-    const answer = await client.receive();
-    expect(Object.fromEntries(answer.resources)).toEqual({ A: "1", B: "1" });
-    expect(answer.version).toBe(version);
-  });
+      const client = clientForTest(server, variant, typeUrl);
+      client.send({ typeUrl, version, names: ["A", "B"] });
+      const answer = await client.receive();
+      expect(Object.fromEntries(answer.resources)).toEqual({ A: "1", B: "1" });
+      expect(answer.version).toBe(version);
+    },
+  );
 });

@@ -1,5 +1,5 @@
 import { expect, onTestFinished } from "vitest";
-import { typeUrls } from "../../xds-server/protocol/type-urls.ts";
+import { isFullState, typeUrls } from "../../xds-server/protocol/type-urls.ts";
 import { connectXds, type Received, type XdsClient, type XdsVariant } from "./xds-client.ts";
 import { startXdsServer, type TestXdsServer } from "./xds-server.ts";
 
@@ -14,6 +14,16 @@ export const variants = {
 export const deltaVariants = [variants.deltaAds, variants.deltaSingle] as const;
 export const sotwVariants = [variants.sotwAds, variants.sotwSingle] as const;
 export const allVariants = [...deltaVariants, ...sotwVariants] as const;
+
+/** The types that have a service of their own: CDS, EDS, LDS, RDS, SRDS, RTDS and SDS. */
+export const servedTypes = [
+  ...[typeUrls.cluster, typeUrls.endpoint, typeUrls.listener, typeUrls.route],
+  ...[typeUrls.scopedRoute, typeUrls.runtime, typeUrls.secret],
+] as const;
+/** Those of which a state-of-the-world response is the whole state, and that know wildcards. */
+export const fullStateTypes = servedTypes.filter(isFullState);
+/** Those that are subscribed by name, one by one. */
+export const namedTypes = servedTypes.filter((typeUrl) => !isFullState(typeUrl));
 
 /** A server that stops with the test. */
 export async function serverForTest(options?: Parameters<typeof startXdsServer>[0]): Promise<TestXdsServer> {
@@ -98,8 +108,8 @@ export async function expectSilence(server: TestXdsServer, subscriber: Subscribe
 
 const canaries = new WeakMap<XdsClient, Subscriber>();
 
-async function runCanary(server: TestXdsServer, { client, variant }: Subscriber): Promise<void> {
-  const typeUrl = typeUrls.runtime;
+async function runCanary(server: TestXdsServer, { client, variant, typeUrl: watched }: Subscriber): Promise<void> {
+  const typeUrl = watched === typeUrls.runtime ? typeUrls.secret : typeUrls.runtime;
   const canary = canaries.get(client) ?? subscriberOf(client, variant, typeUrl);
   const content = `after ${client.messages.length} messages`;
   if (!canaries.has(client)) canary.subscribe("canary");
