@@ -116,6 +116,21 @@ describe.each(deltaVariants)("$title: a client that comes back with", (variant) 
   });
 });
 
+describe.each(deltaVariants)("$title: a client that comes back with", (variant) => {
+  it("more versions than any table has loses its own stream with the limit in the message", async () => {
+    const { expectGoodServed, expectCut, server } = await worldForTest();
+    const bad = clientForTest(server, variant, cluster);
+    const entry = Buffer.concat([fieldOf(1, "nowhere"), fieldOf(2, "1")]);
+    const field = Buffer.from(new BinaryWriter().tag(5, WireType.LengthDelimited).bytes(entry).finish());
+    const entries = Buffer.alloc(500_001 * field.length, field);
+    bad.sendBytes(Buffer.concat([nodeOf({ 1: "n" }, variant), fieldOf(2, cluster), entries]));
+    const { code, details } = await bad.ended;
+    expect([code, details]).toEqual([status.RESOURCE_EXHAUSTED, expect.stringContaining("more than 500000")]);
+    await expectCut("too_many_names");
+    await expectGoodServed();
+  });
+});
+
 describe("a client that never reads", () => {
   const bigContent = "c".repeat(512 * 1024);
 

@@ -78,6 +78,26 @@ describe.each(deltaVariants)("$title: reconnect", (variant) => {
     expect(Object.fromEntries((await after.accept()).resources)).toEqual({ A: "1" });
   });
 
+  it("case 10: all that is gone is removed, in parts when it is much, and what came back is not", async () => {
+    const server = await serverForTest();
+    server.change({ [cluster]: { A: "1" } });
+    const names = Array.from({ length: 25_000 }, (_, index) => `gone-${index}`);
+    const after = subscriberOf(clientForTest(server, variant, cluster), variant, cluster);
+    after.client.send({ typeUrl: cluster, initialVersions: Object.fromEntries(names.map((name) => [name, "1"])) });
+    const first = await after.receive();
+    expect(Object.fromEntries(first.resources)).toEqual({ A: "1" });
+    server.change({ [cluster]: { "gone-24999": "2" } });
+    const removed = new Set(first.removed);
+    after.ack(first);
+    while (removed.size < names.length - 1) {
+      const { removed: more, bytes } = await after.accept();
+      for (const name of more) removed.add(name);
+      expect(bytes).toBeLessThan(300_000);
+    }
+    expect(removed).toEqual(new Set(names.slice(0, -1)));
+    await expectSilence(server, after);
+  });
+
   it("case 11: 100,000 versions are accepted, and only what differs is sent", async () => {
     const server = await serverForTest();
     const names = Array.from({ length: 100_000 }, (_, index) => `namespace-${index % 100}/shard-number-${index}`);

@@ -24,7 +24,8 @@ const field = { node: 1, typeUrl: 2, subscribe: 3, initialVersions: 5, nonce: 6,
 const perform: Readonly<Record<Misbehaviour, () => void>> = {
   garbage: () => again(8, frame(Buffer.from("ffffffffffffffffffff", "hex"))),
   tooLarge: () => again(1, frame(Buffer.alloc(64 * mebibyte + 1))),
-  large: () => again(1, frame(requestOf(versionsOf(64 * mebibyte - 1000)))),
+  large: () => again(1, frame(requestOf(namesOf(250_000, "n".repeat(220))))),
+  heldVersions: () => again(1, frame(requestOf(versionsOf(500_000)))),
   names: () => again(1, frame(requestOf(namesOf(1_000_000)))),
   neverReads: () => {
     for (let client = 0; client < 50; client++) open(session()).write(frame(requestOf(subscribe("*"))));
@@ -74,8 +75,10 @@ function open(on: ClientHttp2Session): ClientHttp2Stream {
 /** Sends the message on a new stream whenever the one before has ended, on so many connections. */
 function again(connections: number, message: Buffer): void {
   for (let connection = 0; connection < connections; connection++) {
-    const on = session();
+    let on = session();
     const next = () => {
+      // The server, or its HTTP/2, may have had enough of the connection.
+      if (on.closed || on.destroyed) on = session();
       const stream = open(on);
       stream.on("close", () => setImmediate(next));
       stream.resume();
@@ -136,16 +139,16 @@ function subscribe(name: string): Uint8Array {
   return new BinaryWriter().tag(field.subscribe, WireType.LengthDelimited).string(name).finish();
 }
 
-function namesOf(count: number): Uint8Array {
-  return manyOf(count, subscribe(`nowhere/objective-${countHere}`));
+function namesOf(count: number, suffix = ""): Uint8Array {
+  return manyOf(count, subscribe(`nowhere/objective-${countHere}${suffix}`));
 }
 
-/** So many bytes of a wildcard and of versions that the client says it holds. */
-function versionsOf(bytes: number): Uint8Array {
+/** A wildcard, and so many versions that the client says it holds. */
+function versionsOf(count: number): Uint8Array {
   const writer = new BinaryWriter().tag(field.initialVersions, WireType.LengthDelimited).fork();
   writer.tag(1, WireType.LengthDelimited).string(`nowhere/objective-${countHere}`);
   const entry = writer.tag(2, WireType.LengthDelimited).string("123456789").join().finish();
-  return Buffer.concat([subscribe("*"), manyOf(Math.floor(bytes / entry.length), entry)]);
+  return Buffer.concat([subscribe("*"), manyOf(count, entry)]);
 }
 
 /** The same bytes so many times, each with a number of its own. */

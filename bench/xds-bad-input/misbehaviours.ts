@@ -2,7 +2,8 @@
 export const misbehaviours = {
   garbage: "streams that send garbage, 8 at a time",
   tooLarge: "requests of more than 64 MiB, one after the other",
-  large: "a reconnecting client with 64 MiB of versions that nobody has, again and again",
+  large: "requests of 64 MiB, for as many names as are taken, one after the other",
+  heldVersions: "a client that comes back with 500,000 versions that nobody has, again and again",
   names: "requests for a million names, one after the other",
   neverReads: "50 clients that ask for everything and never read",
   nacks: "20 clients that refuse everything",

@@ -107,14 +107,21 @@ export function handleCall<Request extends AnyRequest>(
     events.onLeft();
     if (stream) events.onClose(stream, reason);
   };
-  const take = (bytes: Buffer) => {
+  function* take(bytes: Buffer): Generator<undefined, void> {
+    const request = variant.decode(bytes, events.maxNames);
+    const typeUrl = typeOf(request, service);
+    clearTimeout(timer);
+    stream ??= events.openStream(call, service, variant, nodeOf(request), { end, cut });
+    yield* stream.prepare(typeUrl, request);
+    stream.request(typeUrl, request);
+  }
+  const step = (work: Generator<undefined, void>) => {
     if (hasEnded) return;
     try {
-      const request = variant.decode(bytes, events.maxNames);
-      const typeUrl = typeOf(request, service);
-      clearTimeout(timer);
-      stream ??= events.openStream(call, service, variant, nodeOf(request), { end, cut });
-      stream.request(typeUrl, request);
+      if (!work.next().done) {
+        events.soon(() => step(work));
+        return;
+      }
     } catch (error) {
       if (error instanceof TooManyNamesError) cut("too_many_names", error.message);
       else if (error instanceof MalformedRequestError) cut("garbage", error.message);
@@ -128,7 +135,8 @@ export function handleCall<Request extends AnyRequest>(
   };
   call.on("data", (bytes: Buffer) => {
     call.pause();
-    events.soon(() => take(bytes));
+    const work = take(bytes);
+    events.soon(() => step(work));
   });
   call.on("error", (error) => close(error.message));
   call.on("end", () => {

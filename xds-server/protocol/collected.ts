@@ -1,7 +1,7 @@
 import type { StoredResource } from "./resource.ts";
 
 /** Resources and removals in one response, however small: making it should not take long. */
-const maxItems = 10_000;
+export const maxItems = 10_000;
 
 /** What goes into one incremental response, up to a number of bytes; a resource that is larger goes alone. */
 export class Collected {

@@ -1,5 +1,5 @@
 import { areEqual } from "./claim.ts";
-import { Collected } from "./collected.ts";
+import { Collected, maxItems } from "./collected.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import { Ledger } from "./ledger.ts";
 import { NameSet } from "./name-set.ts";
@@ -67,6 +67,9 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   #initial: Pick<DeltaRequest, "claims" | "initialVersions"> | undefined;
   /** All that the type had at the cursor, owed to a client that subscribed to every name; what is left of it. */
   #parts: readonly (readonly StoredResource[])[] = [];
+  /** Names that the client of a wildcard held when its stream began, of which those that are gone have to be removed. */
+  #unchecked: Iterator<string> | undefined;
+  #uncheckedAt = 0;
   /** Names in responses that were on the way when the wildcard began: the client may come to hold them. */
   #onTheWay: readonly string[] = [];
   #started = false;
@@ -254,6 +257,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     this.#wildcard = false;
     this.#owesAll = false;
     this.#initial = undefined;
+    this.#unchecked = undefined;
     for (const name of [...this.#owed, ...this.#held.keys(), ...this.#ledger.parked.keys()]) {
       if (!this.#names.has(name)) this.#drop(name);
     }
@@ -290,9 +294,11 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     else if (view.bytes <= this.#sizes.wholeBytes) collected.whole = view.all();
     else if (this.#owed.size === 0) this.#parts = view.parts(this.#sizes.responseBytes);
     else this.#collectEach(view, collected);
-    for (const names of [held?.keys() ?? [], this.#onTheWay]) {
-      for (const name of names) if (!view.get(name)) this.#held.set(name, view.sequence);
+    if (held) {
+      this.#unchecked = held.keys();
+      this.#uncheckedAt = view.sequence;
     }
+    for (const name of this.#onTheWay) if (!view.get(name)) this.#held.set(name, view.sequence);
     for (const change of view.changes(this.#cursor, view.sequence)) {
       if (!view.get(change.name) && !this.#fresh.has(change.name)) this.#held.set(change.name, change.sequence);
     }
@@ -419,6 +425,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
 
   /** A resource that came back meanwhile is not removed first. */
   #collectRemovals(view: TypeView, gate: Gate, collected: Collected): void {
+    this.#check(view);
     let asked: { readonly sequence: number; readonly canRemove: boolean } | undefined;
     for (const [name, sequence] of this.#held) {
       if (collected.isFull()) return;
@@ -430,10 +437,25 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     }
   }
 
+  /** Finds as many removals as go into a response: a client may have come with hundreds of thousands. */
+  #check(view: TypeView): void {
+    while (this.#unchecked && this.#held.size < maxItems) {
+      const { value: name, done } = this.#unchecked.next();
+      if (done) this.#unchecked = undefined;
+      else if (!view.get(name) && !this.#held.has(name)) this.#held.set(name, this.#uncheckedAt);
+    }
+  }
+
   #settleIfIdle(): void {
     const isOwing = this.#owesAll || this.#owed.size + this.#parts.length + this.#rest.size > 0;
     if (!isOwing) this.#ledger.settle(this.#cursor);
   }
+}
+
+/** Decodes what a client holds, unless the claim of it says that this is what there is. */
+export function* prepareDelta({ claims, decodeVersions }: DeltaRequest, view: TypeView): Generator<undefined, void> {
+  if (!claims || !decodeVersions || claims.versions.count === 0) return;
+  if (view.hasLifetimes || !areEqual(claims.versions, view.claims.versions)) yield* decodeVersions();
 }
 
 /** What a client holds need not be sent again, unless it would forget it: heartbeats begin with what was sent on this stream. */

@@ -18,6 +18,8 @@ export type Variant<Request extends AnyRequest> = {
   readonly name: "delta" | "sotw";
   /** Throws a `MalformedRequestError`, or a `TooManyNamesError` when it has more names than that. */
   decode(bytes: Uint8Array, maxNames: number): Request;
+  /** Work on a request that is to be done before it is taken in, a piece at each step. */
+  prepare(request: Request, view: TypeView): Generator<undefined, void>;
   createSubscription(typeUrl: string, node: Node): Subscription<Request>;
   encode(response: Response, node: Node): EncodedResponse;
 };
@@ -134,6 +136,12 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   acknowledgedRevision(): number | undefined {
     const reached = [...this.#subscriptions.values()].map((subscription) => subscription.progress.acknowledged);
     return reached.length > 0 ? this.#deps.view()?.revisionAt(Math.min(...reached)) : undefined;
+  }
+
+  /** Goes before `request`, a step at a time: large requests would hold up the others. Throws a `MalformedRequestError`. */
+  *prepare(typeUrl: string, request: Request): Generator<undefined, void> {
+    const view = this.#deps.view();
+    if (view) yield* this.#deps.variant.prepare(request, view.type(typeUrl));
   }
 
   request(typeUrl: string, request: Request): void {

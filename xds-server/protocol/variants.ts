@@ -1,4 +1,4 @@
-import { DeltaSubscription } from "./delta.ts";
+import { DeltaSubscription, prepareDelta } from "./delta.ts";
 import { contentVersion, type StoredResource } from "./resource.ts";
 import { createSharedFrames } from "./shared-frames.ts";
 import { SotwSubscription } from "./sotw.ts";
@@ -24,6 +24,7 @@ export function createVariants(now: () => number) {
   const delta: Variant<DeltaRequest> = {
     name: "delta",
     decode: decodeDeltaRequest,
+    prepare: prepareDelta,
     createSubscription: (typeUrl) => new DeltaSubscription(typeUrl, now),
     encode: ({ typeUrl, version, nonce, resources, removed, heartbeats = [] }) =>
       encodeDeltaResponse(
@@ -37,6 +38,7 @@ export function createVariants(now: () => number) {
   const sotw: Variant<SotwRequest> = {
     name: "sotw",
     decode: decodeSotwRequest,
+    prepare: nothingToPrepare,
     createSubscription: (typeUrl, node) =>
       new SotwSubscription({ typeUrl, now, answerMissing, takesLifetimes: takesLifetimes(node) }),
     encode: ({ typeUrl, version, nonce, resources }, node) => {
@@ -46,6 +48,8 @@ export function createVariants(now: () => number) {
   };
   return { delta, sotw };
 }
+
+function* nothingToPrepare(): Generator<undefined, void> {}
 
 /** Whether a state-of-the-world client knows resources with a `Resource` around them, which alone have a time to live. */
 function takesLifetimes({ userAgentName, clientFeatures = [] }: Node): boolean {

@@ -41,6 +41,8 @@ export type DeltaRequest = CommonRequest & {
   readonly subscribe: readonly string[];
   readonly unsubscribe: readonly string[];
   readonly initialVersions: ReadonlyMap<string, string>;
+  /** Decodes `initialVersions` ahead, a piece at each step; throws a `MalformedRequestError`. */
+  readonly decodeVersions?: () => Generator<undefined, void>;
 };
 
 /** Bytes that are no request of the protocol. */
@@ -52,6 +54,9 @@ export class MalformedRequestError extends Error {
 export class TooManyNamesError extends Error {
   override readonly name = "TooManyNamesError";
 }
+
+/** Entries of `initial_resource_versions`: more than any table that is served. */
+const maxVersions = 500_000;
 
 /** Characters of a resource name: the longest that is still a name. */
 const maxNameCharacters = 4096;
@@ -106,8 +111,8 @@ function readSotwRequest(bytes: Uint8Array, maxNames: number): SotwRequest {
 
 /**
  * Decodes a `DeltaDiscoveryRequest`. Throws a `MalformedRequestError`, or a `TooManyNamesError` when it subscribes to more than
- * `maxNames`, or unsubscribes from more; the versions that a reconnecting client holds do not count. What it subscribes to and
- * what it holds are decoded when they are looked at, which throws a `MalformedRequestError` too.
+ * `maxNames`, or unsubscribes from more, or holds more than 500,000 versions. What it subscribes to and what it holds are
+ * decoded when they are looked at, which throws a `MalformedRequestError` too.
  */
 export function decodeDeltaRequest(bytes: Uint8Array, maxNames = Number.POSITIVE_INFINITY): DeltaRequest {
   return decoding("DeltaDiscoveryRequest", () => readDeltaRequest(bytes, maxNames));
@@ -128,8 +133,11 @@ function readDeltaRequest(bytes: Uint8Array, maxNames: number): DeltaRequest {
       return subscribe;
     },
     get initialVersions() {
-      initialVersions ??= claims.versions.count > 0 ? readVersions(bytes) : new Map();
+      initialVersions ??= claims.versions.count > 0 ? completed(versionsOf(bytes)) : new Map();
       return initialVersions;
+    },
+    *decodeVersions() {
+      initialVersions ??= yield* versionsOf(bytes);
     },
   };
   readFields(reader, reader.len, {
@@ -137,16 +145,18 @@ function readDeltaRequest(bytes: Uint8Array, maxNames: number): DeltaRequest {
     2: () => (request.typeUrl = reader.string()),
     3: () => addToClaim(claims.names, reader, bytes, { maxNames, maxBytes: 4 * maxNameCharacters }),
     4: () => unsubscribed.add(reader.string()),
-    5: () => addToClaim(claims.versions, reader, bytes),
+    5: () => addToClaim(claims.versions, reader, bytes, versionLimits),
     6: () => (request.responseNonce = reader.string()),
     7: () => (request.error = decodeStatus(reader.bytes())),
   });
   return request;
 }
 
-const unlimited = { maxNames: Number.POSITIVE_INFINITY, maxBytes: Number.POSITIVE_INFINITY };
+type ClaimLimits = { readonly maxNames: number; readonly maxBytes: number };
 
-function addToClaim(claim: ClaimSum, reader: BinaryReader, bytes: Uint8Array, limits = unlimited): void {
+const versionLimits: ClaimLimits = { maxNames: maxVersions, maxBytes: Number.POSITIVE_INFINITY };
+
+function addToClaim(claim: ClaimSum, reader: BinaryReader, bytes: Uint8Array, limits: ClaimLimits): void {
   const { maxNames, maxBytes } = limits;
   const length = reader.uint32();
   const end = reader.pos + length;
@@ -166,25 +176,38 @@ function readSubscribe(bytes: Uint8Array, maxNames: number): readonly string[] {
   });
 }
 
-function readVersions(bytes: Uint8Array): ReadonlyMap<string, string> {
-  return decoding("DeltaDiscoveryRequest", () => {
-    const versions = new Map<string, string>();
-    const reader = new BinaryReader(bytes);
-    // Of text that is ASCII, all is decoded in one go, and names are pieces of that: a quarter of the cost.
-    const text = isAscii(bytes)
-      ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1")
-      : undefined;
-    const readString = () => {
-      if (text === undefined) return reader.string();
-      const length = reader.uint32();
-      const start = reader.pos;
-      reader.pos += length;
-      if (reader.pos > reader.len) throw new RangeError("a text that goes beyond the end");
-      return text.slice(start, reader.pos);
-    };
-    readFields(reader, reader.len, { 5: () => readMapEntry(reader, versions, readString) });
-    return versions;
-  });
+/** Versions that are decoded at a step: a few milliseconds of work. */
+const versionsAtAStep = 2048;
+
+function* versionsOf(bytes: Uint8Array): Generator<undefined, ReadonlyMap<string, string>> {
+  const versions = new Map<string, string>();
+  const reader = new BinaryReader(bytes);
+  // Of text that is ASCII, all is decoded in one go, and names are pieces of that: a quarter of the cost.
+  const text = isAscii(bytes)
+    ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1")
+    : undefined;
+  const readString = () => {
+    if (text === undefined) return reader.string();
+    const length = reader.uint32();
+    const start = reader.pos;
+    reader.pos += length;
+    if (reader.pos > reader.len) throw new RangeError("a text that goes beyond the end");
+    return text.slice(start, reader.pos);
+  };
+  const fields = { 5: () => readMapEntry(reader, versions, readString) };
+  while (reader.pos < reader.len) {
+    decoding("DeltaDiscoveryRequest", () => readFields(reader, reader.len, fields, versionsAtAStep));
+    yield;
+  }
+  return versions;
+}
+
+/** The outcome of work that is done in steps, all of them at once. */
+function completed<Outcome>(work: Generator<undefined, Outcome>): Outcome {
+  for (;;) {
+    const step = work.next();
+    if (step.done) return step.value;
+  }
 }
 
 const emptyRequest = {
@@ -195,8 +218,13 @@ const emptyRequest = {
 };
 
 /** Only length-delimited and varint fields are read; a field of another wire type than expected makes the reader throw. */
-function readFields(reader: BinaryReader, end: number, fields: Readonly<Record<number, () => unknown>>): void {
-  while (reader.pos < end) {
+function readFields(
+  reader: BinaryReader,
+  end: number,
+  fields: Readonly<Record<number, () => unknown>>,
+  atMost = Number.POSITIVE_INFINITY,
+): void {
+  for (let count = 0; reader.pos < end && count < atMost; count++) {
     const [field, wireType] = reader.tag();
     const read = fields[field];
     if (read && (wireType === WireType.LengthDelimited || wireType === WireType.Varint)) read();
@@ -205,12 +233,15 @@ function readFields(reader: BinaryReader, end: number, fields: Readonly<Record<n
 }
 
 function readMapEntry(reader: BinaryReader, into: Map<string, string>, readString: () => string): void {
+  const end = reader.uint32() + reader.pos;
   let key = "";
   let value = "";
-  readFields(reader, reader.uint32() + reader.pos, {
-    1: () => (key = readString()),
-    2: () => (value = readString()),
-  });
+  while (reader.pos < end) {
+    const [field, wireType] = reader.tag();
+    if (field === 1 && wireType === WireType.LengthDelimited) key = readString();
+    else if (field === 2 && wireType === WireType.LengthDelimited) value = readString();
+    else reader.skip(wireType, field);
+  }
   into.set(key, value);
 }
 
