@@ -8,8 +8,10 @@ import { sampleModel, sampleObjective, sampleShard } from "./support/sample-docu
 let routed: RoutedEnvoy;
 let upstream: EchoServer;
 
+const lazyPolicy = { loading: "lazy" } as const;
+
 const lazy = (name: string, model = "ranker") =>
-  sampleObjective(name, model, "1", { policy: { loading: "lazy" }, unit: "userId" });
+  sampleObjective(name, model, "1", { policy: lazyPolicy, unit: "userId" });
 
 beforeAll(async () => {
   upstream = await startEchoServer();
@@ -73,6 +75,24 @@ describe("a lazy objective", () => {
     await routed.publish([sampleModel("changing", { "1": ["gpu"], "2": ["gpu"] })]);
     expect(await loaded()).not.toContain("default/changing");
     expect(await infer("default/changing/changing@2")).toMatchObject({ status: 200, model: "changing@2" });
+  });
+
+  test("that moves to a new shard, and from the old one, before anybody asked is answered at its first request", async () => {
+    for (let n = 0; n < 5; n++) {
+      await routed.publish([
+        sampleShard(`new-${n}`, [upstream.http1Port]),
+        sampleModel("unasked", { [n]: [`new-${n}`] }),
+        ...["a", "b"].map((name) =>
+          sampleObjective(`unasked-${name}-${n}`, "unasked", String(n), { policy: lazyPolicy }),
+        ),
+        ...(n > 0 ? ["a", "b"].map((name) => `objective.default.unasked-${name}-${n - 1}`) : []),
+        ...(n > 0 ? [`shard.default.new-${n - 1}`] : []),
+      ]);
+      // Acknowledged, so resolvers may give out its keys: none may fail, the very first request at once.
+      const keys = ["a", "b"].map((name) => `default/unasked-${name}-${n}/unasked@${n}`);
+      const answers = await Promise.all(keys.map((key) => infer(key)));
+      expect(answers).toMatchObject(keys.map(() => ({ status: 200, model: `unasked@${n}` })));
+    }
   });
 
   test("once loaded follows its changes, and no request fails while its model moves", async () => {

@@ -14,7 +14,7 @@ import {
   subscriberOf,
 } from "./support/xds-world.ts";
 
-const { cluster } = typeUrls;
+const { cluster, endpoint } = typeUrls;
 
 /** What is gone leaves an aggregated stream only with the second response: other types may still lead to it. */
 async function removedAfter(answer: Received, subscriber: Subscriber): Promise<readonly string[]> {
@@ -96,6 +96,28 @@ describe.each(deltaVariants)("$title: reconnect", (variant) => {
     }
     expect(removed).toEqual(new Set(names.slice(0, -1)));
     await expectSilence(server, after);
+  });
+
+  it("case 10: very many names with versions are compared one by one, too", async () => {
+    const server = await serverForTest();
+    const names = Array.from({ length: 12_000 }, (_, index) => `name-${index}`);
+    server.change({ [endpoint]: Object.fromEntries(names.map((name) => [name, "1"])) });
+    const view = server.store.view("test")?.type(endpoint);
+    const initialVersions = Object.fromEntries(names.map((name) => [name, view?.get(name)?.version ?? ""]));
+    server.change({ [endpoint]: { "name-1": "2", "name-11000": "2", "name-2": null, "name-11001": null } });
+    const after = subscriberOf(clientForTest(server, variant, endpoint), variant, endpoint);
+    after.client.send({ typeUrl: endpoint, initialVersions, subscribe: [...names, "missing"] });
+    const [sent, removed] = [new Map<string, string>(), new Set<string>()];
+    while (sent.size + removed.size < 5) {
+      const message = await after.accept();
+      for (const [name, content] of message.resources) sent.set(name, content);
+      for (const name of message.removed) removed.add(name);
+    }
+    await expectSilence(server, after);
+    expect(Object.fromEntries(sent)).toEqual({ "name-1": "2", "name-11000": "2" });
+    expect([...removed].sort()).toEqual(["missing", "name-11001", "name-2"]);
+    server.change({ [endpoint]: { "name-11999": "2", missing: "1" } });
+    expect(Object.fromEntries((await after.accept()).resources)).toEqual({ "name-11999": "2", missing: "1" });
   });
 
   it("case 11: 100,000 versions are accepted, and only what differs is sent", async () => {

@@ -112,8 +112,7 @@ export function handleCall<Request extends AnyRequest>(
     const typeUrl = typeOf(request, service);
     clearTimeout(timer);
     stream ??= events.openStream(call, service, variant, nodeOf(request), { end, cut });
-    yield* stream.prepare(typeUrl, request);
-    stream.request(typeUrl, request);
+    yield* stream.request(typeUrl, request);
   }
   const step = (work: Generator<undefined, void>) => {
     if (hasEnded) return;

@@ -18,8 +18,8 @@ export type Variant<Request extends AnyRequest> = {
   readonly name: "delta" | "sotw";
   /** Throws a `MalformedRequestError`, or a `TooManyNamesError` when it has more names than that. */
   decode(bytes: Uint8Array, maxNames: number): Request;
-  /** Work on a request that is to be done before it is taken in, a piece at each step. */
-  prepare(request: Request, view: TypeView): Generator<undefined, void>;
+  /** Work on a request before it is taken in, a piece at each step; gives the parts in which it is to be taken in. */
+  readonly prepare?: (request: Request, view: TypeView) => Generator<undefined, readonly Request[]>;
   createSubscription(typeUrl: string, node: Node): Subscription<Request>;
   encode(response: Response, node: Node): EncodedResponse;
 };
@@ -138,13 +138,18 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
     return reached.length > 0 ? this.#deps.view()?.revisionAt(Math.min(...reached)) : undefined;
   }
 
-  /** Goes before `request`, a step at a time: large requests would hold up the others. Throws a `MalformedRequestError`. */
-  *prepare(typeUrl: string, request: Request): Generator<undefined, void> {
+  /** Takes in a request; a large one in steps, lest it hold up the other streams. Throws a `MalformedRequestError`. */
+  *request(typeUrl: string, request: Request): Generator<undefined, void> {
     const view = this.#deps.view();
-    if (view) yield* this.#deps.variant.prepare(request, view.type(typeUrl));
+    const { prepare } = this.#deps.variant;
+    const parts = view && prepare ? yield* prepare(request, view.type(typeUrl)) : [request];
+    for (const [index, part] of parts.entries()) {
+      if (index > 0) yield;
+      this.#requestPart(typeUrl, part);
+    }
   }
 
-  request(typeUrl: string, request: Request): void {
+  #requestPart(typeUrl: string, request: Request): void {
     if (this.#isClosed) return;
     const view = this.#requireView();
     if (view) {

@@ -38,7 +38,6 @@ export function createVariants(now: () => number) {
   const sotw: Variant<SotwRequest> = {
     name: "sotw",
     decode: decodeSotwRequest,
-    prepare: nothingToPrepare,
     createSubscription: (typeUrl, node) =>
       new SotwSubscription({ typeUrl, now, answerMissing, takesLifetimes: takesLifetimes(node) }),
     encode: ({ typeUrl, version, nonce, resources }, node) => {
@@ -48,8 +47,6 @@ export function createVariants(now: () => number) {
   };
   return { delta, sotw };
 }
-
-function* nothingToPrepare(): Generator<undefined, void> {}
 
 /** Whether a state-of-the-world client knows resources with a `Resource` around them, which alone have a time to live. */
 function takesLifetimes({ userAgentName, clientFeatures = [] }: Node): boolean {

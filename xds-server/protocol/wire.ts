@@ -41,8 +41,10 @@ export type DeltaRequest = CommonRequest & {
   readonly subscribe: readonly string[];
   readonly unsubscribe: readonly string[];
   readonly initialVersions: ReadonlyMap<string, string>;
-  /** Decodes `initialVersions` ahead, a piece at each step; throws a `MalformedRequestError`. */
-  readonly decodeVersions?: () => Generator<undefined, void>;
+  /** Decodes `subscribe` and `initialVersions` ahead, a piece at each step; throws a `MalformedRequestError`. */
+  readonly decodeAhead?: () => Generator<undefined, void>;
+  /** Further names of the request before: what the client said there that it holds counts for these as well. */
+  readonly isContinued?: boolean;
 };
 
 /** Bytes that are no request of the protocol. */
@@ -129,14 +131,15 @@ function readDeltaRequest(bytes: Uint8Array, maxNames: number): DeltaRequest {
     unsubscribe: unsubscribed.names,
     // A client that comes back lists all that it has: mostly what the server has, which the claims tell at a tenth of the cost.
     get subscribe() {
-      subscribe ??= claims.names.count > 0 ? readSubscribe(bytes, maxNames) : [];
+      subscribe ??= claims.names.count > 0 ? completed(namesOf(bytes, maxNames)) : [];
       return subscribe;
     },
     get initialVersions() {
       initialVersions ??= claims.versions.count > 0 ? completed(versionsOf(bytes)) : new Map();
       return initialVersions;
     },
-    *decodeVersions() {
+    *decodeAhead() {
+      subscribe ??= yield* namesOf(bytes, maxNames);
       initialVersions ??= yield* versionsOf(bytes);
     },
   };
@@ -167,17 +170,22 @@ function addToClaim(claim: ClaimSum, reader: BinaryReader, bytes: Uint8Array, li
   if (claim.count > maxNames) throw new TooManyNamesError(`more than ${maxNames} names in one request`);
 }
 
-function readSubscribe(bytes: Uint8Array, maxNames: number): readonly string[] {
-  return decoding("DeltaDiscoveryRequest", () => {
-    const collector = nameCollector(maxNames);
-    const reader = new BinaryReader(bytes);
-    readFields(reader, reader.len, { 3: () => collector.add(reader.string()) });
-    return collector.names;
-  });
+/** Fields that are decoded at a step: a few milliseconds of work. */
+const fieldsAtAStep = 2048;
+
+function* inSteps(reader: BinaryReader, fields: FieldReaders): Generator<undefined, void> {
+  while (reader.pos < reader.len) {
+    decoding("DeltaDiscoveryRequest", () => readFields(reader, reader.len, fields, fieldsAtAStep));
+    yield;
+  }
 }
 
-/** Versions that are decoded at a step: a few milliseconds of work. */
-const versionsAtAStep = 2048;
+function* namesOf(bytes: Uint8Array, maxNames: number): Generator<undefined, readonly string[]> {
+  const collector = nameCollector(maxNames);
+  const reader = new BinaryReader(bytes);
+  yield* inSteps(reader, { 3: () => collector.add(reader.string()) });
+  return collector.names;
+}
 
 function* versionsOf(bytes: Uint8Array): Generator<undefined, ReadonlyMap<string, string>> {
   const versions = new Map<string, string>();
@@ -194,11 +202,7 @@ function* versionsOf(bytes: Uint8Array): Generator<undefined, ReadonlyMap<string
     if (reader.pos > reader.len) throw new RangeError("a text that goes beyond the end");
     return text.slice(start, reader.pos);
   };
-  const fields = { 5: () => readMapEntry(reader, versions, readString) };
-  while (reader.pos < reader.len) {
-    decoding("DeltaDiscoveryRequest", () => readFields(reader, reader.len, fields, versionsAtAStep));
-    yield;
-  }
+  yield* inSteps(reader, { 5: () => readMapEntry(reader, versions, readString) });
   return versions;
 }
 
@@ -217,13 +221,11 @@ const emptyRequest = {
   error: undefined as ErrorDetail | undefined,
 };
 
+/** Field number to what reads the field. */
+type FieldReaders = Readonly<Record<number, () => unknown>>;
+
 /** Only length-delimited and varint fields are read; a field of another wire type than expected makes the reader throw. */
-function readFields(
-  reader: BinaryReader,
-  end: number,
-  fields: Readonly<Record<number, () => unknown>>,
-  atMost = Number.POSITIVE_INFINITY,
-): void {
+function readFields(reader: BinaryReader, end: number, fields: FieldReaders, atMost = Number.POSITIVE_INFINITY): void {
   for (let count = 0; reader.pos < end && count < atMost; count++) {
     const [field, wireType] = reader.tag();
     const read = fields[field];
