@@ -1,5 +1,5 @@
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { projectFolder, toolsFolder } from "../../setup/paths.js";
@@ -64,18 +64,24 @@ export function startGrpcXdsClient(
 ): GrpcXdsClient {
   const { name, xdsPort, nodeId, folder, channelCreds = { type: "insecure" } } = settings;
   const bootstrap = join(folder, `${nodeId}.json`);
-  const server = {
-    server_uri: `localhost:${xdsPort}`,
-    channel_creds: [channelCreds],
-    server_features: ["xds_v3"],
-  };
-  writeFileSync(bootstrap, JSON.stringify({ xds_servers: [server], node: { id: nodeId, locality: {} } }));
+  const { xds_servers: servers, node } = documentedBootstrap();
+  const own = { server_uri: `localhost:${xdsPort}`, channel_creds: [channelCreds] };
+  const xdsServers = servers.map((server) => ({ ...server, ...own }));
+  writeFileSync(bootstrap, JSON.stringify({ xds_servers: xdsServers, node: { ...node, id: nodeId } }));
   const [command = "", ...args] = library.command();
   const child = spawn(command, [...args, `xds:///${name}`], {
     env: { ...process.env, GRPC_XDS_BOOTSTRAP: bootstrap },
     stdio: ["pipe", "pipe", "pipe"],
   });
   return conversation(child);
+}
+
+/** The bootstrap file that docs/xds.md tells users of gRPC to write. */
+function documentedBootstrap(): { readonly xds_servers: readonly object[]; readonly node: object } {
+  const documentation = readFileSync(join(projectFolder, "docs", "xds.md"), "utf8");
+  const [, chapter = ""] = documentation.split("## A gRPC client without an Envoy");
+  const [, json = ""] = /```json\n(.*?)```/s.exec(chapter) ?? [];
+  return JSON.parse(json);
 }
 
 function conversation(child: ChildProcessWithoutNullStreams): GrpcXdsClient {
