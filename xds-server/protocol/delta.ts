@@ -120,6 +120,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   #changeNames(request: DeltaRequest, view: TypeView, isFirst: boolean): void {
     const mayHold = (isFirst || request.isContinued) && request.subscribe.length > 0;
     const held = mayHold ? request.initialVersions : undefined;
+    if (request.isContinued) this.#sentBeforeRest = 0;
     if (isFirst) this.#start(request);
     if (request.subscribe.length + request.unsubscribe.length > 0) this.#oweByName();
     for (const name of request.subscribe) this.#subscribe(name, view, held?.get(name));
