@@ -1,7 +1,7 @@
 import { type Dependents, dependentsIndex, namersIn, referencedKeys, rememberDependents } from "./dependencies.ts";
 import { type Kind, kinds, parseDocumentKey, type SignalboxDocument } from "./documents/document.ts";
 import { type Live, type LiveDocuments, liveMapNames, makeLiveMaps } from "./live-documents.ts";
-import type { Lookup } from "./references.ts";
+import type { Lookup } from "./reference-problem.ts";
 import { type MapChange, sharedMap } from "./shared-map.ts";
 
 type Entry = Live<SignalboxDocument>;

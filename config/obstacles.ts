@@ -6,7 +6,8 @@ import { limits } from "./limits.ts";
 import type { PendingEntry } from "./live-documents.ts";
 import { decidedObjectives, holdsEverywhere, pinReason } from "./pins.ts";
 import type { Problem } from "./problem.ts";
-import { type Lookup, referenceProblems } from "./references.ts";
+import type { Lookup } from "./reference-problem.ts";
+import { referenceProblems } from "./references.ts";
 import type { Work } from "./work.ts";
 
 /** Why a change cannot go live as things stand. */

@@ -1,34 +1,17 @@
-import type { Reference } from "./dependencies.ts";
-import { referencesOf } from "./dependencies.ts";
+import { type Reference, referencesOf } from "./dependencies.ts";
 import type { Audience } from "./documents/audience.ts";
-import { documentKey, type Kind, type SignalboxDocument } from "./documents/document.ts";
+import { documentKey, type SignalboxDocument } from "./documents/document.ts";
 import type { Model } from "./documents/model.ts";
 import type { Shard } from "./documents/shard.ts";
 import { experimentConflicts } from "./experiment-conflicts.ts";
 import { suggestion } from "./nearest.ts";
 import { transports } from "./protocols.ts";
+import type { Lookup, ReferenceProblem } from "./reference-problem.ts";
 import { unreadableName } from "./sketch.ts";
-
-/** Finds documents by their key, in whatever set is being checked. */
-export type Lookup = {
-  find(key: string): SignalboxDocument | undefined;
-  /** The names of one kind in a namespace, for suggestions. */
-  names(kind: Kind, namespace: string): readonly string[];
-  /** The documents that name the one with this key; of the key of a layer, the experiments in it. */
-  dependents(key: string): readonly SignalboxDocument[];
-};
 
 function shardOf(lookup: Lookup, namespace: string, name: string): Shard | undefined {
   return lookup.find(documentKey({ kind: "Shard", namespace, name })) as Shard | undefined;
 }
-
-/** A reference of one document that another document does not meet. */
-export type ReferenceProblem = {
-  readonly path: string;
-  readonly message: string;
-  /** The key of the document whose change could mend it. */
-  readonly target: string;
-};
 
 /** What stands between one document, valid or a sketch, and the documents that it names. */
 export function referenceProblems(document: SignalboxDocument, lookup: Lookup): ReferenceProblem[] {
