@@ -50,6 +50,11 @@ export type Activation = {
 
 /** How long the answers wait, at the start, for word from the xds-servers. */
 const firstReportMs = 3000;
+/**
+ * The same where NATS can be reached: it is known within this time who is alive, also when NATS has just lost the statuses. Until
+ * then the last snapshot may have keys whose routes have left, because this process had moved on before it ended.
+ */
+const firstReportWithNatsMs = 8000;
 
 /** Answers each objective from the newest form that the Envoys can serve. */
 export function activate(deps: ActivationDeps): Activation {
@@ -102,7 +107,7 @@ export function activate(deps: ActivationDeps): Activation {
     await new Promise<void>((resolve) => {
       const check = () => {
         const known = statuses.current() !== null && selection.get() !== null;
-        if (known || signal.aborted) done();
+        if ((known && selection.isDecided()) || signal.aborted) done();
       };
       const done = () => {
         clearTimeout(timer);
@@ -110,7 +115,8 @@ export function activate(deps: ActivationDeps): Activation {
         resolve();
       };
       const polling = setInterval(check, 10);
-      const timer = setTimeout(done, firstReportMs);
+      const patience = follower.status().connected ? firstReportWithNatsMs : firstReportMs;
+      const timer = setTimeout(done, patience);
       signal.addEventListener("abort", done, { once: true });
     });
   }

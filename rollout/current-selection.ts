@@ -57,6 +57,8 @@ export type CurrentSelection = {
   get(): ActiveSelection | null;
   /** Starts from these documents as the ones that answer, save the objectives in `former`; before the first update. */
   startFrom(documents: LiveDocuments, former: ReadonlyMap<string, LiveDocuments>): void;
+  /** Whether what answers was looked at since it is known who is alive: nothing old answers for want of word. */
+  isDecided(): boolean;
   /** What the heartbeat tells of it; undefined until there are documents. */
   report(): RolloutReport | undefined;
   /** The documents from which the objectives that are held back are answered. */
@@ -194,6 +196,7 @@ export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelec
 
   return {
     get: () => active,
+    isDecided: () => wasKnown || (active !== null && candidates.waiting.size === 0),
     startFrom: (documents, held) => {
       newest = compileSelection(documents);
       isFirst = false;
