@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type EchoServer, type Received, startEchoServer } from "./support/echo-server.ts";
 import { startLoad } from "./support/load.ts";
 import { eventually } from "./support/processes.ts";
 import { publishAndWait } from "./support/publish.ts";
+import { startRoutedEnvoy } from "./support/routed-envoy.ts";
 import { sampleExperiment, sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
 import { type System, startSystem } from "./support/system.ts";
 
@@ -247,3 +250,41 @@ async function failures(): Promise<number> {
   ).text();
   return Number(/: (\d+)/.exec(stats)?.[1] ?? 0);
 }
+
+test("of a resolver that is dead, or has no documents yet, another one is asked, and no request notices", async () => {
+  const asked = { unready: 0, ready: 0 };
+  const withoutMark = { "x-envoy-auth-headers-to-remove": "x-signalbox-fallback" };
+  const unready = createServer((_, response) => {
+    asked.unready++;
+    response.writeHead(503).end();
+  });
+  const ready = createServer((_, response) => {
+    asked.ready++;
+    response.writeHead(200, { "x-routing-key": "default/asking/ranker@8", ...withoutMark }).end();
+  });
+  const ports = await Promise.all(
+    [unready, ready].map(async (server) => {
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      onTestFinished(() => void server.close());
+      return (server.address() as AddressInfo).port;
+    }),
+  );
+  // Nothing listens on port 1.
+  const routed = await startRoutedEnvoy({ resolverPorts: [1, ...ports] });
+  onTestFinished(() => routed.stop());
+  await routed.publish([
+    sampleShard("pool", [echo.http1Port]),
+    sampleModel("ranker", { "7": ["pool"], "8": ["pool"] }),
+    sampleObjective("asking", "ranker", "7", { policy: { engine: "resolver", resolverTimeoutMs: 10_000 } }),
+  ]);
+  const models: (string | null)[] = [];
+  for (let n = 0; n < 40; n++) {
+    const headers = { "x-signalbox-objective": "default/asking" };
+    const response = await fetch(`${routed.oneCallUrl}/infer`, { method: "POST", headers, body: "hello" });
+    await response.arrayBuffer();
+    models.push(response.headers.get("x-signalbox-fallback") ?? response.headers.get("x-signalbox-model"));
+  }
+  expect(new Set(models)).toEqual(new Set(["ranker@8"]));
+  expect(asked.unready).toBeGreaterThan(0);
+  expect(asked.ready).toBe(40);
+});

@@ -41,7 +41,7 @@ export type RoutedEnvoyOptions = EnvoyOptions & {
   /** How long routes wait for the ACK of clusters; 15,000 by default. */
   readonly clusterAckTimeoutMs?: number;
   /** Of the resolvers that the one-call listener asks; there is none by default. */
-  readonly resolverPort?: number;
+  readonly resolverPorts?: readonly number[];
 };
 
 const group = "test";
@@ -61,7 +61,8 @@ export async function startRoutedEnvoy(options: RoutedEnvoyOptions = {}): Promis
     server.bindAsync(`127.0.0.1:${xdsPort}`, ServerCredentials.createInsecure(), done);
   });
   // Nothing listens on port 1.
-  const oneCall = { port: oneCallPort, resolvers: [{ host: "127.0.0.1", port: options.resolverPort ?? 1 }] };
+  const resolvers = (options.resolverPorts ?? [1]).map((resolverPort) => ({ host: "127.0.0.1", port: resolverPort }));
+  const oneCall = { port: oneCallPort, resolvers };
   const common = commonResources({ address: "127.0.0.1", port, accessLog: "stdout", oneCall });
   const [envoys] = audiences(common);
   if (!envoys) throw new Error("there is no group of Envoys");

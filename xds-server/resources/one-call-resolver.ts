@@ -5,6 +5,7 @@ import {
   Cluster_LbPolicy,
   ClusterSchema,
 } from "../../proto/gen/envoy/config/cluster/v3/cluster_pb.js";
+import type { RetryPolicySchema } from "../../proto/gen/envoy/config/core/v3/base_pb.js";
 import { ApiVersion } from "../../proto/gen/envoy/config/core/v3/config_source_pb.js";
 import {
   ExtAuthzSchema,
@@ -14,6 +15,7 @@ import type { HttpFilterSchema } from "../../proto/gen/envoy/extensions/filters/
 import { contextHeader } from "../../selection/one-call/attributes.ts";
 import { headers } from "./headers.ts";
 import { duration, extensionChoice } from "./proto.ts";
+import { hostSelectionAttempts, otherHosts } from "./retries.ts";
 import { httpProtocolOptions, httpProtocolOptionsName } from "./upstream-http.ts";
 
 /** A resolver's HTTP address, such as `127.0.0.1:7070`. */
@@ -60,6 +62,7 @@ export function resolverService(timeoutMs: number): MessageInitShape<typeof Http
       timeout: duration(timeoutMs),
     },
     pathPrefix: resolverPathPrefix,
+    retryPolicy: retryElsewhere,
     authorizationResponse: {
       allowedUpstreamHeaders: {
         patterns: [headers.routingKey, headers.config, headers.decision].map(exactly),
@@ -68,6 +71,18 @@ export function resolverService(timeoutMs: number): MessageInitShape<typeof Http
     },
   };
 }
+
+/**
+ * A decision is asked for anywhere, and as often as need be, within the one time limit: of a resolver that was killed, or has no
+ * documents yet, another one's word counts. An older Envoy than 1.37 passes it over.
+ */
+const retryElsewhere: MessageInitShape<typeof RetryPolicySchema> = {
+  retryOn: "connect-failure,refused-stream,reset,5xx",
+  numRetries: 2,
+  retryBackOff: { baseInterval: duration(1), maxInterval: duration(10) },
+  retryHostPredicate: [otherHosts],
+  hostSelectionRetryMaxAttempts: hostSelectionAttempts,
+};
 
 function exactly(name: string) {
   return { matchPattern: { case: "exact" as const, value: name } };
@@ -86,7 +101,7 @@ export function resolverCluster(resolvers: readonly ResolverAddress[]): Cluster 
       consecutive5xx: 5,
       interval: duration(1000),
       baseEjectionTime: duration(2000),
-      maxEjectionTime: duration(10_000),
+      maxEjectionTime: duration(2000),
       maxEjectionPercent: 100,
     },
     loadAssignment: {

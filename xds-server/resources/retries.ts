@@ -12,7 +12,14 @@ const retryOn = ["connect-failure", "refused-stream", "reset-before-request", "u
  * it is never busy: of two hosts it comes up three times out of four, so that 64 tries in a row find no other once in 10^8.
  * A try costs a random number.
  */
-const hostSelectionAttempts = 64n;
+export const hostSelectionAttempts = 64n;
+
+/** No host that the request was sent to already. */
+export const otherHosts = extensionChoice(
+  "envoy.retry_host_predicates.previous_hosts",
+  PreviousHostsPredicateSchema,
+  {},
+);
 
 /**
  * `refresh_cluster_on_retry: true`, which Envoy 1.40 has and the generated protos do not have yet: a retry goes to another
@@ -27,9 +34,7 @@ export function retryPolicy(retries: number): RetryPolicy | undefined {
     retryOn: retryOn.join(","),
     numRetries: retries,
     hostSelectionRetryMaxAttempts: hostSelectionAttempts,
-    retryHostPredicate: [
-      extensionChoice("envoy.retry_host_predicates.previous_hosts", PreviousHostsPredicateSchema, {}),
-    ],
+    retryHostPredicate: [otherHosts],
   });
   policy.$unknown = [refreshClusterOnRetry];
   return policy;
