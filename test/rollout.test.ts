@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { createRandomDocuments, type RandomDocuments, seededRandom } from "./support/rollout-changes.ts";
+import { clientKinds, clientName } from "./support/rollout-clients.ts";
 import { type RolloutLoad, startRolloutLoad } from "./support/rollout-load.ts";
 import { runChanges, runKills, runPartitions } from "./support/rollout-run.ts";
 import { publishTo, type RolloutWorld, startRolloutWorld, untilLive, untilWhole } from "./support/rollout-world.ts";
@@ -21,8 +22,9 @@ let envoyKilledAt = Number.NEGATIVE_INFINITY;
 beforeAll(async () => {
   console.log(`ROLLOUT_SEED=${seed}`);
   world = await startRolloutWorld({ environment: { XDS_ROUTE_GRACE_MS: "500" } });
-  documents = createRandomDocuments({ random, ports: world.models.map(({ http1Port }) => http1Port) });
+  documents = createRandomDocuments({ random, models: world.models });
   await untilLive(world, await publishTo(await world.store(), documents.initial()));
+  documents.valid.settled();
   await untilWhole(world);
 }, 180_000);
 
@@ -34,9 +36,9 @@ afterAll(async () => {
 beforeEach(async () => {
   await load?.stop();
   load = startRolloutLoad({
-    resolverUrls: world.resolverUrls,
-    envoyUrl: world.envoyUrl,
-    objective: () => documents.objectives[Math.floor(Math.random() * documents.objectives.length)] ?? "",
+    ...world,
+    objective: (protocol) => documents.objectiveFor(protocol, Math.random),
+    valid: documents.valid,
     random: Math.random,
     isExcused: () => performance.now() - envoyKilledAt < excusedMs,
   });
@@ -58,6 +60,7 @@ test("random changes of every kind cost no request, and no answer is another mod
   await runChanges({ world, documents, load, note }, 60);
   await load.untilAnswered(100);
   expect(mishaps()).toEqual(none);
+  expect([...load.byClient.keys()].sort()).toEqual(clientKinds.map(clientName).sort());
 });
 
 test("nor do changes while one process after another is killed with -9, save what the killed Envoy had", {

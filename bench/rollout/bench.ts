@@ -17,21 +17,22 @@ const partitionMs = Number(process.env.ROLLOUT_PARTITION_MS ?? 30_000);
 const excusedMs = 2000;
 
 /**
- * What a change costs, and how soon it is live everywhere: a steady load (HTTP/1.1 and HTTP/2, keyed) through 2 resolvers and
- * 2 Envoys with 2 xds-servers, 6 shards and 10,000 objectives, while documents change at random; then rollbacks; then the same
- * while processes are killed with -9, and while they are cut off from one another. There is no peer to compare with: no other
+ * What a change costs, and how soon it is live everywhere: a steady load (HTTP/1.1, HTTP/2 and gRPC; by hand, by the SDK, keyed and
+ * one-call) through 2 resolvers and 2 Envoys with 2 xds-servers, 6 shards and 10,000 objectives, while documents change at
+ * random; then rollbacks; then the same while processes are killed with -9, and while they are cut off from one another. There is no peer to compare with: no other
  * model router tells when a change is live.
  */
 export async function run(): Promise<void> {
   console.log(`ROLLOUT_SEED=${seed}, ${objectives} objectives`);
   const world = await startRolloutWorld({ environment: { LOG_LEVEL: "warn" } });
   const random = seededRandom(seed);
-  const documents = createRandomDocuments({ random, ports: world.models.map(({ http1Port }) => http1Port) });
+  const documents = createRandomDocuments({ random, models: world.models });
   const store = await world.store();
   const fill = async () => {
     await untilLive(world, await publishTo(store, documents.initial()));
     await untilLive(world, await publishMany(store, objectives), { timeoutMs: 600_000 });
     await untilWhole(world);
+    documents.valid.settled();
   };
   await fill().catch(async (error: unknown) => {
     await world.stop();
@@ -39,8 +40,8 @@ export async function run(): Promise<void> {
   });
   let envoyKilledAt = Number.NEGATIVE_INFINITY;
   const load = startRolloutLoad({
-    ...{ resolverUrls: world.resolverUrls, envoyUrl: world.envoyUrl, random: Math.random },
-    objective: () => documents.objectives[Math.floor(Math.random() * documents.objectives.length)] ?? "",
+    ...{ ...world, valid: documents.valid, random: Math.random },
+    objective: (protocol) => documents.objectiveFor(protocol, Math.random),
     isExcused: () => performance.now() - envoyKilledAt < excusedMs,
   });
   const running = { world, documents, load };
@@ -55,7 +56,8 @@ export async function run(): Promise<void> {
       if (kind === "envoy") envoyKilledAt = performance.now();
     });
     const afterPartitions = partitionMs > 0 ? await runPartitions(running, partitionMs) : [];
-    for (const mishap of [...load.failed, ...load.wrong].slice(0, 10)) console.log(mishap);
+    console.table(Object.fromEntries(load.byClient));
+    for (const mishaps of [load.failed, load.wrong]) for (const mishap of mishaps.slice(0, 5)) console.log(mishap);
     report("rollout", tableOf(live), {
       requests: load.answered(),
       failedRequests: counted.failed,
@@ -89,19 +91,24 @@ async function runRollbacks({ world, documents, load }: Run, count: number): Pro
   const [name = ""] = documents.objectives;
   const store = await world.store();
   const model = sampleModel(name, { bad: ["extra"], good: ["extra"] });
-  const choose = (version: string) => ({
-    documents: [model, sampleObjective(name, name, version, { policy: { ttlMs: 0 } })],
-  });
+  const choose = async (version: string) => {
+    documents.valid.note(name, [`${name}@${version}`]);
+    const change = { documents: [model, sampleObjective(name, name, version, { policy: { ttlMs: 0 } })] };
+    await untilLive(world, await publishTo(store, change));
+    documents.valid.settled();
+  };
   const times: ChangeTime[] = [];
   for (let n = 0; n < count; n++) {
-    await untilLive(world, await publishTo(store, choose("bad")));
+    await choose("bad");
     await load.untilAnswered(20);
     const startedAt = performance.now();
-    await untilLive(world, await publishTo(store, choose("good")));
+    await choose("good");
     await load.untilAnswered(50);
     const last = load.lastAnswered.get(`${name} ${name}@bad`) ?? startedAt;
     times.push({ kind: "rollback", liveMs: Math.max(0, last - startedAt) });
   }
+  await untilLive(world, await publishTo(store, documents.whole()));
+  documents.valid.settled();
   return times;
 }
 

@@ -9,11 +9,19 @@ import {
   ServerCredentials,
   type ServerDuplexStream,
   type ServerReadableStream,
+  type ServerUnaryCall,
   type ServerWritableStream,
   type sendUnaryData,
+  type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
+import { openInference } from "../../examples/model-server/grpc-server.ts";
 import type { Received } from "./echo-server.ts";
+
+const openInferenceService = openInference["inference.GRPCInferenceService"] as unknown as Record<
+  "ModelInfer",
+  MethodDefinition<object, object>
+>;
 
 const unlimited: ChannelOptions = { "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 };
 const asIs = (bytes: Buffer) => bytes;
@@ -31,7 +39,8 @@ const method = (name: string, requestStream: boolean, responseStream: boolean): 
  * The gRPC service of the echo server; its messages are raw bytes.
  * `Stream` (both ways) sends every message back, `Collect` (client stream) answers once with the JSON of
  * {@link Received}, `Ticks` (server stream) takes JSON `{count, intervalMs}` and answers that many messages.
- * The initial metadata of every answer has `x-echo-server`.
+ * The initial metadata of every answer has `x-echo-server`. Besides, it is a model of the Open Inference Protocol, whose answer names
+ * the model version that `x-signalbox-model` asked for.
  */
 export const echoMethods = {
   Stream: method("Stream", true, true),
@@ -95,6 +104,13 @@ export async function startEchoGrpc(deps: {
       call.on("cancelled", () => clearInterval(timer));
     },
   });
+  server.addService({ ModelInfer: openInferenceService.ModelInfer }, {
+    ModelInfer: (call: ServerUnaryCall<object, object>, answer: sendUnaryData<object>) => {
+      call.sendMetadata(named(deps.name));
+      const [model = "", version = ""] = String(call.metadata.get("x-signalbox-model")[0] ?? "").split("@");
+      answer(null, { model_name: model, model_version: version });
+    },
+  } satisfies UntypedServiceImplementation);
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(`127.0.0.1:${deps.port}`, ServerCredentials.createInsecure(), (error, bound) =>
       error ? reject(error) : resolve(bound),

@@ -1,11 +1,22 @@
-import { Agent, request } from "node:http";
-import { connect } from "node:http2";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type ClientKind, clientKinds, clientName, createDeciders, type Decision } from "./rollout-clients.ts";
+import { openTransport, type TransportAnswer, type TransportProtocol } from "./rollout-transports.ts";
+import type { ValidModels } from "./valid-models.ts";
 
-/** A request that failed, or that another model version answered than the resolver had named. */
-export type Mishap = { readonly at: string; readonly objective: string; readonly what: string };
+/** A request that failed, or that a model answered which was not decided, or not to be decided then. */
+export type Mishap = {
+  readonly at: string;
+  readonly objective: string;
+  readonly client: string;
+  readonly what: string;
+};
 
 export type RolloutLoad = {
   answered(): number;
+  /** Answers by kind of client, such as `local SDK, grpc`. */
+  readonly byClient: ReadonlyMap<string, number>;
   readonly failed: readonly Mishap[];
   readonly wrong: readonly Mishap[];
   /** When an answer of this kind (`<objective> <model>@<version>`) was last given for a fresh decision, as `performance.now()`. */
@@ -16,81 +27,82 @@ export type RolloutLoad = {
 
 export type RolloutLoadOptions = {
   readonly resolverUrls: readonly string[];
+  readonly natsUrl: string;
+  /** The keyed and the one-call listener of the Envoys. */
   readonly envoyUrl: string;
+  readonly oneCallUrl: string;
   /** Asked before each request. */
-  readonly objective: () => string;
+  readonly objective: (protocol: TransportProtocol) => string;
+  readonly valid: Pick<ValidModels, "wasValid">;
   readonly random: () => number;
-  readonly workers?: number;
   readonly pauseMs?: number;
-  /** Whether a lost connection at this time is that of a process that was killed. */
+  /** Whether a lost connection to an Envoy at this time is that of a process that was killed. */
   readonly isExcused?: () => boolean;
 };
 
-type Decision = { readonly key: string; readonly model: string; readonly ttlMs: number; readonly decidedAtMs: number };
-type Answer = { readonly status: number; readonly headers: Readonly<Record<string, unknown>>; readonly body: string };
-
 /**
- * Clients as the real ones: each asks a resolver, reuses the answer for its time to live, and sends the request through
- * Envoy, half of them over HTTP/1.1 and half over HTTP/2.
+ * Clients as the real ones, one of each kind: over HTTP/1.1, HTTP/2 and gRPC, who ask a resolver themselves, use the SDK in one of
+ * its modes, or leave the decision to Envoy.
  */
 export function startRolloutLoad(options: RolloutLoadOptions): RolloutLoad {
-  const { resolverUrls, envoyUrl, objective, random, workers = 6, pauseMs = 2, isExcused = () => false } = options;
+  const { envoyUrl, oneCallUrl, objective, valid, pauseMs = 2, isExcused = () => false } = options;
   const failed: Mishap[] = [];
   const wrong: Mishap[] = [];
   const lastAnswered = new Map<string, number>();
+  const byClient = new Map<string, number>();
+  const folder = mkdtempSync(join(tmpdir(), "signalbox-load-"));
+  const deciders = createDeciders({ ...options, folder });
   let answered = 0;
   let isStopped = false;
 
-  const decide = async (name: string, agent: Agent): Promise<Decision | null> => {
-    const body = JSON.stringify({ objective: name, context: { userId: `user-${Math.floor(random() * 1000)}` } });
-    const first = Math.floor(random() * resolverUrls.length);
-    for (let attempt = 0; attempt < resolverUrls.length; attempt++) {
-      const url = `${resolverUrls[(first + attempt) % resolverUrls.length]}/v1/resolve`;
-      const answer = await send1(url, { "content-type": "application/json" }, body, agent).catch(() => null);
-      if (answer?.status !== 200) continue;
-      const { routingKey, config, ttlMs } = JSON.parse(answer.body);
-      return { key: routingKey, model: `${config.model}@${config.version}`, ttlMs, decidedAtMs: performance.now() };
-    }
-    return null;
+  /** What is wrong with an answer; null is nothing. */
+  const judge = (name: string, decision: Decision, answer: TransportAnswer): [Mishap[], string] | null => {
+    const { status, headers, body } = answer;
+    if (status !== 200) return [failed, `${status} ${body}`];
+    const fallback = headers["x-signalbox-fallback"];
+    if (fallback) return [failed, `the default answered: ${fallback}`];
+    const model = String(headers["x-signalbox-model"]);
+    if (decision.model !== null && model !== decision.model) return [wrong, `${model} answered`];
+    return valid.wasValid(name, model, decision.sinceMs) ? null : [wrong, `${model} was not to be decided then`];
   };
 
-  const worker = async (index: number) => {
-    const resolverAgent = new Agent({ keepAlive: true });
-    const transport = index % 2 === 0 ? http1Transport(envoyUrl) : http2Transport(envoyUrl);
-    const cache = new Map<string, Decision>();
-    while (!isStopped) {
-      const name = objective();
-      const known = cache.get(name);
-      const isFresh = !known || performance.now() - known.decidedAtMs >= known.ttlMs;
-      const decision = isFresh ? await decide(name, resolverAgent) : known;
-      if (decision) {
-        cache.set(name, decision);
-        await ask(name, decision, transport.send, isFresh);
+  const worker = async ({ way, protocol }: ClientKind) => {
+    const client = clientName({ way, protocol });
+    const decider = deciders.open(way);
+    const transport = openTransport(protocol, way === "one-call" ? oneCallUrl : envoyUrl);
+    const ask = async (name: string) => {
+      const note = (list: Mishap[], what: string) =>
+        list.push({ at: new Date().toISOString(), objective: name, client, what });
+      const decision = await decider.decide(name).catch((error: unknown) => {
+        note(failed, `undecided: ${error instanceof Error ? error.message : error}`);
+        return null;
+      });
+      if (!decision) return;
+      const key = decision.headers["x-routing-key"] ?? "one call";
+      try {
+        const answer = await transport.send(decision.headers);
+        const mishap = judge(name, decision, answer);
+        if (mishap) return note(mishap[0], `${key}: ${mishap[1]}`);
+        answered++;
+        byClient.set(client, (byClient.get(client) ?? 0) + 1);
+        const model = String(answer.headers["x-signalbox-model"]);
+        if (decision.isFresh) lastAnswered.set(`${name} ${model}`, performance.now());
+      } catch (error) {
+        if (!isExcused()) note(failed, `${key}: ${error instanceof Error ? error.message : error}`);
       }
+    };
+    while (!isStopped) {
+      await ask(objective(protocol));
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
-    resolverAgent.destroy();
+    decider.close();
     transport.close();
   };
 
-  const ask = async (name: string, { key, model }: Decision, send: Send, isFresh: boolean) => {
-    const note = (list: Mishap[], what: string) => list.push({ at: new Date().toISOString(), objective: name, what });
-    try {
-      const { status, headers, body } = await send({ "x-routing-key": key });
-      if (status !== 200) return note(failed, `${key}: ${status} ${body}`);
-      if (headers["x-signalbox-fallback"]) return note(failed, `${key}: the default answered`);
-      if (headers["x-signalbox-model"] !== model)
-        return note(wrong, `${key}: ${headers["x-signalbox-model"]} answered`);
-      answered++;
-      if (isFresh) lastAnswered.set(`${name} ${model}`, performance.now());
-    } catch (error) {
-      if (!isExcused()) note(failed, `${key}: ${error instanceof Error ? error.message : error}`);
-    }
-  };
-
-  const all = Array.from({ length: workers }, (_, index) => worker(index));
+  const all = clientKinds.map(worker);
   return {
     answered: () => answered,
+    byClient,
     failed,
     wrong,
     lastAnswered,
@@ -106,63 +118,8 @@ export function startRolloutLoad(options: RolloutLoadOptions): RolloutLoad {
     stop: async () => {
       isStopped = true;
       await Promise.all(all);
+      await deciders.close();
+      rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-type Send = (headers: Readonly<Record<string, string>>) => Promise<Answer>;
-type Transport = { readonly send: Send; close(): void };
-
-function send1(url: string, headers: Readonly<Record<string, string>>, body: string, agent: Agent): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const sent = request(url, { agent, method: "POST", headers, timeout: 20_000 }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("error", reject);
-      response.on("end", () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          body: Buffer.concat(chunks).toString(),
-        }),
-      );
-    });
-    sent.on("timeout", () => sent.destroy(new Error("no answer within 20 s")));
-    sent.on("error", reject);
-    sent.end(body);
-  });
-}
-
-function http1Transport(envoyUrl: string): Transport {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  return { send: (headers) => send1(`${envoyUrl}/hash`, headers, "{}", agent), close: () => agent.destroy() };
-}
-
-function http2Transport(envoyUrl: string): Transport {
-  let session: ReturnType<typeof connect> | undefined;
-  const open = () => {
-    if (session && !session.closed && !session.destroyed) return session;
-    session = connect(envoyUrl);
-    session.on("error", () => session?.destroy());
-    return session;
-  };
-  const send: Send = (headers) =>
-    new Promise((resolve, reject) => {
-      const stream = open().request({ ":method": "POST", ":path": "/hash", ...headers });
-      const chunks: Buffer[] = [];
-      let status = 0;
-      let answer: Readonly<Record<string, unknown>> = {};
-      stream.on("response", (response) => {
-        status = Number(response[":status"]);
-        answer = response;
-      });
-      stream.on("data", (chunk: Buffer) => chunks.push(chunk));
-      stream.on("error", reject);
-      stream.on("close", () => {
-        if (status === 0) reject(new Error("the connection was lost"));
-        else resolve({ status, headers: answer, body: Buffer.concat(chunks).toString() });
-      });
-      stream.end("{}");
-    });
-  return { send, close: () => session?.destroy() };
 }

@@ -33,6 +33,7 @@ export async function runChanges({ world, documents, load, note }: Run, count: n
     if (garbage !== undefined) await putGarbage(world.natsUrl, garbage);
     else {
       await untilLive(world, await publishTo(store, change));
+      documents.valid.settled();
       times.push({ kind, liveMs: performance.now() - startedAt });
     }
     await load.untilAnswered(3);
@@ -88,6 +89,7 @@ export async function runKills(
     }
     await untilWhole(run.world);
     if (revision > 0) await untilLive(run.world, revision, { timeoutMs: 90_000 });
+    run.documents.valid.settled();
     times.push({ kind: victim.kind, liveMs: performance.now() - startedAt });
     await run.load.untilAnswered(20);
   }
@@ -112,6 +114,7 @@ export async function runPartitions(run: Run, durationMs: number): Promise<Chang
     const startedAt = performance.now();
     await untilWhole(run.world);
     await untilLive(run.world, revision, { timeoutMs: 90_000 });
+    run.documents.valid.settled();
     times.push({ kind: name, liveMs: performance.now() - startedAt });
     await run.load.untilAnswered(20);
   }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { connectStore, type DocumentStore } from "../../config/store/document-store.ts";
 import { validateDocument } from "../../config/validate.ts";
 import { renderBootstrap } from "../../envoy/bootstrap.ts";
+import type { ProcessStatus } from "../../rollout/process-status.ts";
 import { type RevisionState, revisionState } from "../../rollout/revision-state.ts";
 import { type StatusWatch, watchStatuses } from "../../rollout/status-watch.ts";
 import { projectFolder } from "../../setup/paths.js";
@@ -30,6 +31,8 @@ export type RolloutWorld = {
   readonly resolverUrls: readonly string[];
   /** The keyed listener of both Envoys. */
   readonly envoyUrl: string;
+  /** The one-call listener of both. */
+  readonly oneCallUrl: string;
   readonly models: readonly EchoServer[];
   readonly parts: readonly WorldPart[];
   /** Cut off what they lie between: the first resolver and NATS, the first xds-server and NATS, the first Envoy and the xds-servers. */
@@ -81,6 +84,7 @@ export async function startRolloutWorld({
         environment: {
           ...{ ...common, NATS_URL: url, XDS_GRPC_PORT: String(xds), XDS_HTTP_PORT: String(http) },
           ...{ ENVOY_KEYED_PORT: String(at(9)), ENVOY_ONE_CALL_PORT: String(at(12)), ENVOY_ACCESS_LOG: "off" },
+          ENVOY_RESOLVERS: `127.0.0.1:${at(1)},127.0.0.1:${at(2)}`,
         },
         ready: () => answers(`http://127.0.0.1:${http}/healthz`),
         readyTimeoutMs: 60_000,
@@ -103,6 +107,7 @@ export async function startRolloutWorld({
     natsUrl,
     resolverUrls: [`http://127.0.0.1:${at(1)}`, `http://127.0.0.1:${at(2)}`],
     envoyUrl: `http://127.0.0.1:${at(9)}`,
+    oneCallUrl: `http://127.0.0.1:${at(12)}`,
     models: echoes,
     parts,
     links,
@@ -205,7 +210,9 @@ export async function untilWhole(world: RolloutWorld): Promise<void> {
     "two resolvers, two xds-servers and two Envoys",
     () => {
       const all = world.statuses.current() ?? [];
-      const count = (process: string) => all.filter((each) => each.process === process && !each.leaving).length;
+      // Clients that decide by themselves are in a group.
+      const isPart = ({ group, leaving }: ProcessStatus) => group === undefined && !leaving;
+      const count = (process: string) => all.filter((each) => each.process === process && isPart(each)).length;
       const envoys = new Set(
         all.flatMap(({ envoys }) => (envoys ?? []).flatMap((each) => (each.counts ? [each.nodeId] : []))),
       );
