@@ -35,8 +35,7 @@ function objective(engine: "embedded" | "resolver"): ObjectiveInput {
           split: { variants: [arm("control", "0"), arm("treatment", "1")] },
         },
       ],
-      // A slow moment of the machine must not become a fast answer.
-      policy: { engine, resolverTimeoutMs: 10_000 },
+      policy: { engine },
     },
   };
 }
