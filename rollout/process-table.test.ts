@@ -50,3 +50,24 @@ test("while NATS is away nobody dies, and when it is back everybody has a lifeti
   pass(1);
   expect(ids()).toEqual([]);
 });
+
+test("whom a former process remembered is remembered for what is left of the time, and is not alive", () => {
+  const former = table();
+  former.note("r.1", sampleStatus("resolver", "r1", 1));
+  former.pass(20_000);
+  former.note("r.2", sampleStatus("resolver", "r2", 2));
+  const next = table();
+  next.restore(former.silences());
+  expect(next.ids()).toEqual([]);
+  expect(next.remembered(60_000).map(({ id }) => id)).toEqual(["r1", "r2"]);
+  next.pass(40_000);
+  expect(next.remembered(60_000).map(({ id }) => id)).toEqual(["r2"]);
+});
+
+test("a process that was heard of is not taken for what a former one remembers of it", () => {
+  const { note, restore, remembered, ids } = table();
+  note("r.1", sampleStatus("resolver", "r1", 7));
+  restore(new Map([["r.1", { status: sampleStatus("resolver", "r1", 1), silentMs: 0 }]]));
+  expect(ids()).toEqual(["r1"]);
+  expect(remembered(60_000)[0]?.rollout?.watermark).toBe(7);
+});

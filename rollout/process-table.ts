@@ -12,9 +12,16 @@ export type ProcessTable = {
   alive(): readonly ProcessStatus[];
   /** Besides those alive, the ones that vanished without a goodbye less than `forMs` ago, with their last status. */
   remembered(forMs: number): readonly ProcessStatus[];
+  /** Everybody it has heard of in the last day, by entry, to be written down; {@link ProcessTable.restore} takes it in again. */
+  silences(): ReadonlyMap<string, Silence>;
+  /** What a former process had heard: whoever that was is remembered, and alive only once it is heard of again. */
+  restore(silences: ReadonlyMap<string, Silence>): void;
 };
 
-type Entry = { readonly status: ProcessStatus; heardAtMs: number };
+/** What a process said last, and for how many milliseconds of listening it has said nothing. */
+export type Silence = { readonly status: ProcessStatus; readonly silentMs: number };
+
+type Entry = { readonly status: ProcessStatus; heardAtMs: number; readonly isRestored: boolean };
 
 /** Vanished processes are forgotten after this, whoever asks: a day. */
 const forgottenAfterMs = 24 * 3600 * 1000;
@@ -25,16 +32,16 @@ export function createProcessTable(deps: { readonly lifetimeMs: number; readonly
   const entries = new Map<string, Entry>();
   let suspendedAtMs: number | null = null;
 
-  const within = (durationMs: number) => {
+  const within = (durationMs: number, counts: (entry: Entry) => boolean = () => true) => {
     const at = suspendedAtMs ?? now();
-    const found = [...entries.values()].filter(({ heardAtMs }) => at - heardAtMs < durationMs);
+    const found = [...entries.values()].filter((entry) => at - entry.heardAtMs < durationMs && counts(entry));
     return found.map(({ status }) => status).sort(byProcess);
   };
 
   return {
     note: (key, status) => {
       if (status === null) entries.delete(key);
-      else entries.set(key, { status, heardAtMs: now() });
+      else entries.set(key, { status, heardAtMs: now(), isRestored: false });
       for (const [each, { heardAtMs }] of entries) if (now() - heardAtMs > forgottenAfterMs) entries.delete(each);
     },
     suspend: () => {
@@ -47,7 +54,16 @@ export function createProcessTable(deps: { readonly lifetimeMs: number; readonly
       }
       suspendedAtMs = null;
     },
-    alive: () => within(lifetimeMs),
+    silences: () => {
+      const at = suspendedAtMs ?? now();
+      return new Map([...entries].map(([key, { status, heardAtMs }]) => [key, { status, silentMs: at - heardAtMs }]));
+    },
+    restore: (silences) => {
+      for (const [key, { status, silentMs }] of silences) {
+        if (!entries.has(key)) entries.set(key, { status, heardAtMs: now() - silentMs, isRestored: true });
+      }
+    },
+    alive: () => within(lifetimeMs, ({ isRestored }) => !isRestored),
     remembered: (forMs) => within(Math.max(lifetimeMs, forMs)),
   };
 }

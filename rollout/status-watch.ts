@@ -5,7 +5,7 @@ import { deliveries } from "../config/store/deliveries.ts";
 import { messageOf } from "../config/store/store-error.ts";
 import { parseStatus } from "./heartbeat.ts";
 import type { ProcessStatus } from "./process-status.ts";
-import { createProcessTable } from "./process-table.ts";
+import { createProcessTable, type ProcessTable } from "./process-table.ts";
 import { openStatusBucket, statusLifetimeMs } from "./status-bucket.ts";
 
 export type StatusWatchSettings = NatsSettings &
@@ -25,6 +25,8 @@ export type StatusWatch = {
   current(): readonly ProcessStatus[] | null;
   /** Besides those alive, the ones that vanished less than `forMs` ago. Also while NATS is away. */
   remembered(forMs: number): readonly ProcessStatus[];
+  /** Everybody heard of in the last day, to be written down and taken in again by the next process: see {@link ProcessTable}. */
+  readonly memory: Pick<ProcessTable, "silences" | "restore">;
   /** Called after every change, and when a process has vanished; returns what ends that. */
   subscribe(listener: () => void): () => void;
   /** Resolves when all has ended after `signal` aborted. */
@@ -111,6 +113,7 @@ export function watchStatuses(settings: StatusWatchSettings): StatusWatch {
   return {
     current: () => (isComplete() ? table.alive() : null),
     remembered: table.remembered,
+    memory: { silences: table.silences, restore: table.restore },
     subscribe: (listener) => {
       const own = () => listener();
       listeners.add(own);

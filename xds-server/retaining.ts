@@ -10,6 +10,7 @@ import { observeStatusWatch } from "../service/status-watch-observation.ts";
 import type { XdsServerConfig } from "./config.ts";
 import { releaseOldRoutes } from "./publishing/contract.ts";
 import { createPinnedDocuments, type PinnedDocuments } from "./publishing/pinned-documents.ts";
+import { openResolverFile } from "./publishing/resolver-file.ts";
 import type { ResourceChanges } from "./publishing/resource-changes.ts";
 import { openRetainedFile } from "./publishing/retained-file.ts";
 import { createRetainedKeys, type RetainedKeys } from "./publishing/retained-keys.ts";
@@ -88,6 +89,9 @@ export function createRetaining({ config, nats, folder, logger, metrics, signal 
     ...{ bucket: config.SIGNALBOX_STATUS_BUCKET, documentsBucket: config.SIGNALBOX_BUCKET, signal },
     onProblem: observeStatusWatch(logger),
   });
+  const resolverFile = openResolverFile({
+    ...{ file: join(folder, "resolvers.json"), silences: statuses.memory.silences, onProblem },
+  });
   const abandonedKeys = metrics.counter({
     name: "signalbox_xds_abandoned_keys_total",
     help: "Routing keys that left while a resolver that is cut off may still answer with them; their requests get the default.",
@@ -119,8 +123,10 @@ export function createRetaining({ config, nats, folder, logger, metrics, signal 
     },
     start: async (given) => {
       changes = given;
-      retained.restore(await file.load());
+      retained.restore(new Map(Object.entries((await file.load()) ?? {})));
       pinned.restore(await pinnedFolder.load());
+      statuses.memory.restore(new Map(Object.entries((await resolverFile.load()) ?? {})));
+      statuses.subscribe(resolverFile.changed);
       given.startFrom(await formerFolder.load());
       releaseOldRoutes({
         ...{ statuses, retained, signal, cutOffMs: config.XDS_CUT_OFF_RESOLVER_MS },
@@ -146,7 +152,7 @@ export function createRetaining({ config, nats, folder, logger, metrics, signal 
     },
     stopped: async () => {
       readiness?.stop();
-      await Promise.all([file.close(), former.close(), pinnedWriter.close(), statuses.stopped]);
+      await Promise.all([file.close(), resolverFile.close(), former.close(), pinnedWriter.close(), statuses.stopped]);
     },
   };
 }

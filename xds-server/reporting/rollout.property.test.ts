@@ -292,13 +292,13 @@ class World {
   /** What it wrote down is what it begins with. Killed, it leaves its last report as it was; otherwise, its last words. */
   #serverRestarts(index: number, isKilled: boolean): void {
     const old = this.#servers[index];
-    // One that starts knows nothing of resolvers that are cut off, and keeps nothing for them: a known limit.
-    if (!old || this.#resolvers.some(({ isCut }) => isCut)) return;
+    if (!old) return;
     if (!isKilled) this.#serverReports(index, { leaving: true });
     const next = this.#newServer(index);
     next.documents = old.documents;
     next.forms = old.forms;
     next.retained.restore(old.retained.all());
+    next.table.restore(old.table.silences());
     next.wanted = old.wanted;
     for (const [name, each] of old.held) next.held.set(name, each);
     this.#servers[index] = next;
