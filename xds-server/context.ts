@@ -60,7 +60,8 @@ export async function createContext(config: XdsServerConfig, signal: AbortSignal
   const now = () => new Date();
   const logger = createLogger({ name: "xds-server", level: config.LOG_LEVEL });
   const security = await watchSecurity(config, logger);
-  const identity = processIdentity(now);
+  // What the former process said of its Envoys is to count until they are seen here, and not to be replaced.
+  const identity = processIdentity(now, "life");
   const metrics = createMetrics({ build: { process: "xds-server", version: identity.version } });
   const nats = {
     servers: config.NATS_URL,
