@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { countByKind } from "../config/live-documents.ts";
+import { countByKind, type LiveDocuments } from "../config/live-documents.ts";
 import { countRefused } from "../config/pins.ts";
 import { formatProblem } from "../config/problem.ts";
 import { followDocuments, type LiveFollower } from "../config/store/follow.ts";
@@ -25,6 +25,7 @@ import { audiences, envoyGroup } from "./publishing/audiences.ts";
 import { createGroupOf } from "./publishing/group-of.ts";
 import { createResourceChanges, type ResourceChanges } from "./publishing/resource-changes.ts";
 import { createViews, type Views } from "./publishing/views.ts";
+import { type ClusterAcceptance, createClusterAcceptance } from "./readiness/cluster-acceptance.ts";
 import { createReporting, type Reporting } from "./reporting/reporting.ts";
 import { commonResources } from "./resources/build.ts";
 import type { Resource } from "./resources/resource.ts";
@@ -45,6 +46,7 @@ export type Context = {
   readonly views: Views;
   readonly xds: XdsServer;
   readonly xdsMetrics: XdsMetrics;
+  readonly acceptance: ClusterAcceptance;
   readonly reporting: Reporting;
   readonly retaining: Retaining;
   /** What the heartbeat says. */
@@ -69,25 +71,44 @@ export async function createContext(config: XdsServerConfig, signal: AbortSignal
     replicas: config.STORE_REPLICAS,
     ...(config.NATS_CREDENTIALS === undefined ? {} : { credentialsFile: config.NATS_CREDENTIALS }),
   };
+  let servedBefore: LiveDocuments | null = null;
   const follower = followDocuments({
     ...nats,
     bucket: config.SIGNALBOX_BUCKET,
     // By port, because a folder has one owner and several xds-servers may share a machine.
     snapshotFolder: join(config.SIGNALBOX_DATA, `xds-server-${config.XDS_HTTP_PORT}`),
+    onSnapshot: (live) => {
+      servedBefore = live;
+    },
     onEvent: (event) => logFeedEvent(logger, event),
     signal,
   });
   const folder = join(config.SIGNALBOX_DATA, `xds-server-${config.XDS_HTTP_PORT}`);
   const retaining = createRetaining({ ...{ config, nats, folder, logger, metrics, signal } });
   const { retained, readiness, pinned } = retaining;
+  const acceptance = createClusterAcceptance({
+    settled: () => reporting.settled(),
+    refusalOf: (cluster) => reporting.refusalOf(cluster),
+    onChange: (name) => {
+      changes.shardChanged(name);
+      retaining.due.notify();
+    },
+  });
+  signal.addEventListener("abort", acceptance.stop, { once: true });
   const changes = createResourceChanges({
     validate: createValidator(registry),
     now,
     retained,
     pinned,
     ...(readiness ? { readiness } : {}),
+    acceptance,
     onDue: retaining.due.notify,
     secrets: security.secrets,
+    takeServedBefore: () => {
+      const taken = servedBefore;
+      servedBefore = null;
+      return taken;
+    },
     onRefused: ({ key, revision, problems }) => {
       const reasons = problems.map(formatProblem);
       logger.warn({ key, revision, problems: reasons }, "Envoy would refuse the document; its last good one stays");
@@ -118,7 +139,10 @@ export async function createContext(config: XdsServerConfig, signal: AbortSignal
   const { groupOf, whyEnd, identitiesOf } = createGroupOf({
     ...{ views, policy: security.policy, onRefused: xdsMetrics.refused },
   });
-  const soon = () => heartbeat.changed();
+  const soon = () => {
+    heartbeat.changed();
+    acceptance.look();
+  };
   const reporting = createReporting({
     envoys: () => xds.nodes().filter(({ group }) => group.startsWith(envoyGroup)),
     isServed: (group, objective) => store.view(group)?.type(typeUrls.scopedRoute).get(objective) !== undefined,
@@ -178,7 +202,7 @@ export async function createContext(config: XdsServerConfig, signal: AbortSignal
   });
   return {
     ...{ config, logger, metrics, health, security },
-    ...{ follower, changes, store, views, xds, xdsMetrics, reporting, retaining, status, heartbeat },
+    ...{ follower, changes, store, views, xds, xdsMetrics, acceptance, reporting, retaining, status, heartbeat },
   };
 }
 

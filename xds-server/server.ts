@@ -63,6 +63,7 @@ async function start(context: Context, stopping: AbortController): Promise<Start
     onPublished: (published) => {
       context.xdsMetrics.published(published);
       context.reporting.published(published.commit, context.changes.takeForms());
+      context.acceptance.published(published.commit);
       context.retaining.changed();
       const { revision, changed, durationMs } = published;
       logger.info({ revision, changed, durationMs: Math.round(durationMs) }, "resources published to the Envoys");

@@ -3,6 +3,7 @@ import type { LiveDocuments } from "../../config/live-documents.ts";
 import { model, objective, publish, type Sample, shard } from "../testing/live-documents.ts";
 import type { Validate } from "../validation/validator.ts";
 import { createResourceChanges, type ResourceChanges } from "./resource-changes.ts";
+import { createRetainedKeys } from "./retained-keys.ts";
 
 const start: readonly Sample[] = [
   shard("gpu-a"),
@@ -187,5 +188,59 @@ describe("a document whose resources Envoy would refuse", () => {
       "-Cluster default/gpu-a",
       "-ClusterLoadAssignment default/gpu-a/http1",
     ]);
+  });
+
+  test("of what changed while no process was there leave its old routes, with the shards that they lead to", async () => {
+    const before = publish(start);
+    const live = publish(
+      [
+        model("ranker", { "8": ["gpu-b"] }),
+        objective("ranking", "ranker", "8"),
+        ["Objective", "search", null],
+        ["Shard", "gpu-a", null],
+      ],
+      before,
+    );
+    const retained = createRetainedKeys({ graceMs: 0, now: () => 0 });
+    const deps = { validate: valid, now: () => new Date(0), retained, takeServedBefore: () => before };
+    expect(await changed(createResourceChanges(deps), live)).toEqual([
+      "+Cluster default/gpu-a",
+      "+Cluster default/gpu-b",
+      "+ClusterLoadAssignment default/gpu-a/http1",
+      "+ClusterLoadAssignment default/gpu-b/http1",
+      "+RouteConfiguration default/ranking",
+      "+RouteConfiguration default/search",
+      "+ScopedRouteConfiguration default/ranking",
+      "+ScopedRouteConfiguration default/search",
+    ]);
+    const keys = [...retained.all()].map(([name, kept]) => [name, kept.map(({ route }) => route.routingKey)]);
+    expect(Object.fromEntries(keys)).toEqual({
+      "default/ranking": ["default/ranking/ranker@7"],
+      "default/search": ["default/search/other@1"],
+    });
+  });
+
+  test("of a restart leave out old routes whose shard is gone for good, and objectives that are refused", async () => {
+    const before = publish(start);
+    const former = createRetainedKeys({ graceMs: 0, now: () => 0 });
+    const deps = { validate: valid, now: () => new Date(0), retained: former };
+    const changes = createResourceChanges(deps);
+    await changes.update(before);
+    const moved = publish([objective("ranking", "ranker", "8"), model("ranker", { "8": ["gpu-b"] })], before);
+    await changes.update(moved);
+    const withoutShard = publish([["Shard", "gpu-a", null]], moved);
+    expect(former.of("default/ranking").map(({ routingKey }) => routingKey)).toEqual(["default/ranking/ranker@7"]);
+    const next = createResourceChanges({ ...deps, takeServedBefore: () => withoutShard });
+    const served = (await next.update(withoutShard)).map(({ name, resource }) => [
+      name,
+      resource && "bytes" in resource ? Buffer.from(resource.bytes).includes("default/gpu-a") : null,
+    ]);
+    expect(served).toContainEqual(["default/ranking", false]);
+    expect(served).not.toContainEqual(["default/ranking", true]);
+    const refusing: Validate = ({ $typeName }) =>
+      $typeName.endsWith(".RouteConfiguration") ? [{ path: "name", rule: "", message: "bad" }] : [];
+    const refused = createResourceChanges({ ...deps, validate: refusing, takeServedBefore: () => before });
+    expect(await changed(refused, moved)).not.toContain("+RouteConfiguration default/ranking");
+    expect(refused.usersOf("default/gpu-b")).toEqual([]);
   });
 });

@@ -6,6 +6,7 @@ import type { LiveDocuments, Rejection } from "../../config/live-documents.ts";
 import { groupPinsOn } from "../../config/pins.ts";
 import { changedKeys } from "../../config/shared-map.ts";
 import type { HeldObjective } from "../../rollout/process-status.ts";
+import type { ClusterAcceptance } from "../readiness/cluster-acceptance.ts";
 import type { ShardReadiness } from "../readiness/shard-readiness.ts";
 import { objectiveResources, shardResources } from "../resources/build.ts";
 import { clustersOf } from "../routing/clusters-of.ts";
@@ -35,10 +36,17 @@ export type ResourceChangesDeps = {
   readonly readiness?: ShardReadiness;
   /** At which documents pins hold groups of Envoys; none are held when absent. */
   readonly pinned?: Pick<PinnedDocuments, "prepare" | "of">;
+  /** Whether the Envoys have taken clusters that are new to an objective; when absent, they take all. */
+  readonly acceptance?: Pick<ClusterAcceptance, "added" | "obstacle" | "keepOnly">;
   /** The secrets that shards name; none when absent. */
   readonly secrets?: Pick<Secrets, "get">;
   /** Called when `update` is worth a call though no document changed: a shard is ready. */
   readonly onDue?: () => void;
+  /**
+   * The documents that the former process served last; null when there was none. Asked once, at the first `update`: what
+   * changed since then is a change, whose old routes are kept.
+   */
+  readonly takeServedBefore?: () => LiveDocuments | null;
 };
 
 export type ResourceChanges = {
@@ -106,7 +114,7 @@ const firstChecksMs = 500;
 
 /** Follows the documents and tells what it means for Envoy. Holds what is published at present. */
 export function createResourceChanges(deps: ResourceChangesDeps): ResourceChanges {
-  const { validate, now, onRefused, sliceMs = 10, retained, readiness, onDue, pinned } = deps;
+  const { validate, now, onRefused, sliceMs = 10, retained, readiness, acceptance, onDue, pinned } = deps;
   /** Shards with resources in Envoy; also those that are gone but still routed to by an objective held back. */
   const clusters = new Map<string, ServedShard>();
   /** Objectives with resources in Envoy. */
@@ -199,6 +207,7 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
     const held = scopes.held.flatMap((form) => heldShard(name, form, checkedSinceMs === null));
     const changes = [...replaceForms(old?.held ?? [], held), ...replace(owner, old?.names ?? [], resources)];
     clusters.set(name, { owner, names: namesOf(resources), held: held.map(publishedForm), spec, checkedSinceMs });
+    if (!old) acceptance?.added(name);
     if (!old && checkedSinceMs === null) later(name, checksAfterMs);
     if (old && old.checkedSinceMs === null && checkedSinceMs !== null) later(name, firstChecksMs);
     return changes;
@@ -239,7 +248,7 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
     const shards: string[] = [];
     const reasons: string[] = [];
     for (const name of used) {
-      const reason = heldShards.get(name) ?? (old?.owner.uses.has(name) ? null : newShardObstacle(live, name));
+      const reason = heldShards.get(name) ?? (old?.owner.uses.has(name) ? null : newShardObstacle(live, name, old));
       if (reason === null) continue;
       shards.push(name);
       reasons.push(reason);
@@ -247,16 +256,27 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
     return shards.length === 0 ? null : { shards, reason: reasons.join("; ") };
   };
 
-  /** Requests go to a shard that is new to an objective once it is ready, and Envoy knows which of its hosts are not. */
-  const newShardObstacle = (live: LiveDocuments, name: string): string | null => {
+  /**
+   * Requests go to a shard that is new to an objective once the Envoys have taken it, it is ready, and Envoy knows which of its
+   * hosts are not.
+   */
+  const newShardObstacle = (live: LiveDocuments, name: string, old: ServedObjective | undefined): string | null => {
     const spec = live.shards.get(name)?.document.spec;
-    if (!readiness || !before || !spec) return null;
+    if (!before || !spec) return null;
+    // An objective that is new has no former routes to go on with; nobody asks for it before it is activated.
+    const refusal = old && clusters.has(name) ? (acceptance?.obstacle(name) ?? null) : null;
+    if (!readiness) return refusal;
     const { some, all, reason } = readiness.of(name, spec);
     if (!some) return `shard ${name} has no ready host: ${reason}`;
+    if (refusal !== null) return refusal;
     const since = clusters.get(name)?.checkedSinceMs;
     const isChecked = since !== undefined && since !== null && performance.now() - since >= firstChecksMs;
     return all || isChecked || !spec.healthCheck ? null : `shard ${name} is being checked by the Envoys: ${reason}`;
   };
+
+  /** After a restart the shard of an old route may be gone for good: its key is as good as unknown. */
+  const keptOf = (name: string) =>
+    (retained?.of(name) ?? []).filter(({ shards }) => shards.every(({ cluster }) => clusters.has(cluster)));
 
   const removeObjective = (live: LiveDocuments, name: string): OwnedChange[] => {
     const old = routed.get(name);
@@ -266,7 +286,7 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
       retained?.change(name, old, null, live.revision);
       noteForm(name, null, false);
     }
-    const kept = retained?.of(name) ?? [];
+    const kept = keptOf(name);
     const { scopes, changes } = scopesOf(live, name, live.revision);
     const held = heldObjective(name, scopes, kept);
     if (kept.length === 0 && held.length === 0) {
@@ -305,7 +325,7 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
       const problems = problemsOf(own, validate);
       if (problems.length > 0) return refuse(problems);
       retained?.change(name, old ?? null, newest, live.revision);
-      const routes = withRetained(newest, retained?.of(name) ?? []);
+      const routes = withRetained(newest, keptOf(name));
       const resources = routes === newest ? own : objectiveResources(routes);
       const { scopes, changes } = scopesOf(live, name, newest.revision);
       const held = heldObjective(name, scopes, routes.versions);
@@ -353,8 +373,31 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
       return changes;
     });
 
+  /** What changed or was deleted since the former process served it is taken for served as it was, with the shards it needs. */
+  const takeServedBefore = (live: LiveDocuments): OwnedChange[] => {
+    const served = before ? null : deps.takeServedBefore?.();
+    if (!served) return [];
+    return [...affectedObjectives(served, live)].flatMap((name) => {
+      const objective = served.objectives.get(name);
+      if (!objective || formerly.has(name)) return [];
+      const routes = routeObjective(served, name);
+      const owner = ownerOf("objective", name, objective.document, clustersOf(routes), undefined);
+      const { ttlMs } = objective.document.spec.policy;
+      routed.set(name, { owner, names: [], held: [], routes, ttlMs, isDeleted: false });
+      const gone = [...owner.uses].filter((shard) => !clusters.has(shard) && !live.shards.has(shard));
+      return gone.flatMap((shard) => updateShard(served, shard));
+    });
+  };
+
+  /** Of what was taken for served, what was refused in its new form is not. */
+  const endServedBefore = () => {
+    for (const [name, { names, held }] of routed.entries()) {
+      if (names.length + held.length === 0) routed.set(name, undefined);
+    }
+  };
+
   const objectivesToUpdate = (live: LiveDocuments, isRepinned: boolean): Set<string> => {
-    if (!before) return new Set(live.objectives.keys());
+    if (!before) return new Set([...live.objectives.keys(), ...[...routed.entries()].map(([name]) => name)]);
     const due = [...dueObjectives];
     for (const [name, { shards }] of waits) if (shards.some((shard) => dueNow.has(shard))) due.push(name);
     return new Set([...affectedObjectives(before, live), ...(isRepinned ? repinned(live) : []), ...due]);
@@ -388,11 +431,12 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
       // More may become due while this one is under way.
       dueNow = new Set(dueShards);
       dueShards.clear();
-      const objectives = objectivesToUpdate(live, isRepinned);
       for (const name of new Set([...changedShards(before, live), ...restagedShards(before, live), ...dueNow])) {
         changes.push(...updateShard(live, name));
         await slice();
       }
+      changes.push(...takeServedBefore(live));
+      const objectives = objectivesToUpdate(live, isRepinned);
       const former = new Set(before ? [] : formerly.keys());
       changes.push(...startFormer(live));
       for (const name of objectives) {
@@ -400,8 +444,11 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
         if (!former.has(name)) changes.push(...updateObjective(live, name));
         await slice();
       }
+      if (!before) endServedBefore();
       changes.push(...removeClusters(live));
-      readiness?.keepOnly(new Set([...heldShards.keys(), ...[...waits.values()].flatMap(({ shards }) => shards)]));
+      const waitedFor = new Set([...heldShards.keys(), ...[...waits.values()].flatMap(({ shards }) => shards)]);
+      readiness?.keepOnly(waitedFor);
+      acceptance?.keepOnly(waitedFor);
       before = live;
       return changes;
     },

@@ -27,6 +27,10 @@ export type Reporting = {
   published(commit: number, forms: readonly FormChange[]): void;
   /** An Envoy accepted or refused resources. */
   answered(nodeId: string, typeUrl: string, names: readonly string[]): void;
+  /** Every Envoy that counts has answered everything up to this commit. */
+  settled(): number;
+  /** Why an Envoy that counts refuses a cluster; null when none does. */
+  refusalOf(cluster: string): string | null;
   /** Undefined before the first commit. */
   report(): RolloutReport | undefined;
   /** The Envoys as of the last report. */
@@ -101,6 +105,19 @@ export function createReporting(deps: ReportingDeps): Reporting {
     });
   };
 
+  /** Looks who is connected, and how far those are that count. */
+  const observed = () => {
+    const connected = deps.envoys();
+    ledger.observe(
+      connected.map(({ nodeId, settledRevision }) => ({ nodeId, settled: settledRevision })),
+      latest,
+    );
+    forgetUnserved(connected);
+    noteSeen(connected);
+    const settled = Math.min(latest, ...ledger.known().flatMap((envoy) => (envoy.counts ? [envoy.settled] : [])));
+    return { connected, settled };
+  };
+
   return {
     published: (commit, changes) => {
       latest = commit;
@@ -121,20 +138,23 @@ export function createReporting(deps: ReportingDeps): Reporting {
     answered: (nodeId, typeUrl, names) => {
       if (typeUrl === typeUrls.route) ledger.answeredRoutes(nodeId, names);
     },
+    settled: () => observed().settled,
+    refusalOf: (cluster) => {
+      const counted = new Set(ledger.known().flatMap(({ nodeId, counts }) => (counts ? [nodeId] : [])));
+      for (const { nodeId, nacks } of [...deps.envoys(), ...vanishedAndCounted()]) {
+        const nack = nacks.find(({ typeUrl, resourceNames }) => {
+          return typeUrl === typeUrls.cluster && resourceNames.includes(cluster);
+        });
+        if (nack && counted.has(nodeId)) return `Envoy ${nodeId} refuses it: ${nack.message}`;
+      }
+      return null;
+    },
     report: () => {
       if (latest === 0) return undefined;
-      const connected = deps.envoys();
-      ledger.observe(
-        connected.map(({ nodeId, settledRevision }) => ({ nodeId, settled: settledRevision })),
-        latest,
-      );
-      forgetUnserved(connected);
-      noteSeen(connected);
-      const envoys = ledger.known();
-      const settled = Math.min(latest, ...envoys.flatMap((envoy) => (envoy.counts ? [envoy.settled] : [])));
+      const { connected, settled } = observed();
       for (const objective of released) if ((forms.get(objective)?.commit ?? 0) <= settled) released.delete(objective);
       const report = rolloutReport({
-        ...{ latest, envoys, forms, released, now: deps.now },
+        ...{ latest, envoys: ledger.known(), forms, released, now: deps.now },
         held: [...deps.held(), ...ends(settled)],
         refused: refusals([...connected, ...vanishedAndCounted()]),
       });

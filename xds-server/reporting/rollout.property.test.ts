@@ -134,7 +134,7 @@ class World {
     const resolver = step.who % 2;
     if (step.do === "serverTakes") this.#serverTakes(server, step.some);
     else if (step.do === "serverReports") this.#serverReports(server);
-    else if (step.do === "serverRestarts") this.#serverRestarts(server, step.some % 2 === 0);
+    else if (step.do === "serverRestarts") this.#serverRestarts(server, step.some % 2 === 0, step.some > 4);
     else if (step.do === "serverHears") this.#serverHears(server);
     else if (step.do === "hold") this.#hold(server, objectives[step.some % 2] ?? "", true);
     else if (step.do === "unhold") this.#hold(server, objectives[step.some % 2] ?? "", false);
@@ -145,7 +145,7 @@ class World {
     else if (step.do === "resolverTakes") this.#resolverTakes(resolver, step.some);
     else if (step.do === "resolverHears") this.#resolverHears(resolver);
     else if (step.do === "resolverReports") this.#resolverReports(resolver);
-    else if (step.do === "resolverRestarts") this.#resolverRestarts(resolver);
+    else if (step.do === "resolverRestarts") this.#resolverRestarts(resolver, step.some % 2 === 0);
     else if (step.do === "cut") this.#cut(resolver);
     else this.#nowMs += [1, 10, 100, 500, 1000, 1500, 2000, 3000, 4000, 5000][step.some] ?? 1;
     this.#expire();
@@ -235,9 +235,12 @@ class World {
     this.#commit(server, to);
   }
 
-  #commit(server: ServerModel, to: number): void {
-    const changes: FormChange[] = [];
+  /** What the first commit of a process brings besides is new to it. */
+  #commit(server: ServerModel, to: number, isFirst = false): void {
     const before = server.documents;
+    const changes: FormChange[] = isFirst
+      ? [...server.forms.keys()].map((objective) => ({ objective, revision: to, previousRevision: 0, isNew: true }))
+      : [];
     for (const objective of new Set([...this.#changed(before, to), ...server.held.keys()])) {
       if (server.wanted.has(objective)) {
         const earlier = server.held.get(objective);
@@ -290,7 +293,7 @@ class World {
   }
 
   /** What it wrote down is what it begins with. Killed, it leaves its last report as it was; otherwise, its last words. */
-  #serverRestarts(index: number, isKilled: boolean): void {
+  #serverRestarts(index: number, isKilled: boolean, hasMissed: boolean): void {
     const old = this.#servers[index];
     if (!old) return;
     if (!isKilled) this.#serverReports(index, { leaving: true });
@@ -303,11 +306,8 @@ class World {
     for (const [name, each] of old.held) next.held.set(name, each);
     this.#servers[index] = next;
     for (const envoy of this.#envoys) if (envoy.server === index) this.#reconnects(envoy);
-    const { documents: revision } = next;
-    this.#serve(
-      next,
-      [...next.forms.keys()].map((objective) => ({ objective, revision, previousRevision: 0, isNew: true })),
-    );
+    // What changed while it was away is a change to what it served last.
+    this.#commit(next, hasMissed ? this.#revisions.length : next.documents, true);
   }
 
   #serverHears(index: number): void {
@@ -400,13 +400,14 @@ class World {
     this.#put({ ...sampleStatus("resolver", resolver.id, 0), rollout: { watermark: revision, held } });
   }
 
-  /** It comes back with what it wrote down, as another process; the entry of the former one runs out. */
-  #resolverRestarts(index: number): void {
+  /** It comes back with what it wrote down, in the place of the former one, or as another one while that one's entry runs out. */
+  #resolverRestarts(index: number, isInPlace: boolean): void {
     const old = this.#resolvers[index];
     if (!old) return;
     const next = this.#newResolver(index);
     this.#resolvers[index] = {
       ...next,
+      id: isInPlace ? old.id : next.id,
       candidates: old.candidates,
       active: old.active,
       reportedAtMs: old.reportedAtMs,
