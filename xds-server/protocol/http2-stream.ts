@@ -12,7 +12,7 @@ function http2StreamOf(call: ServerDuplexStream<Buffer, never>): ServerHttp2Stre
 const noMetadata = new Metadata();
 
 /**
- * Writes a message; `done` is called when it has left. grpc-js would copy it into a buffer of its own: of the 16 MB that a
+ * Writes a message; `done` is called when it has left. grpc-js would copy it into a buffer of its own: of the 22 MB that a
  * thousand streams each load, the copies cost more than the network, and the garbage collector as much once more. Every message
  * of a call has to go this way, for those that grpc-js writes wait in a queue of its own.
  */
