@@ -1,3 +1,5 @@
+import { cpuTimeMs } from "./cpu-time.ts";
+
 /** Work that many events ask for, and that must not take the whole process when it is expensive. */
 export type Paced = {
   /** Does the work now, or as soon as the process has rested from the last time; asked for often, it is done once. */
@@ -10,16 +12,16 @@ const cheapMs = 2;
 /** After expensive work, so many times as long as it took is for everything else. */
 const restFactor = 3;
 
-export function createPaced(work: () => void): Paced {
+/** `cpuMs`: what tells how expensive the work was. */
+export function createPaced(work: () => void, cpuMs: () => number = cpuTimeMs): Paced {
   let restsUntilMs = 0;
   let timer: NodeJS.Timeout | undefined;
   const run = () => {
     timer = undefined;
-    const startedAtMs = performance.now();
+    const cpuBeforeMs = cpuMs();
     work();
-    const endedAtMs = performance.now();
-    const tookMs = endedAtMs - startedAtMs;
-    restsUntilMs = tookMs < cheapMs ? 0 : endedAtMs + restFactor * tookMs;
+    const tookMs = cpuMs() - cpuBeforeMs;
+    restsUntilMs = tookMs < cheapMs ? 0 : performance.now() + restFactor * tookMs;
   };
   return {
     ask: () => {
