@@ -358,10 +358,11 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   }
 
   #collectOwed(view: TypeView, collected: Collected): void {
+    if (collected.whole.length > 0) for (const name of this.#owed) if (view.get(name)) this.#noteAnswered(name);
     for (const name of this.#owed) {
       if (collected.isFull()) break;
       this.#noteAnswered(name);
-      if (collected.whole.length === 0 || !view.get(name)) this.#collect(name, view, collected);
+      this.#collect(name, view, collected);
       const changedAt = view.changedAt(name);
       if (changedAt > this.#cursor) this.#ahead.set(name, changedAt);
     }
