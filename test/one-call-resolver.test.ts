@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createServer } from "node:http";
+import { createServer, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type EchoServer, type Received, startEchoServer } from "./support/echo-server.ts";
@@ -253,38 +253,80 @@ async function failures(): Promise<number> {
 
 test("of a resolver that is dead, or has no documents yet, another one is asked, and no request notices", async () => {
   const asked = { unready: 0, ready: 0 };
-  const withoutMark = { "x-envoy-auth-headers-to-remove": "x-signalbox-fallback" };
-  const unready = createServer((_, response) => {
+  const unready: RequestListener = (_, response) => {
     asked.unready++;
     response.writeHead(503).end();
-  });
-  const ready = createServer((_, response) => {
+  };
+  const ready: RequestListener = (_, response) => {
     asked.ready++;
-    response.writeHead(200, { "x-routing-key": "default/asking/ranker@8", ...withoutMark }).end();
-  });
-  const ports = await Promise.all(
-    [unready, ready].map(async (server) => {
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      onTestFinished(() => void server.close());
-      return (server.address() as AddressInfo).port;
-    }),
-  );
+    decides(response);
+  };
   // Nothing listens on port 1.
-  const routed = await startRoutedEnvoy({ resolverPorts: [1, ...ports] });
-  onTestFinished(() => routed.stop());
-  await routed.publish([
-    sampleShard("pool", [echo.http1Port]),
-    sampleModel("ranker", { "7": ["pool"], "8": ["pool"] }),
-    sampleObjective("asking", "ranker", "7", { policy: { engine: "resolver", resolverTimeoutMs: 10_000 } }),
-  ]);
+  const ask = await startAsking([1, await listen(unready), await listen(ready)]);
   const models: (string | null)[] = [];
-  for (let n = 0; n < 40; n++) {
-    const headers = { "x-signalbox-objective": "default/asking" };
-    const response = await fetch(`${routed.oneCallUrl}/infer`, { method: "POST", headers, body: "hello" });
-    await response.arrayBuffer();
-    models.push(response.headers.get("x-signalbox-fallback") ?? response.headers.get("x-signalbox-model"));
-  }
+  for (let n = 0; n < 40; n++) models.push(await ask());
   expect(new Set(models)).toEqual(new Set(["ranker@8"]));
   expect(asked.unready).toBeGreaterThan(0);
   expect(asked.ready).toBe(40);
 });
+
+test("a resolver that is slow, but in time, is waited for and asked once", async () => {
+  let asked = 0;
+  const slow: RequestListener = (_, response) => {
+    asked++;
+    setTimeout(() => decides(response), 500);
+  };
+  const ask = await startAsking([await listen(slow)]);
+  expect(await ask()).toBe("ranker@8");
+  expect(asked).toBe(1);
+});
+
+test("of a resolver that is silent, another one is asked in what is left of the time", async () => {
+  const asked = { silent: 0, ready: 0 };
+  const silent: RequestListener = () => {
+    asked.silent++;
+  };
+  const ready: RequestListener = (_, response) => {
+    asked.ready++;
+    decides(response);
+  };
+  const ask = await startAsking([await listen(silent), await listen(ready)], 4000);
+  const models: (string | null)[] = [];
+  while (asked.silent === 0) models.push(await ask());
+  expect(new Set(models)).toEqual(new Set(["ranker@8"]));
+  expect(asked.ready).toBe(models.length);
+});
+
+/** What a resolver answers that decides for the version that is not the default. */
+function decides(response: ServerResponse): void {
+  const withoutMark = { "x-envoy-auth-headers-to-remove": "x-signalbox-fallback" };
+  response.writeHead(200, { "x-routing-key": "default/asking/ranker@8", ...withoutMark }).end();
+}
+
+/** A server in place of a resolver, until the test ends; answers with its port. */
+async function listen(listener: RequestListener): Promise<number> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** An Envoy that asks these resolvers; what it answers with is the model, or why the default answered. */
+async function startAsking(resolverPorts: readonly number[], resolverTimeoutMs = 10_000) {
+  const routed = await startRoutedEnvoy({ resolverPorts });
+  onTestFinished(() => routed.stop());
+  await routed.publish([
+    sampleShard("pool", [echo.http1Port]),
+    sampleModel("ranker", { "7": ["pool"], "8": ["pool"] }),
+    sampleObjective("asking", "ranker", "7", { policy: { engine: "resolver", resolverTimeoutMs, timeoutMs: 20_000 } }),
+  ]);
+  return async () => {
+    const headers = { "x-signalbox-objective": "default/asking" };
+    const response = await fetch(`${routed.oneCallUrl}/infer`, { method: "POST", headers, body: "hello" });
+    await response.arrayBuffer();
+    return response.headers.get("x-signalbox-fallback") ?? response.headers.get("x-signalbox-model");
+  };
+}

@@ -62,7 +62,7 @@ export function resolverService(timeoutMs: number): MessageInitShape<typeof Http
       timeout: duration(timeoutMs),
     },
     pathPrefix: resolverPathPrefix,
-    retryPolicy: retryElsewhere,
+    retryPolicy: retryElsewhere(timeoutMs),
     authorizationResponse: {
       allowedUpstreamHeaders: {
         patterns: [headers.routingKey, headers.config, headers.decision].map(exactly),
@@ -74,15 +74,19 @@ export function resolverService(timeoutMs: number): MessageInitShape<typeof Http
 
 /**
  * A decision is asked for anywhere, and as often as need be, within the one time limit: of a resolver that was killed, or has no
- * documents yet, another one's word counts. An older Envoy than 1.37 passes it over.
+ * documents yet, another one's word counts. One that is silent may take half of the time, so that another has the rest. An older
+ * Envoy than 1.37 passes it over.
  */
-const retryElsewhere: MessageInitShape<typeof RetryPolicySchema> = {
-  retryOn: "connect-failure,refused-stream,reset,5xx",
-  numRetries: 2,
-  retryBackOff: { baseInterval: duration(1), maxInterval: duration(10) },
-  retryHostPredicate: [otherHosts],
-  hostSelectionRetryMaxAttempts: hostSelectionAttempts,
-};
+function retryElsewhere(timeoutMs: number): MessageInitShape<typeof RetryPolicySchema> {
+  return {
+    retryOn: "connect-failure,refused-stream,reset,5xx",
+    numRetries: 2,
+    // For ext_authz, Envoy takes the longest pause for the time limit of each attempt as well; two retries never pause that long.
+    retryBackOff: { baseInterval: duration(1), maxInterval: duration(Math.ceil(timeoutMs / 2)) },
+    retryHostPredicate: [otherHosts],
+    hostSelectionRetryMaxAttempts: hostSelectionAttempts,
+  };
+}
 
 function exactly(name: string) {
   return { matchPattern: { case: "exact" as const, value: name } };
