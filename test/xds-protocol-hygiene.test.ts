@@ -259,6 +259,6 @@ describe("node status", () => {
     listeners.ack(unanswered);
     await eventually("revision 12 is acknowledged", () => revision() === 12);
     expect(server.server.nodes()).toMatchObject([{ nodeId: "test-node", cluster: "test-cluster", streams: 2 }]);
-    expect(hooks.lines.filter((line) => line.startsWith("acknowledged")).at(-1)).toBe("acknowledged test-node 12");
+    expect(hooks.lines.at(-1)).toBe('progress test-node {"settled":12,"acknowledged":12}');
   });
 });

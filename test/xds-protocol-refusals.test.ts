@@ -5,6 +5,7 @@ import { adsBootstrap, clusterResource, endpointResource } from "./support/envoy
 import { envoysOverAds } from "./support/envoy-versions.ts";
 import { freePort } from "./support/ports.ts";
 import { eventually } from "./support/processes.ts";
+import { recordingHooks } from "./support/xds-server.ts";
 import { allVariants, clientForTest, expectSilence, serverForTest, subscriberOf } from "./support/xds-world.ts";
 
 const { cluster, endpoint, route } = typeUrls;
@@ -117,5 +118,27 @@ describe.each(allVariants)("$title: a refused response with several resources", 
     );
     await eventually("nothing is refused", () => server.server.nodes()[0]?.nacks.length === 0);
     await expectSilence(server, subscriber);
+  });
+});
+
+describe.each(allVariants)("$title: while something is refused", (variant) => {
+  it("a commit that brings the client nothing is told of as settled", async () => {
+    const hooks = recordingHooks();
+    const server = await serverForTest({ hooks });
+    server.change({ [endpoint]: { A: "1", unused: "1" } }, 1);
+    const subscriber = subscriberOf(clientForTest(server, variant, endpoint), variant, endpoint);
+    subscriber.subscribe("A");
+    await subscriber.accept();
+    server.change({ [endpoint]: { A: "2" } }, 2);
+    subscriber.nack(await subscriber.receive(), "A is broken");
+    const told = (settled: number) =>
+      eventually(`revision ${settled} is told of`, () =>
+        hooks.lines.includes(`progress test-node {"settled":${settled},"acknowledged":1}`),
+      );
+    await told(2);
+
+    server.change({ [endpoint]: { unused: null } }, 3);
+    await told(3);
+    expect(subscriber.client.pending(endpoint)).toEqual([]);
   });
 });

@@ -164,7 +164,7 @@ export async function createContext(config: XdsServerConfig, signal: AbortSignal
       reporting.answered(stream.node.id, nack.typeUrl, nack.names);
       soon();
     },
-    onAcknowledged: soon,
+    onProgress: soon,
     onStreamOpen: ({ group }: StreamInfo) => {
       views.opened(group);
       soon();

@@ -75,6 +75,6 @@ export function recordingHooks(): XdsHooks & { readonly lines: string[] } {
     onStreamClose: note("close"),
     onAck: note("ack"),
     onNack: note("nack"),
-    onAcknowledged: note("acknowledged"),
+    onProgress: note("progress"),
   };
 }

@@ -37,9 +37,12 @@ export type XdsHooks = {
   readonly onResponse?: (stream: StreamInfo, response: ResponseInfo) => void;
   readonly onAck?: (stream: StreamInfo, ack: { readonly typeUrl: string; readonly names: readonly string[] }) => void;
   readonly onNack?: (stream: StreamInfo, nack: NackInfo) => void;
-  /** The stream's acknowledged revision went up (or down, by a new subscription). */
-  readonly onAcknowledged?: (stream: StreamInfo, revision: number | undefined) => void;
+  /** One of the stream's revisions went up (or down, by a new subscription), though perhaps nothing was sent or answered. */
+  readonly onProgress?: (stream: StreamInfo, revisions: ReachedRevisions) => void;
 };
+
+/** The highest revision of which a client has answered everything that it subscribes to, and has it in use; undefined when none. */
+export type ReachedRevisions = { readonly settled: number | undefined; readonly acknowledged: number | undefined };
 
 export type ResponseInfo = {
   readonly typeUrl: string;

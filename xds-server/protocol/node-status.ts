@@ -32,21 +32,15 @@ export type NodeNack = {
 };
 
 /** The nodes behind some open streams, in the order of their ids. */
-export function nodeStatuses(streams: Iterable<ServedStream>, revisionAt: RevisionAt): NodeStatus[] {
+export function nodeStatuses(streams: Iterable<ServedStream>): NodeStatus[] {
   const byNode = Map.groupBy(streams, (stream) => `${stream.info.group}\0${stream.info.node.id}`);
-  const statuses = [...byNode.values()].map((own) => statusOf(own, revisionAt));
+  const statuses = [...byNode.values()].map(statusOf);
   return statuses.sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
 }
 
-/** The highest revision of which everything is contained in a sequence of a group. */
-export type RevisionAt = (group: string, sequence: number) => number | undefined;
-
-function statusOf(streams: readonly ServedStream[], revisionAt: RevisionAt): NodeStatus {
+function statusOf(streams: readonly ServedStream[]): NodeStatus {
   const oldest = streams.reduce((a, b) => (b.info.openedAt < a.info.openedAt ? b : a));
-  const revisions = streams.map((stream) => stream.acknowledgedRevision());
-  const settled = streams.flatMap(({ subscriptions }) =>
-    [...subscriptions.values()].map((each) => each.progress.settled),
-  );
+  const revisions = streams.map((stream) => stream.revisions());
   return {
     node: oldest.info.node,
     nodeId: oldest.info.node.id,
@@ -55,11 +49,16 @@ function statusOf(streams: readonly ServedStream[], revisionAt: RevisionAt): Nod
     address: oldest.info.peer,
     connectedSince: oldest.info.openedAt,
     streams: streams.length,
-    acknowledgedRevision: revisions.every((revision) => revision !== undefined) ? Math.min(...revisions) : undefined,
-    settledRevision: settled.length === 0 ? undefined : revisionAt(oldest.info.group, Math.min(...settled)),
+    acknowledgedRevision: lowest(revisions.map(({ acknowledged }) => acknowledged)),
+    settledRevision: lowest(revisions.map(({ settled }) => settled)),
     nacks: streams.flatMap(nacksOf),
     nackCount: streams.reduce((sum, stream) => sum + stream.nacks, 0),
   };
+}
+
+/** Undefined when one of them is. */
+function lowest(revisions: readonly (number | undefined)[]): number | undefined {
+  return revisions.every((revision) => revision !== undefined) ? Math.min(...revisions) : undefined;
 }
 
 function nacksOf(stream: ServedStream): NodeNack[] {

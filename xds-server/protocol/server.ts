@@ -175,7 +175,7 @@ export function createXdsServer(deps: XdsServerDeps): XdsServer {
         });
       }
     },
-    nodes: () => nodeStatuses(streams, (group, sequence) => store.view(group)?.revisionAt(sequence)),
+    nodes: () => nodeStatuses(streams),
     streamCount: () => streams.size,
     endStreams: (why) => {
       for (const stream of [...streams]) {

@@ -1,7 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import { type Allowance, createAllowance } from "./allowance.ts";
 import type { FlushQueue } from "./flush-queue.ts";
-import type { CutReason, StreamInfo, XdsHooks, XdsLogger } from "./hooks.ts";
+import type { CutReason, ReachedRevisions, StreamInfo, XdsHooks, XdsLogger } from "./hooks.ts";
 import { createOrdering, type Ordering, type OrderingOptions } from "./ordering.ts";
 import { Outbox } from "./outbox.ts";
 import type { SendBudget } from "./send-budget.ts";
@@ -64,7 +64,7 @@ export type ServedStream = {
   readonly info: StreamInfo;
   readonly nacks: number;
   readonly subscriptions: ReadonlyMap<string, Pick<Subscription<never>, "typeUrl" | "progress">>;
-  acknowledgedRevision(): number | undefined;
+  revisions(): ReachedRevisions;
   flush(): void;
   end(code: number, details: string): void;
   close(): void;
@@ -97,7 +97,7 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   #isClosed = false;
   /** The client has taken something in, or refused it. */
   #hasAnswered = false;
-  #acknowledgedRevision: number | undefined;
+  #revisions: ReachedRevisions = { settled: undefined, acknowledged: undefined };
   readonly #nackLog: Allowance;
 
   constructor(deps: StreamDeps<Request>) {
@@ -132,10 +132,15 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
     return this.#nacks;
   }
 
-  /** The highest revision of which this client has in use everything that it subscribes to; undefined when none. */
-  acknowledgedRevision(): number | undefined {
-    const reached = [...this.#subscriptions.values()].map((subscription) => subscription.progress.acknowledged);
-    return reached.length > 0 ? this.#deps.view()?.revisionAt(Math.min(...reached)) : undefined;
+  revisions(): ReachedRevisions {
+    const view = this.#deps.view();
+    let [settled, acknowledged] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+    for (const { progress } of this.#subscriptions.values()) {
+      settled = Math.min(settled, progress.settled);
+      acknowledged = Math.min(acknowledged, progress.acknowledged);
+    }
+    if (!view || this.#subscriptions.size === 0) return { settled: undefined, acknowledged: undefined };
+    return { settled: view.revisionAt(settled), acknowledged: view.revisionAt(acknowledged) };
   }
 
   /** Takes in a request; a large one in steps, lest it hold up the other streams. Throws a `MalformedRequestError`. */
@@ -194,7 +199,7 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
       return;
     }
     this.#schedule();
-    this.#noteAcknowledged();
+    this.#noteProgress();
   }
 
   /** Ends the stream with a gRPC status. */
@@ -274,11 +279,12 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
     this.#timer = setTimeout(() => this.#deps.queue.soon(this), delayMs);
   }
 
-  #noteAcknowledged(): void {
-    const revision = this.acknowledgedRevision();
-    if (revision === this.#acknowledgedRevision) return;
-    this.#acknowledgedRevision = revision;
-    this.#deps.hooks.onAcknowledged?.(this.info, revision);
+  #noteProgress(): void {
+    const before = this.#revisions;
+    this.#revisions = this.revisions();
+    const { settled, acknowledged } = this.#revisions;
+    if (settled === before.settled && acknowledged === before.acknowledged) return;
+    this.#deps.hooks.onProgress?.(this.info, this.#revisions);
   }
 
   #noteNack(typeUrl: string, { names, code, message, isUndecided }: Nack): void {
