@@ -1,5 +1,5 @@
 import { murmur3 } from "./murmur3.ts";
-import { type Arm, bucketOf, createSplit } from "./rendezvous.ts";
+import { type Arm, bucketOf, createSplit, pickArm } from "./rendezvous.ts";
 import { unitOf } from "./unit.ts";
 
 /** What every vector file says of itself. */
@@ -115,7 +115,7 @@ export function buildSplitVectors(): SplitVectors {
       salt,
       arms,
       buckets: units.map(({ text }) => bucketOf(salt, text)),
-      picked: units.map(({ text }) => arms[split.pick(text)]?.name ?? ""),
+      picked: units.map(({ text }) => arms[pickArm(split, text)]?.name ?? ""),
     };
   });
   return { about, units, splits };

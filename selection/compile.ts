@@ -10,7 +10,7 @@ import type { Decision, Outcome, Reason, Shadow } from "./decision.ts";
 import { type CompiledExperiment, compileExperiment } from "./experiment.ts";
 import { createSplit, type Split } from "./rendezvous.ts";
 import { formatRoutingKey } from "./routing-key.ts";
-import { createNextMatch, type NextMatch } from "./rule-index.ts";
+import { compileRuleConditions, type RuleConditions } from "./rule-index.ts";
 import { SelectionError } from "./selection-error.ts";
 import { createShares } from "./share.ts";
 
@@ -18,13 +18,13 @@ export type CompiledRule = {
   readonly name: string;
   readonly condition: ConditionNode;
   /** Null for a rule that serves one model version. */
-  readonly split: (Split & { readonly salt: string }) | null;
+  readonly split: Split | null;
   /** One for each arm of the split, in its order; or the one of the version served. */
   readonly outcomes: readonly Outcome[];
 };
 
 /** An objective made ready for {@link select}: every possible decision is built already. Immutable. */
-export type CompiledObjective = {
+export type CompiledObjective = RuleConditions & {
   /** `<namespace>/<name>` */
   readonly name: string;
   readonly revision: number;
@@ -33,7 +33,6 @@ export type CompiledObjective = {
   /** Those that span the objective, in the order of their names; they decide before the rules. */
   readonly experiments: readonly CompiledExperiment[];
   readonly rules: readonly CompiledRule[];
-  readonly nextMatch: NextMatch;
   readonly fallback: Outcome;
   readonly objective: Objective;
   /** The models that the objective names, by name. */
@@ -82,7 +81,7 @@ export function compileObjective(input: CompileInput): CompiledObjective {
       return outcomes ? compileExperiment({ experiment, holdouts, audiences, outcomes, shareOf }) : [];
     }),
     rules,
-    nextMatch: createNextMatch(rules.map((rule) => rule.condition)),
+    ...compileRuleConditions(rules.map((rule) => rule.condition)),
     fallback: outcome(input, models, { target: spec.default, rule: "default", variant: null, reason: "default" }),
     objective,
     models,
@@ -144,7 +143,7 @@ function compileRule(
   return {
     name: rule.name,
     condition: parseCondition(rule.when, audiences),
-    split: rule.split ? { salt, ...createSplit(salt, variants) } : null,
+    split: rule.split ? createSplit(salt, variants) : null,
     outcomes: rule.serve ? [to(rule.serve, null)] : variants.map((variant) => to(variant, variant.name)),
   };
 }

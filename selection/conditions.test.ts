@@ -51,6 +51,24 @@ test("an explanation agrees with the compiled condition and names at least one t
   );
 });
 
+test("equal conditions are one, and so are equal parts of others", () => {
+  const both = parseCondition({ country: "US", device: { in: ["tv", "phone"] } });
+  expect(parseCondition({ country: { eq: "US" }, device: { in: ["tv", "phone"] } })).not.toBe(both);
+  expect(parseCondition({ country: "US", device: { in: ["tv", "phone"] } })).toBe(both);
+  expect(both).toMatchObject({ kind: "all" });
+  const [country] = both.kind === "all" ? both.nodes : [];
+  expect(parseCondition({ country: "US" })).toBe(country);
+  expect(compileCondition(parseCondition({ country: "US" }))).toBe(compileCondition(country as typeof both));
+});
+
+test("conditions that ask for an audience are not shared: it may have changed", () => {
+  const audiences = (members: string) => () => ({ has: (text: string) => members.includes(text), size: 1 });
+  const asks = (members: string) =>
+    compileCondition(parseCondition({ not: { userId: { inAudience: "vip" } } }, audiences(members)));
+  expect(asks("a")({ userId: "a" })).toBe(false);
+  expect(asks("b")({ userId: "a" })).toBe(true);
+});
+
 test("a condition on a number is false of NaN, ne and exists included", () => {
   expect(matches({ n: { ne: 1 } }, { n: Number.NaN })).toBe(false);
   expect(matches({ n: { notIn: [1] } }, { n: Number.NaN })).toBe(false);

@@ -2,6 +2,7 @@ import type { Condition, Operators, Scalar } from "../config/documents/condition
 import type { Audiences } from "./audience.ts";
 import type { Context } from "./context.ts";
 import { compileOperator, type OperatorName, type Test } from "./operators.ts";
+import { createWeakPool } from "./weak-pool.ts";
 
 /** Whether a context satisfies a condition. Never throws. */
 export type Predicate = (context: Context) => boolean;
@@ -18,39 +19,58 @@ export type ConditionNode =
   | { readonly kind: "all" | "any"; readonly nodes: readonly ConditionNode[] }
   | { readonly kind: "not"; readonly node: ConditionNode };
 
+// Most objectives ask for the same few things: equal conditions, and equal parts of them, are one.
+const nodes = createWeakPool<ConditionNode>();
+const predicates = new WeakMap<ConditionNode, Predicate>();
+
 /**
  * Parses a valid condition; one that is absent, or `{}`, is true of every context. Without `audiences`, nobody is in any.
+ * Equal conditions give the same node, but for those that ask for audiences, which change by themselves.
  */
 export function parseCondition(condition: Condition | undefined, audiences?: Audiences): ConditionNode {
+  const text = JSON.stringify(condition ?? {});
+  const parse = () => parseNew(condition ?? {}, audiences);
+  return text.includes('"inAudience"') ? parse() : nodes.get(text, parse);
+}
+
+function parseNew(condition: Condition, audiences?: Audiences): ConditionNode {
   const parse = (part: Condition) => parseCondition(part, audiences);
-  const nodes: ConditionNode[] = [];
-  for (const [key, value] of Object.entries(condition ?? {})) {
+  const parts: ConditionNode[] = [];
+  for (const [key, value] of Object.entries(condition)) {
     if (value === undefined) continue;
-    if (key === "and") nodes.push({ kind: "all", nodes: (value as readonly Condition[]).map(parse) });
-    else if (key === "or") nodes.push({ kind: "any", nodes: (value as readonly Condition[]).map(parse) });
-    else if (key === "not") nodes.push({ kind: "not", node: parse(value as Condition) });
-    else nodes.push(...parseTerms(key, value as Scalar | Operators, audiences));
+    if (key === "and") parts.push({ kind: "all", nodes: (value as readonly Condition[]).map(parse) });
+    else if (key === "or") parts.push({ kind: "any", nodes: (value as readonly Condition[]).map(parse) });
+    else if (key === "not") parts.push({ kind: "not", node: parse(value as Condition) });
+    else parts.push(...parseTerms(key, value as Scalar | Operators, audiences));
   }
-  return nodes.length === 1 && nodes[0] !== undefined ? nodes[0] : { kind: "all", nodes };
+  return parts.length === 1 && parts[0] !== undefined ? parts[0] : { kind: "all", nodes: parts };
 }
 
 function parseTerms(attribute: string, value: Scalar | Operators, audiences?: Audiences): ConditionNode[] {
   const operators = typeof value === "object" ? value : { eq: value };
   const entries = Object.entries(operators) as [OperatorName, Operators[OperatorName]][];
-  return entries.flatMap(([operator, operand]) =>
-    operand === undefined
-      ? []
-      : [{ kind: "term", attribute, operator, operand, test: compileOperator(operator, operand, audiences) }],
-  );
+  return entries.flatMap(([operator, operand]) => {
+    if (operand === undefined) return [];
+    const parse = (): ConditionNode => {
+      return { kind: "term", attribute, operator, operand, test: compileOperator(operator, operand, audiences) };
+    };
+    return operator === "inAudience" ? parse() : nodes.get(JSON.stringify([attribute, operator, operand]), parse);
+  });
 }
 
-/** The condition as one closure. */
+/** The condition as one closure, the same for the same node. */
 export function compileCondition(node: ConditionNode): Predicate {
+  const known = predicates.get(node);
+  if (known !== undefined) return known;
+  const predicate = compileNew(node);
+  predicates.set(node, predicate);
+  return predicate;
+}
+
+function compileNew(node: ConditionNode): Predicate {
   switch (node.kind) {
-    case "term": {
-      const { attribute, test } = node;
-      return (context) => test(context[attribute]);
-    }
+    case "term":
+      return compileTerm(node);
     case "not": {
       const inner = compileCondition(node.node);
       return (context) => !inner(context);
@@ -62,6 +82,12 @@ export function compileCondition(node: ConditionNode): Predicate {
     default:
       return node satisfies never;
   }
+}
+
+function compileTerm({ attribute, operator, operand, test }: Extract<ConditionNode, { kind: "term" }>): Predicate {
+  // The commonest by far needs no function within a function.
+  if (operator === "eq") return (context) => context[attribute] === operand;
+  return (context) => test(context[attribute]);
 }
 
 function all(predicates: readonly Predicate[]): Predicate {

@@ -4,7 +4,7 @@ import type { Audiences } from "./audience.ts";
 import { type ConditionNode, compileCondition, type Predicate, parseCondition } from "./conditions.ts";
 import type { Context } from "./context.ts";
 import type { Outcome } from "./decision.ts";
-import { createSplit, type Split } from "./rendezvous.ts";
+import { createSplit, pickArm, type Split } from "./rendezvous.ts";
 import type { Share } from "./share.ts";
 import { unitOf } from "./unit.ts";
 
@@ -36,7 +36,7 @@ export type CompiledLayer = {
 };
 
 export type CompiledAllocation =
-  | { readonly by: "hash"; readonly split: Split & { readonly salt: string } }
+  | { readonly by: "hash"; readonly split: Split }
   /** `prefix` is what a cell of this experiment starts with, `<key>=`; `arms` gives the index of what follows. */
   | {
       readonly by: "cells";
@@ -116,7 +116,7 @@ function compileAllocation({ metadata, spec }: Experiment): CompiledAllocation {
     return { ...allocation, prefix, arms: new Map(arms.map(({ name }, index) => [name, index])) };
   }
   const salt = `${spec.salt ?? `experiment:${metadata.namespace}/${metadata.name}`}:${iteration}`;
-  return { by: "hash", split: { salt, ...createSplit(salt, arms) } };
+  return { by: "hash", split: createSplit(salt, arms) };
 }
 
 /** The index of the arm that a context is in, or why it is in none. Allocates nothing. Never throws. */
@@ -129,7 +129,7 @@ export function armOf(experiment: CompiledExperiment, context: Context, nowMs: n
   if (refusal !== null) return refusal;
   const { allocation } = experiment;
   if (allocation.by === "cells") return armByCell(context[allocation.attribute], allocation.prefix, allocation.arms);
-  const picked = allocation.split.pick(unit as string);
+  const picked = pickArm(allocation.split, unit as string);
   return picked === -1 ? "no_weight" : picked;
 }
 

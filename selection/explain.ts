@@ -4,7 +4,7 @@ import type { Decision, Outcome } from "./decision.ts";
 import { armOf, type CompiledExperiment, type Refusal } from "./experiment.ts";
 import { explainAdmission } from "./explain-admission.ts";
 import { explainCondition } from "./explain-condition.ts";
-import type { Split } from "./rendezvous.ts";
+import { pickArm, type Split, scoreArms } from "./rendezvous.ts";
 import { decideByRule, type SelectOptions, select } from "./select.ts";
 import { unitOf } from "./unit.ts";
 
@@ -108,17 +108,13 @@ function passedOver(attribute: string, unit: string | null): string {
   return `the split needs a unit, and ${attribute} is missing, empty, or neither a string nor a number`;
 }
 
-function explainSplit(
-  outcomes: readonly Outcome[],
-  split: Split & { readonly salt: string },
-  unit: string,
-): SplitExplanation {
-  const { bucket, arms } = split.explain(unit);
-  const chosen = split.pick(unit);
+function explainSplit(outcomes: readonly Outcome[], split: Split, unit: string): SplitExplanation {
+  const { bucket, scores } = scoreArms(split, unit);
+  const chosen = pickArm(split, unit);
   return {
     salt: split.salt,
     bucket,
-    arms: arms.map(({ name, weight, hash, score }, index) => {
+    arms: scores.map(({ name, weight, hash, score }, index) => {
       const { model, version } = (outcomes[index] as Outcome).decided;
       return {
         variant: name,

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { buildSplitVectors } from "./build-vectors.ts";
-import { type Arm, bucketOf, createSplit } from "./rendezvous.ts";
+import { type Arm, bucketOf, createSplit, pickArm, scoreArms } from "./rendezvous.ts";
 import {
   chiSquare,
   chiSquareLimit,
@@ -30,7 +30,7 @@ function named(weights: readonly number[]): Arm[] {
 
 function pickAll(splitSalt: string, arms: readonly Arm[]): number[] {
   const split = createSplit(splitSalt, arms);
-  return units.map((unit) => split.pick(unit));
+  return units.map((unit) => pickArm(split, unit));
 }
 
 function moves(before: readonly number[], after: readonly number[]): { readonly from: number; readonly to: number }[] {
@@ -71,7 +71,7 @@ describe("shares", () => {
   test("an arm of weight 0 is never picked, and a split of such arms picks none", () => {
     expect(new Set(pickAll("s", named([0, 1, 0])))).toEqual(new Set([1]));
     expect(new Set(pickAll("s", named([0, 0])))).toEqual(new Set([-1]));
-    expect(createSplit("s", []).pick("unit")).toBe(-1);
+    expect(pickArm(createSplit("s", []), "unit")).toBe(-1);
   });
 
   test("only the proportions of the weights count", () => {
@@ -229,14 +229,18 @@ describe("independence", () => {
   });
 });
 
+test("an arm of weight -0 is picked as little as one of weight 0", () => {
+  expect(new Set(pickAll("s", named([-0, 1])))).toEqual(new Set([1]));
+});
+
 test("an explanation shows the scores by which an arm is picked", () => {
   const arms = named([0, 20, 80]);
   const split = createSplit("s", arms);
   for (const unit of units.slice(0, 500)) {
-    const explained = split.explain(unit);
-    const best = Math.min(...explained.arms.map((arm) => arm.score));
+    const explained = scoreArms(split, unit);
+    const best = Math.min(...explained.scores.map((arm) => arm.score));
     expect(explained.bucket).toBe(bucketOf("s", unit));
-    expect(explained.arms[0]?.score).toBe(Number.POSITIVE_INFINITY);
-    expect(explained.arms.findIndex((arm) => arm.score === best)).toBe(split.pick(unit));
+    expect(explained.scores[0]?.score).toBe(Number.POSITIVE_INFINITY);
+    expect(explained.scores.findIndex((arm) => arm.score === best)).toBe(pickArm(split, unit));
   }
 });

@@ -2,33 +2,40 @@ import type { Scalar } from "../config/documents/condition.ts";
 import { type ConditionNode, compileCondition, type Predicate } from "./conditions.ts";
 import type { Context } from "./context.ts";
 
-/** The first rule at or after `from` whose condition holds; -1 when there is none. Never throws. */
-export type NextMatch = (context: Context, from: number) => number;
+/** Rules made ready for {@link nextMatch}, in their order. */
+export type RuleConditions = {
+  readonly predicates: readonly Predicate[];
+  /** Null for few rules: trying each in turn is as fast. */
+  readonly index: RuleIndex | null;
+};
 
-/** Below this many rules, trying each in turn is as fast. */
+type RuleIndex = { readonly first: AttributeIndex; readonly second: AttributeIndex };
+
+/** Fewer rules have no index. */
 const indexFromRules = 8;
 /** An `in` of more values than this is left to the rule's own condition, which bounds the size of the index. */
 const valuesPerTerm = 256;
 
-/**
- * Finds the first matching rule without trying each: most rules ask for certain values of the same one or two
- * attributes (`country: US`), so the value found leaves few rules whose conditions have to be evaluated.
- */
-export function createNextMatch(conditions: readonly ConditionNode[]): NextMatch {
-  const predicates = conditions.map(compileCondition);
-  const [first, second] = predicates.length < indexFromRules ? [] : busiestAttributes(conditions);
-  if (first === undefined) return inTurn(predicates);
-  const indexes = [first, second ?? first].map((attribute) => indexAttribute(attribute, conditions));
-  return byIndex(predicates, indexes[0] as AttributeIndex, indexes[1] as AttributeIndex);
+export function compileRuleConditions(conditions: readonly ConditionNode[]): RuleConditions {
+  return { predicates: conditions.map(compileCondition), index: indexRules(conditions) };
 }
 
-function inTurn(predicates: readonly Predicate[]): NextMatch {
-  return (context, from) => {
-    for (let index = from; index < predicates.length; index += 1) {
-      if (predicates[index]?.(context)) return index;
-    }
-    return -1;
-  };
+function indexRules(conditions: readonly ConditionNode[]): RuleIndex | null {
+  const [first, second] = conditions.length < indexFromRules ? [] : busiestAttributes(conditions);
+  if (first === undefined) return null;
+  return { first: indexAttribute(first, conditions), second: indexAttribute(second ?? first, conditions) };
+}
+
+/** The first rule at or after `from` whose condition holds; -1 when there is none. Never throws. */
+export function nextMatch({ predicates, index }: RuleConditions, context: Context, from: number): number {
+  return index === null ? matchInTurn(predicates, context, from) : matchByIndex(predicates, index, context, from);
+}
+
+function matchInTurn(predicates: readonly Predicate[], context: Context, from: number): number {
+  for (let rule = from; rule < predicates.length; rule += 1) {
+    if (predicates[rule]?.(context)) return rule;
+  }
+  return -1;
 }
 
 /** A set of rules: bit `rule % 32` of word `rule / 32`. */
@@ -42,24 +49,31 @@ type AttributeIndex = {
   readonly always: RuleSet;
 };
 
-function byIndex(predicates: readonly Predicate[], first: AttributeIndex, second: AttributeIndex): NextMatch {
-  const words = first.always.length;
-  return (context, from) => {
-    const some = first.byValue.get(context[first.attribute]) ?? first.always;
-    const others = second.byValue.get(context[second.attribute]) ?? second.always;
-    const firstWord = from >>> 5;
-    for (let word = firstWord; word < words; word += 1) {
-      let rules = (some[word] as number) & (others[word] as number);
-      if (word === firstWord) rules &= -1 << (from & 31);
-      while (rules !== 0) {
-        const lowest = rules & -rules;
-        const index = (word << 5) + 31 - Math.clz32(lowest);
-        if (predicates[index]?.(context)) return index;
-        rules ^= lowest;
-      }
+/**
+ * Finds the first matching rule without trying each: most rules ask for certain values of the same one or two
+ * attributes (`country: US`), so the value found leaves few rules whose conditions have to be evaluated.
+ */
+function matchByIndex(
+  predicates: readonly Predicate[],
+  { first, second }: RuleIndex,
+  context: Context,
+  from: number,
+): number {
+  const some = first.byValue.get(context[first.attribute]) ?? first.always;
+  const others = second.byValue.get(context[second.attribute]) ?? second.always;
+  const words = some.length;
+  const firstWord = from >>> 5;
+  for (let word = firstWord; word < words; word += 1) {
+    let rules = (some[word] as number) & (others[word] as number);
+    if (word === firstWord) rules &= -1 << (from & 31);
+    while (rules !== 0) {
+      const lowest = rules & -rules;
+      const rule = (word << 5) + 31 - Math.clz32(lowest);
+      if (predicates[rule]?.(context)) return rule;
+      rules ^= lowest;
     }
-    return -1;
-  };
+  }
+  return -1;
 }
 
 /** The two attributes that the most rules ask for certain values of, the busiest first. */

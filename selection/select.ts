@@ -2,6 +2,8 @@ import { type CompiledObjective, type CompiledRule, decisionFor, findVersion } f
 import type { Context } from "./context.ts";
 import type { Decision, Outcome, Override } from "./decision.ts";
 import { armOf } from "./experiment.ts";
+import { pickArm } from "./rendezvous.ts";
+import { nextMatch } from "./rule-index.ts";
 import { SelectionError } from "./selection-error.ts";
 import { unitOf } from "./unit.ts";
 
@@ -44,8 +46,8 @@ function formOf(outcome: Outcome, unitMissing: boolean): Decision {
 function decideByRules(compiled: CompiledObjective, context: Context, unitMissingBefore: boolean): Decision {
   const unit = unitOf(context, compiled.unit);
   let unitMissing = unitMissingBefore;
-  for (let index = compiled.nextMatch(context, 0); index !== -1; index = compiled.nextMatch(context, index + 1)) {
-    const outcome = decideByRule(compiled.rules[index] as CompiledRule, unit);
+  for (let at = nextMatch(compiled, context, 0); at !== -1; at = nextMatch(compiled, context, at + 1)) {
+    const outcome = decideByRule(compiled.rules[at] as CompiledRule, unit);
     if (outcome !== undefined) return formOf(outcome, unitMissing);
     unitMissing ||= unit === null;
   }
@@ -55,7 +57,7 @@ function decideByRules(compiled: CompiledObjective, context: Context, unitMissin
 /** What a rule that matches decides for a unit; undefined for a split without a unit, or whose weights are all 0. */
 export function decideByRule(rule: CompiledRule, unit: string | null): Outcome | undefined {
   if (rule.split === null) return rule.outcomes[0];
-  return unit === null ? undefined : rule.outcomes[rule.split.pick(unit)];
+  return unit === null ? undefined : rule.outcomes[pickArm(rule.split, unit)];
 }
 
 function decideByOverride(compiled: CompiledObjective, override: Override): Decision {
