@@ -324,13 +324,13 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
       const own = objectiveResources(newest);
       const problems = problemsOf(own, validate);
       if (problems.length > 0) return refuse(problems);
-      retained?.change(name, old ?? null, newest, live.revision);
+      const { ttlMs } = objective.document.spec.policy;
+      retained?.change(name, old && !old.isDeleted ? old : null, { routes: newest, ttlMs }, live.revision);
       const routes = withRetained(newest, keptOf(name));
       const resources = routes === newest ? own : objectiveResources(routes);
       const { scopes, changes } = scopesOf(live, name, newest.revision);
       const held = heldObjective(name, scopes, routes.versions);
       const owner = ownerOf("objective", name, objective.document, clustersOf(routes), scopes.newest);
-      const { ttlMs } = objective.document.spec.policy;
       const forms = { owner, names: namesOf(resources), held: held.map(publishedForm) };
       routed.set(name, { ...forms, routes: newest, ttlMs, isDeleted: false });
       endHold(name);

@@ -2,10 +2,13 @@ import { hasMovedOn } from "../../rollout/contract.ts";
 import type { ProcessStatus } from "../../rollout/process-status.ts";
 import type { ObjectiveRoutes, VersionRoute } from "../routing/routing-table.ts";
 
-/** A routing key that the newest form of its objective has no more, and a resolver or its client may still use. */
+/**
+ * A routing key of a former form of an objective that a resolver or its client may still use: the newest form has it no more, or
+ * lets answers live for a shorter time, and may soon be without it.
+ */
 export type RetainedKey = {
   readonly route: VersionRoute;
-  /** The store revision of the form that came without the key. */
+  /** The store revision of the form that came after the last one like that. */
   readonly next: number;
   /** How long clients may reuse an answer with this key. */
   readonly ttlMs: number;
@@ -14,9 +17,11 @@ export type RetainedKey = {
 /** Old routes stay until every resolver has moved on, and its answers have run out. */
 export type RetainedKeys = {
   /** The objective is served in another form from this store revision on; null is not at all. */
-  change(objective: string, before: Form | null, after: ObjectiveRoutes | null, revision: number): void;
+  change(objective: string, before: Form | null, after: Form | null, revision: number): void;
   /** The routes to serve besides those of the newest form, without copies to shadows. */
   of(objective: string): readonly VersionRoute[];
+  /** How many routes that are, of all objectives. */
+  count(): number;
   /**
    * Lets go of what none of these resolvers uses any more; gives the objectives whose keys left, and how many keys a resolver
    * of `everyone` may still answer with.
@@ -32,7 +37,12 @@ export type Released = { readonly objectives: readonly string[]; readonly abando
 /** A form of an objective that was served, and how long clients may reuse answers from it. */
 export type Form = { readonly routes: ObjectiveRoutes; readonly ttlMs: number };
 
-type Entry = RetainedKey & { leavesAtMs: number | null };
+type Entry = RetainedKey & {
+  /** The newest form has the key too. */
+  isNewest: boolean;
+  /** Null as long as a resolver may answer with it. */
+  leavesAtMs: number | null;
+};
 
 /**
  * `graceMs`: what is added to the longest answer's time to live, for requests under way. `now`: milliseconds of a clock that
@@ -43,39 +53,49 @@ export function createRetainedKeys(deps: { readonly graceMs: number; readonly no
   const objectives = new Map<string, Map<string, Entry>>();
 
   const isDue = (objective: string, entry: Entry, resolvers: readonly ProcessStatus[]) => {
-    if (!hasMovedOn(resolvers, objective, entry.next)) return false;
-    entry.leavesAtMs ??= now() + entry.ttlMs + graceMs;
-    return now() >= entry.leavesAtMs;
+    // One that starts from what it wrote down may be behind all others: its last answer counts then.
+    if (!hasMovedOn(resolvers, objective, entry.next)) entry.leavesAtMs = null;
+    else entry.leavesAtMs ??= now() + entry.ttlMs + graceMs;
+    return entry.leavesAtMs !== null && now() >= entry.leavesAtMs;
   };
+
+  const besides = (objective: string) =>
+    [...(objectives.get(objective)?.values() ?? [])].filter(({ isNewest }) => !isNewest);
 
   return {
     change: (objective, before, after, revision) => {
       const kept = objectives.get(objective) ?? new Map<string, Entry>();
-      const present = new Set(after?.versions.map(({ routingKey }) => routingKey));
-      for (const key of kept.keys()) if (present.has(key)) kept.delete(key);
+      const present = new Set(after?.routes.versions.map(({ routingKey }) => routingKey));
+      const outlives = (key: string, ttlMs: number) => !after || !present.has(key) || ttlMs > after.ttlMs;
       for (const route of before?.routes.versions ?? []) {
-        if (present.has(route.routingKey) || kept.has(route.routingKey)) continue;
-        const own = { route: { ...route, shadows: [] }, next: revision, ttlMs: before?.ttlMs ?? 0 };
-        kept.set(route.routingKey, { ...own, leavesAtMs: null });
+        const key = route.routingKey;
+        if (!before || !outlives(key, before.ttlMs)) continue;
+        const ttlMs = Math.max(before.ttlMs, kept.get(key)?.ttlMs ?? 0);
+        kept.set(key, { route: { ...route, shadows: [] }, next: revision, ttlMs, isNewest: false, leavesAtMs: null });
+      }
+      for (const [key, entry] of kept) {
+        entry.isNewest = present.has(key);
+        if (!outlives(key, entry.ttlMs)) kept.delete(key);
       }
       if (kept.size > 0) objectives.set(objective, kept);
       else objectives.delete(objective);
     },
-    of: (objective) => [...(objectives.get(objective)?.values() ?? [])].map(({ route }) => route),
+    of: (objective) => besides(objective).map(({ route }) => route),
+    count: () => [...objectives.keys()].reduce((sum, objective) => sum + besides(objective).length, 0),
     release: (resolvers, everyone = resolvers) => {
-      const changed: string[] = [];
+      const changed = new Set<string>();
       let abandoned = 0;
       for (const [objective, kept] of objectives) {
-        const due = [...kept].filter(([, entry]) => isDue(objective, entry, resolvers));
-        if (due.length === 0) continue;
-        for (const [key, { next }] of due) {
+        for (const [key, entry] of kept) {
+          if (!isDue(objective, entry, resolvers)) continue;
           kept.delete(key);
-          if (!hasMovedOn(everyone, objective, next)) abandoned++;
+          if (entry.isNewest) continue;
+          changed.add(objective);
+          if (!hasMovedOn(everyone, objective, entry.next)) abandoned++;
         }
         if (kept.size === 0) objectives.delete(objective);
-        changed.push(objective);
       }
-      return { objectives: changed, abandoned };
+      return { objectives: [...changed], abandoned };
     },
     all: () =>
       new Map(
@@ -86,7 +106,9 @@ export function createRetainedKeys(deps: { readonly graceMs: number; readonly no
       ),
     restore: (keys) => {
       for (const [objective, kept] of keys) {
-        const entries = kept.map((each) => [each.route.routingKey, { ...each, leavesAtMs: null }] as const);
+        const entries = kept.map((each): [string, Entry] => {
+          return [each.route.routingKey, { ...each, isNewest: false, leavesAtMs: null }];
+        });
         objectives.set(objective, new Map(entries));
       }
     },
