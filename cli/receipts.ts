@@ -1,6 +1,6 @@
-import { dependentsOf } from "../config/dependencies.ts";
 import { parseDocumentKey } from "../config/documents/document.ts";
 import type { LiveDocuments } from "../config/live-documents.ts";
+import { dependentsOf } from "../config/relations/dependents.ts";
 import type { ApplyResult, ChangeResult } from "../config/store/apply.ts";
 import { type RevisionState, revisionState } from "../rollout/revision-state.ts";
 import { type StatusWatch, watchStatuses } from "../rollout/status-watch.ts";

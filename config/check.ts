@@ -1,9 +1,16 @@
-import { dependentsOf, documentTitle, namersIn } from "./dependencies.ts";
-import { documentId, documentKey, type Kind, parseDocumentKey, type SignalboxDocument } from "./documents/document.ts";
+import {
+  documentId,
+  documentKey,
+  documentTitle,
+  type Kind,
+  parseDocumentKey,
+  type SignalboxDocument,
+} from "./documents/document.ts";
 import { type LiveDocuments, liveMapNames } from "./live-documents.ts";
 import type { Problem } from "./problem.ts";
-import type { Lookup } from "./reference-problem.ts";
-import { referenceProblems } from "./references.ts";
+import { referenceProblems } from "./relations/check-references.ts";
+import { dependentsOf, namersIn } from "./relations/dependents.ts";
+import type { Lookup } from "./relations/reference-problem.ts";
 import { unreadableName } from "./sketch.ts";
 
 /** A document and where it came from, as far as it came from somewhere. */

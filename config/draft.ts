@@ -1,7 +1,8 @@
-import { type Dependents, dependentsIndex, namersIn, referencedKeys, rememberDependents } from "./dependencies.ts";
 import { type Kind, kinds, parseDocumentKey, type SignalboxDocument } from "./documents/document.ts";
 import { type Live, type LiveDocuments, liveMapNames, makeLiveMaps } from "./live-documents.ts";
-import type { Lookup } from "./reference-problem.ts";
+import { type Dependents, dependentsIndex, namersIn, rememberDependents } from "./relations/dependents.ts";
+import type { Lookup } from "./relations/reference-problem.ts";
+import { referencedKeys } from "./relations/references.ts";
 import { type MapChange, sharedMap } from "./shared-map.ts";
 
 type Entry = Live<SignalboxDocument>;

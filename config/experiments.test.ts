@@ -10,9 +10,9 @@ import {
   writtenShard,
 } from "../test/support/written-documents.ts";
 import { checkDocuments } from "./check.ts";
-import { affectedObjectives, audiencesOf, experimentsOn, modelsIn, objectiveRevision } from "./dependencies.ts";
 import type { Objective } from "./documents/objective.ts";
 import { formatProblem } from "./problem.ts";
+import { affectedObjectives, audiencesOf, experimentsOn, modelsIn, objectiveRevision } from "./relations/needs.ts";
 import { emptyLiveDocuments, settle } from "./settle.ts";
 import { validateDocument } from "./validate.ts";
 

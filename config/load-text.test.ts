@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { documentTitle, referencesOf } from "./dependencies.ts";
+import { documentTitle } from "./documents/document.ts";
 import { loadText } from "./load-text.ts";
 import { formatProblem } from "./problem.ts";
+import { referencesOf } from "./relations/references.ts";
 import { unreadableName } from "./sketch.ts";
 
 const shard = (name: string, more = "") => `apiVersion: signalbox.dev/v1

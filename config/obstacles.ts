@@ -1,13 +1,13 @@
 import { keyTitle, stillNeeded } from "./check.ts";
-import { documentTitle, namesVersion } from "./dependencies.ts";
-import type { SignalboxDocument } from "./documents/document.ts";
+import { documentTitle, type SignalboxDocument } from "./documents/document.ts";
 import type { Draft } from "./draft.ts";
 import { limits } from "./limits.ts";
 import type { PendingEntry } from "./live-documents.ts";
 import { decidedObjectives, holdsEverywhere, pinReason } from "./pins.ts";
 import type { Problem } from "./problem.ts";
-import type { Lookup } from "./reference-problem.ts";
-import { referenceProblems } from "./references.ts";
+import { referenceProblems } from "./relations/check-references.ts";
+import type { Lookup } from "./relations/reference-problem.ts";
+import { namesVersion } from "./relations/references.ts";
 import type { Work } from "./work.ts";
 
 /** Why a change cannot go live as things stand. */

@@ -1,5 +1,4 @@
-import { documentTitle } from "./dependencies.ts";
-import type { SignalboxDocument } from "./documents/document.ts";
+import { documentTitle, type SignalboxDocument } from "./documents/document.ts";
 import type { Pin } from "./documents/pin.ts";
 import type { LiveDocuments } from "./live-documents.ts";
 

@@ -9,9 +9,9 @@ import {
   writtenShard,
 } from "../test/support/written-documents.ts";
 import { liveDocument } from "./check.ts";
-import { type Dependents, dependentsIndex, dependentsOf } from "./dependencies.ts";
 import type { LiveDocuments, StoredEntry } from "./live-documents.ts";
-import { referenceProblems } from "./references.ts";
+import { referenceProblems } from "./relations/check-references.ts";
+import { type Dependents, dependentsIndex, dependentsOf } from "./relations/dependents.ts";
 import { emptyLiveDocuments, settle, settleAll } from "./settle.ts";
 
 const now = new Date(0);

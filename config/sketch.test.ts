@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { arbitraryDocument } from "../test/support/arbitrary-documents.ts";
-import { referencesOf } from "./dependencies.ts";
 import { documentId, type SignalboxDocument } from "./documents/document.ts";
+import { referencesOf } from "./relations/references.ts";
 import { sketchOf } from "./sketch.ts";
 
 test("a sketch of any valid document names what the document names", () => {

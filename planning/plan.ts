@@ -1,7 +1,7 @@
-import { affectedObjectives } from "../config/dependencies.ts";
 import { diffDocuments } from "../config/diff.ts";
 import type { SignalboxDocument } from "../config/documents/document.ts";
 import type { LiveDocuments } from "../config/live-documents.ts";
+import { affectedObjectives } from "../config/relations/needs.ts";
 import type { Context } from "../selection/context.ts";
 import { compileSelection, type Selection } from "../selection/selector.ts";
 import { type PlacedShard, routingKeysOf } from "./routing-keys.ts";

@@ -1,6 +1,6 @@
-import { modelsIn } from "../config/dependencies.ts";
 import type { Objective } from "../config/documents/objective.ts";
 import type { LiveDocuments } from "../config/live-documents.ts";
+import { modelsIn } from "../config/relations/needs.ts";
 import { formatRoutingKey } from "../selection/routing-key.ts";
 
 /** A shard of a version's placement and its weight, relative to the others. */

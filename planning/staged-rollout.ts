@@ -1,9 +1,9 @@
-import { affectedObjectives } from "../config/dependencies.ts";
 import { apiVersion } from "../config/documents/common.ts";
 import type { DocumentId } from "../config/documents/document.ts";
 import { type Pin, pinSchema } from "../config/documents/pin.ts";
 import { limits } from "../config/limits.ts";
 import type { LiveDocuments, StoredEntry } from "../config/live-documents.ts";
+import { affectedObjectives } from "../config/relations/needs.ts";
 
 /** A pin that carries a change from one group of resolvers and Envoys to the next. */
 export type StagedPin = Pin & { readonly spec: { readonly rollout: NonNullable<Pin["spec"]["rollout"]> } };

@@ -1,6 +1,6 @@
-import { affectedObjectives } from "../config/dependencies.ts";
 import type { LiveDocuments } from "../config/live-documents.ts";
 import { createPause } from "../config/pause.ts";
+import { affectedObjectives } from "../config/relations/needs.ts";
 import { compileAhead } from "../selection/selector.ts";
 import type { DocumentSource } from "./current-selection.ts";
 

@@ -1,5 +1,5 @@
-import { affectedObjectives, objectiveRevision } from "../config/dependencies.ts";
 import type { LiveDocuments } from "../config/live-documents.ts";
+import { affectedObjectives, objectiveRevision } from "../config/relations/needs.ts";
 import { emptyLiveDocuments } from "../config/settle.ts";
 import { sharedMap } from "../config/shared-map.ts";
 import { compileSelection, type Selection } from "../selection/selector.ts";

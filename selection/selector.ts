@@ -1,3 +1,6 @@
+import { qualifiedName } from "../config/documents/document.ts";
+import type { Objective } from "../config/documents/objective.ts";
+import type { LiveDocuments } from "../config/live-documents.ts";
 import {
   affectedObjectives,
   audiencesOf,
@@ -5,10 +8,7 @@ import {
   holdoutsIn,
   modelsIn,
   objectiveRevision,
-} from "../config/dependencies.ts";
-import { qualifiedName } from "../config/documents/document.ts";
-import type { Objective } from "../config/documents/objective.ts";
-import type { LiveDocuments } from "../config/live-documents.ts";
+} from "../config/relations/needs.ts";
 import { type MapChange, type SharedMap, sharedMap } from "../config/shared-map.ts";
 import { type CompiledObjective, compileObjective } from "./compile.ts";
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { documentTitle } from "../config/dependencies.ts";
+import { documentTitle } from "../config/documents/document.ts";
 import type { NatsSettings } from "../config/store/connection.ts";
 import { createFormerWriter, documentsAt, openFormerFolder } from "../rollout/former-documents.ts";
 import { countedServers } from "../rollout/live-processes.ts";

@@ -1,8 +1,8 @@
 import { setImmediate as yieldToOthers } from "node:timers/promises";
-import { affectedObjectives } from "../../config/dependencies.ts";
 import type { LiveDocuments } from "../../config/live-documents.ts";
 import type { Loaded } from "../../config/load-text.ts";
 import { nearest } from "../../config/nearest.ts";
+import { affectedObjectives } from "../../config/relations/needs.ts";
 import { emptyLiveDocuments } from "../../config/settle.ts";
 import type { DocumentStore } from "../../config/store/document-store.ts";
 import { documentsAfter } from "../../planning/documents-after.ts";

@@ -2,13 +2,10 @@ import { z } from "zod";
 import { type Audience, audienceSchema } from "./audience.ts";
 import { type Experiment, experimentSchema } from "./experiment.ts";
 import { type Holdout, holdoutSchema } from "./holdout.ts";
-import type { Model } from "./model.ts";
-import { modelSchema } from "./model.ts";
-import type { Objective } from "./objective.ts";
-import { objectiveSchema } from "./objective.ts";
+import { type Model, modelSchema } from "./model.ts";
+import { type Objective, objectiveSchema } from "./objective.ts";
 import { type Pin, pinSchema } from "./pin.ts";
-import type { Shard } from "./shard.ts";
-import { shardSchema } from "./shard.ts";
+import { type Shard, shardSchema } from "./shard.ts";
 
 /** Any document. */
 export type SignalboxDocument = Shard | Model | Audience | Objective | Holdout | Experiment | Pin;
@@ -66,4 +63,9 @@ export function qualifiedName(document: {
   readonly metadata: { readonly namespace: string; readonly name: string };
 }): string {
   return `${document.metadata.namespace}/${document.metadata.name}`;
+}
+
+/** How messages name a document: `Objective default/homepage-ranking`. */
+export function documentTitle(document: SignalboxDocument): string {
+  return `${document.kind} ${qualifiedName(document)}`;
 }

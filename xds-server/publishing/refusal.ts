@@ -1,5 +1,4 @@
-import { documentTitle } from "../../config/dependencies.ts";
-import { documentId, documentKey, type SignalboxDocument } from "../../config/documents/document.ts";
+import { documentId, documentKey, documentTitle, type SignalboxDocument } from "../../config/documents/document.ts";
 import type { Live, Rejection } from "../../config/live-documents.ts";
 import type { Resource } from "../resources/resource.ts";
 import type { Validate } from "../validation/validator.ts";

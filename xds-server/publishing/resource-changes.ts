@@ -1,9 +1,9 @@
 import { setImmediate as yieldToOthers } from "node:timers/promises";
-import { affectedObjectives } from "../../config/dependencies.ts";
 import type { Objective } from "../../config/documents/objective.ts";
 import type { Shard } from "../../config/documents/shard.ts";
 import type { LiveDocuments, Rejection } from "../../config/live-documents.ts";
 import { groupPinsOn } from "../../config/pins.ts";
+import { affectedObjectives } from "../../config/relations/needs.ts";
 import { changedKeys } from "../../config/shared-map.ts";
 import type { HeldObjective } from "../../rollout/process-status.ts";
 import type { ClusterAcceptance } from "../readiness/cluster-acceptance.ts";

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { objectiveRevision } from "../../config/dependencies.ts";
 import { documentId, documentKey, type Kind } from "../../config/documents/document.ts";
 import type { Objective } from "../../config/documents/objective.ts";
 import type { Pin } from "../../config/documents/pin.ts";
 import type { Live, LiveDocuments } from "../../config/live-documents.ts";
 import { groupPinsOn, isObeyedBy } from "../../config/pins.ts";
+import { objectiveRevision } from "../../config/relations/needs.ts";
 import { emptyLiveDocuments, settle } from "../../config/settle.ts";
 import { validateDocument } from "../../config/validate.ts";
 import { contentVersion } from "../protocol/resource.ts";

@@ -1,8 +1,8 @@
-import { modelsIn, objectiveRevision } from "../../config/dependencies.ts";
 import { qualifiedName } from "../../config/documents/document.ts";
 import type { Model, ModelVersion } from "../../config/documents/model.ts";
 import type { Objective } from "../../config/documents/objective.ts";
 import type { LiveDocuments } from "../../config/live-documents.ts";
+import { modelsIn, objectiveRevision } from "../../config/relations/needs.ts";
 import { planOneCall } from "../../selection/one-call/plan.ts";
 import { formatRoutingKey } from "../../selection/routing-key.ts";
 import { compileLive } from "../../selection/selector.ts";

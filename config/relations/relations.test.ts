@@ -5,10 +5,12 @@ import {
   writtenModel,
   writtenObjective,
   writtenShard,
-} from "../test/support/written-documents.ts";
-import { affectedObjectives, dependentsOf, modelsOf, objectiveRevision, shardsOf } from "./dependencies.ts";
-import type { LiveDocuments } from "./live-documents.ts";
-import { emptyLiveDocuments, settle } from "./settle.ts";
+} from "../../test/support/written-documents.ts";
+import type { LiveDocuments } from "../live-documents.ts";
+import { emptyLiveDocuments, settle } from "../settle.ts";
+import { dependentsOf } from "./dependents.ts";
+import { affectedObjectives, objectiveRevision } from "./needs.ts";
+import { modelsOf, shardsOf } from "./references.ts";
 
 const now = new Date(0);
 const home = writtenObjective("home", "ranker", "7", {

@@ -1,13 +1,13 @@
-import { type Reference, referencesOf } from "./dependencies.ts";
-import type { Audience } from "./documents/audience.ts";
-import { documentKey, type SignalboxDocument } from "./documents/document.ts";
-import type { Model } from "./documents/model.ts";
-import type { Shard } from "./documents/shard.ts";
+import type { Audience } from "../documents/audience.ts";
+import { documentKey, type SignalboxDocument } from "../documents/document.ts";
+import type { Model } from "../documents/model.ts";
+import type { Shard } from "../documents/shard.ts";
+import { suggestion } from "../nearest.ts";
+import { transports } from "../protocols.ts";
+import { unreadableName } from "../sketch.ts";
 import { experimentConflicts } from "./experiment-conflicts.ts";
-import { suggestion } from "./nearest.ts";
-import { transports } from "./protocols.ts";
 import type { Lookup, ReferenceProblem } from "./reference-problem.ts";
-import { unreadableName } from "./sketch.ts";
+import { type Reference, referencesOf } from "./references.ts";
 
 function shardOf(lookup: Lookup, namespace: string, name: string): Shard | undefined {
   return lookup.find(documentKey({ kind: "Shard", namespace, name })) as Shard | undefined;

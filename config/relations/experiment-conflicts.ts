@@ -1,7 +1,7 @@
-import { documentTitle, layerKey } from "./dependencies.ts";
-import { documentKey } from "./documents/document.ts";
-import { type Experiment, overlaps } from "./documents/experiment.ts";
+import { documentKey, documentTitle } from "../documents/document.ts";
+import { type Experiment, overlaps } from "../documents/experiment.ts";
 import type { Lookup, ReferenceProblem } from "./reference-problem.ts";
+import { layerKey } from "./references.ts";
 
 /**
  * What stands between an experiment and the others that run at the same time: parts of a layer that are taken, another

@@ -1,4 +1,4 @@
-import type { Kind, SignalboxDocument } from "./documents/document.ts";
+import type { Kind, SignalboxDocument } from "../documents/document.ts";
 
 /** Finds documents by their key, in whatever set is being checked. */
 export type Lookup = {
