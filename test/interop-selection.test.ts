@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { toolsFolder } from "../setup/paths.js";
@@ -29,50 +29,79 @@ function pythonMissingReason(): string | null {
   return reason;
 }
 
-const program = (folder: string) => fileURLToPath(new URL(`./interop/${folder}`, import.meta.url));
+const interop = (path: string) => fileURLToPath(new URL(`./interop/${path}`, import.meta.url));
+
+/** The programs, the same in each language: what each prints a line for, and a change of golden vectors that it has to notice. */
+const programs = [
+  {
+    program: "allocation",
+    holds: ["hashes", "splits", "audience"],
+    change: ["splits.json", '"salt": "', '"salt": "x'],
+  },
+  { program: "conditions", holds: ["conditions"], change: ["conditions.json", '"matches": true', '"matches": false'] },
+  { program: "experiments", holds: ["experiments"], change: ["experiments.json", '"iteration": 1', '"iteration": 2'] },
+  { program: "decisions", holds: ["decisions"], change: ["decisions.json", '"reason": "rule"', '"reason": "default"'] },
+] as const;
+
 const languages = [
   {
     language: "Python, with mmh3 and semver",
     missing: pythonMissingReason(),
-    command: async () => [pythonWithPackages(), join(program("selection-python"), "vectors.py")],
+    folder: interop("selection-python"),
+    sourceOf: (program: string) => `${program}.py`,
+    // Isolated, so that no program can import another.
+    commandOf: async (source: string) => [pythonWithPackages(), "-I", source],
   },
   {
     language: "Go, with twmb/murmur3 and x/mod/semver",
     missing: goMissingReason(),
-    command: async () => [await buildGo(program("selection-go"))],
+    folder: interop("selection-go"),
+    sourceOf: (program: string) => `${program}/main.go`,
+    commandOf: async (source: string) => [await buildGo(dirname(source))],
   },
 ] as const;
 
-describe.each(languages)("selection in $language", ({ language, missing, command }) => {
+describe.each(languages)("selection in $language", ({ language, missing, folder, sourceOf, commandOf }) => {
   if (missing) console.warn(`${missing}: skipping the golden vectors in ${language}`);
 
-  const run = async (folder: string) => {
-    const [file = "", ...args] = await command();
-    const { status, stdout, stderr } = spawnSync(file, [...args, folder], { encoding: "utf8" });
+  const run = async (program: string, vectorsFolder: string) => {
+    const [file = "", ...args] = await commandOf(join(folder, sourceOf(program)));
+    const { status, stdout, stderr } = spawnSync(file, [...args, vectorsFolder], { encoding: "utf8" });
     return { status, output: stdout + stderr };
   };
 
-  test.skipIf(missing)("holds all golden vectors", { timeout: 300_000 }, async () => {
-    const { status, output } = await run(vectors);
-    expect(output.trim().split("\n")).toEqual(
-      ["hashes", "splits", "conditions", "experiments", "audience", "decisions"].map((file) =>
-        expect.stringMatching(`^${file}: ([1-9]\\d*) of \\1 vectors hold$`),
-      ),
+  test("is a program of one file for each kind of vectors, each under 150 lines", () => {
+    const sources = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) =>
+      /\.(py|go)$/.test(file),
     );
-    expect(status).toBe(0);
+    expect(sources.sort()).toEqual(programs.map(({ program }) => sourceOf(program)).sort());
+    for (const source of sources) {
+      const lines = readFileSync(join(folder, source), "utf8").trimEnd().split("\n");
+      expect(lines.length, source).toBeLessThan(150);
+      expect(Math.max(...lines.map(({ length }) => length)), `the longest line of ${source}`).toBeLessThanOrEqual(130);
+    }
   });
 
-  test.skipIf(missing)("names a vector that disagrees, and fails", { timeout: 300_000 }, async () => {
-    const folder = mkdtempSync(join(tmpdir(), "signalbox-vectors-"));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    cpSync(vectors, folder, { recursive: true });
-    const file = join(folder, "experiments.json");
-    const changed = JSON.parse(readFileSync(file, "utf8"));
-    changed.runs[0].outcomes[5] = changed.runs[0].outcomes[5] === "control" ? "treatment" : "control";
-    writeFileSync(file, JSON.stringify(changed));
-    const { status, output } = await run(folder);
-    expect(output).toMatch(/experiments: (\d+) of (?!\1)\d+ vectors hold/);
-    expect(output).toContain("disagrees on");
-    expect(status).toBe(1);
+  describe.skipIf(missing).each(programs)("$program", { timeout: 300_000 }, ({ program, holds, change }) => {
+    test("holds all golden vectors", async () => {
+      const { status, output } = await run(program, vectors);
+      expect(output.trim().split("\n")).toEqual(
+        holds.map((name) => expect.stringMatching(`^${name}: ([1-9]\\d*) of \\1 vectors hold$`)),
+      );
+      expect(status).toBe(0);
+    });
+
+    test("names a vector that disagrees, and fails", async () => {
+      const copy = mkdtempSync(join(tmpdir(), "signalbox-vectors-"));
+      onTestFinished(() => rmSync(copy, { recursive: true }));
+      cpSync(vectors, copy, { recursive: true });
+      const [name, was, becomes] = change;
+      const file = join(copy, name);
+      writeFileSync(file, readFileSync(file, "utf8").replace(was, becomes));
+      const { status, output } = await run(program, copy);
+      expect(output).toMatch(/: (\d+) of (?!\1)\d+ vectors hold/);
+      expect(output).toContain("disagrees on");
+      expect(status).toBe(1);
+    });
   });
 });
