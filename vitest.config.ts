@@ -2,6 +2,11 @@ import { defineConfig } from "vitest/config";
 
 const notOurs = ["**/node_modules/**", ".signalbox/**"];
 
+/** Of all property tests of this run. Set `PROPERTY_SEED` to run the same cases again. */
+const seed = process.env.PROPERTY_SEED ?? String(Math.floor(Math.random() * 2 ** 31));
+console.log(`PROPERTY_SEED=${seed}`);
+const seeded = { env: { PROPERTY_SEED: seed }, setupFiles: ["test/support/property-seed.ts"] };
+
 /**
  * Three projects: `unit` (beside the code, no I/O, seconds), `integration` (test/, with the real parts) and `mlserver`
  * (test/mlserver/, with MLServer, which is large: `npm run test:mlserver` installs it).
@@ -11,6 +16,7 @@ export default defineConfig({
     projects: [
       {
         test: {
+          ...seeded,
           name: "unit",
           include: ["**/*.test.ts"],
           exclude: [...notOurs, "test/**"],
@@ -20,6 +26,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...seeded,
           name: "integration",
           include: ["test/**/*.test.ts"],
           exclude: [...notOurs, "test/mlserver/**"],

@@ -84,10 +84,13 @@ async function heldReasons(): Promise<Record<string, string>> {
   return Object.fromEntries((status.rollout?.held ?? []).map(({ objective, reason }) => [objective, reason]));
 }
 
+let bystanderTimeoutMs = 5000;
+
 /** Publishes something else, and waits until it is live everywhere: nothing holds it up. */
 async function changeBystander(): Promise<void> {
+  bystanderTimeoutMs += 1;
   await publishAndWait(system, "bystander", [
-    sampleObjective("bystander", "bystander", "1", { policy: { timeoutMs: 5000 + Math.round(Math.random() * 1000) } }),
+    sampleObjective("bystander", "bystander", "1", { policy: { timeoutMs: bystanderTimeoutMs } }),
   ]);
 }
 

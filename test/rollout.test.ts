@@ -5,9 +5,10 @@ import { type RolloutLoad, startRolloutLoad } from "./support/rollout-load.ts";
 import { runChanges, runKills, runPartitions } from "./support/rollout-run.ts";
 import { publishTo, type RolloutWorld, startRolloutWorld, untilLive, untilWhole } from "./support/rollout-world.ts";
 
-/** Set `ROLLOUT_SEED` to run the same changes again. */
+/** Set `ROLLOUT_SEED` to run the same changes again, and to draw the same requests. */
 const seed = Number(process.env.ROLLOUT_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const random = seededRandom(seed);
+const randomRequest = seededRandom(seed + 1);
 /** How long after an Envoy was killed the loss of a connection is put down to that. */
 const excusedMs = 2000;
 
@@ -37,9 +38,9 @@ beforeEach(async () => {
   await load?.stop();
   load = startRolloutLoad({
     ...world,
-    objective: (protocol) => documents.objectiveFor(protocol, Math.random),
+    objective: (protocol) => documents.objectiveFor(protocol, randomRequest),
     valid: documents.valid,
-    random: Math.random,
+    random: randomRequest,
     isExcused: () => performance.now() - envoyKilledAt < excusedMs,
   });
   await load.untilAnswered(50);
