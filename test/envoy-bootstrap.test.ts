@@ -11,6 +11,7 @@ import { projectFolder } from "../setup/paths.js";
 import { createValidator } from "../xds-server/validation/validator.ts";
 import { eventually, temporaryFolder } from "./support/processes.ts";
 import { type RoutedEnvoy, startRoutedEnvoy } from "./support/routed-envoy.ts";
+import { sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
 
 let routed: RoutedEnvoy | undefined;
 afterEach(async () => {
@@ -33,6 +34,18 @@ describe("Envoy's bootstrap", () => {
     routed = await startRoutedEnvoy();
     const { layers } = JSON.parse(await routed.envoy.admin("/runtime")) as { readonly layers: readonly string[] };
     expect(layers).toEqual(["static", "signalbox", "admin"]);
+  });
+
+  test("leaves out the stats of each objective's routes, of which there are eight a listener", async () => {
+    routed = await startRoutedEnvoy();
+    await routed.publish([
+      sampleShard("pool", [9]),
+      sampleModel("ranker", { "7": ["pool"] }),
+      sampleObjective("ranking", "ranker", "7"),
+    ]);
+    const stats = await routed.envoy.admin("/stats");
+    expect(stats).toContain("http.one_call.");
+    expect(stats.split("\n").filter((line) => line.includes(".rds."))).toEqual([]);
   });
 
   test("keeps the rules of its proto", () => {
