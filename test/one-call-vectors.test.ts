@@ -8,10 +8,10 @@ import { objectiveSchema, type Rule } from "../config/documents/objective.ts";
 import { embeddingObstacles } from "../config/embedding.ts";
 import { type CompiledObjective, compileObjective } from "../selection/compile.ts";
 import type { Context } from "../selection/context.ts";
-import { formatDecisionHeader } from "../selection/decision-header.ts";
 import { emitProgram } from "../selection/lua/emit-program.ts";
 import { luaNumber, luaString } from "../selection/lua/literal.ts";
 import { oneCallAttributes } from "../selection/one-call/attributes.ts";
+import { maxConfigHeaderBytes, oneCallHeaders } from "../selection/one-call/headers.ts";
 import { select } from "../selection/select.ts";
 import * as arbitraries from "../selection/testing/arbitraries.ts";
 import { compileRules, model, objective as sampleObjective } from "../selection/testing/documents.ts";
@@ -31,7 +31,7 @@ beforeAll(async () => {
 
 afterAll(() => lua?.stop());
 
-/** The decision headers that the emitted program gives for contexts, inside Envoy; with `now`, at that time. */
+/** What the emitted program adds to requests with these contexts, inside Envoy: routing key, config and decision; with `now`, at that time. */
 async function decideInEnvoy(
   compiled: CompiledObjective,
   contexts: readonly Context[],
@@ -50,14 +50,13 @@ async function decideInEnvoy(
     return `decide({${values.join(",")}}, ${unitIn(context, compiled.unit)})`;
   });
   const answer = await lua.run(`
-    local chunk = assert(loadstring(${luaString(emitProgram(compiled))}, "=program", "t"))
-    setfenv(chunk, library)
-    local program = chunk()
+    local program = loadProgram(${luaString(emitProgram(compiled))})
     local decisions = {}
     local handle = { timestamp = function() return ${now === undefined ? "error('nobody may ask')" : luaNumber(now)} end }
     local function decide(context, unit)
       local index, isUnitMissing = program.choose(context, unit, handle)
-      decisions[#decisions + 1] = program.outcomes[index][isUnitMissing and 4 or 3]
+      local words = wordsOf(program, index)
+      decisions[#decisions + 1] = table.concat({ words[1], words[2], words[isUnitMissing and 4 or 3] }, " ")
     end
     ${calls.join("\n")}
     return table.concat(decisions, "\\n")`);
@@ -65,7 +64,12 @@ async function decideInEnvoy(
 }
 
 const decideHere = (compiled: CompiledObjective, contexts: readonly Context[], now?: number) =>
-  contexts.map((context) => formatDecisionHeader(select(compiled, context, now === undefined ? {} : { now })));
+  contexts.map((context) => {
+    const { routingKey, config, decision } = oneCallHeaders(
+      select(compiled, context, now === undefined ? {} : { now }),
+    );
+    return [routingKey, config, decision].join(" ");
+  });
 
 const apiVersion = "signalbox.dev/v1";
 const versions = ["1", "2", "3", "7"];
@@ -253,7 +257,7 @@ describe("any rules decide inside Envoy as they do here", () => {
         const compiled = compileRules([{ name: "r", when: condition, split }]);
         const contexts = [{ a: value, userId: value }, { userId: "u" }, { a: value }];
         expect(await decideInEnvoy(compiled, contexts)).toEqual(decideHere(compiled, contexts));
-        expect(await lua.run("return tostring(rawget(_G, 'pwned')) .. tostring(library.pwned)")).toBe("nilnil");
+        expect(await lua.run("return tostring(rawget(_G, 'pwned')) .. tostring(noGlobals.pwned)")).toBe("nilnil");
       }),
       { numRuns: 300 },
     );
@@ -362,7 +366,7 @@ describe("any experiments decide inside Envoy as they do here", () => {
         const compiled = compileExperiments([experimentOn("e", { salt, when: { a: { ne: salt } } })], []);
         const contexts = [{ userId: "u", a: "x" }, { userId: salt, a: "y" }, { userId: salt, a: salt }, { a: "x" }];
         expect(await decideInEnvoy(compiled, contexts)).toEqual(decideHere(compiled, contexts));
-        expect(await lua.run("return tostring(rawget(_G, 'pwned')) .. tostring(library.pwned)")).toBe("nilnil");
+        expect(await lua.run("return tostring(rawget(_G, 'pwned')) .. tostring(noGlobals.pwned)")).toBe("nilnil");
       }),
       { numRuns: 100 },
     );
@@ -376,7 +380,7 @@ test("programs are kept by use: one that is used stays, those that are not are f
     local function use(id)
       local metadata = { get = function() asked[id] = (asked[id] or 0) + 1 return comment .. "return { name = '" .. id .. "' }" end }
       local host = { metadata = function() return metadata end }
-      local program = programOf(id, { virtualHost = function() return host end })
+      local program = programOf("@" .. id, { virtualHost = function() return host end })
       assert(program.name == id)
     end
     use("rare")
@@ -387,4 +391,19 @@ test("programs are kept by use: one that is used stays, those that are not are f
     use("rare")
     return asked.often .. " " .. asked.rare`);
   expect(asked).toBe("1 2");
+});
+
+test("a short program is its own key, and needs no metadata", async () => {
+  const answer = await lua.run(`
+    local program = programOf("return { name = 'short' }", nil)
+    return program.name .. " " .. tostring(program == programOf("return { name = 'short' }", nil))`);
+  expect(answer).toBe("short true");
+});
+
+test("parameters of all lengths become the same base64url, and those that are too long are left out", async () => {
+  for (const length of [0, 1, 2, 3, maxConfigHeaderBytes]) {
+    const parameters = { text: 'é\u0001"\\/'.repeat(length) };
+    const compiled = compileRules([{ name: "r", serve: { model: "ranker", version: "2", parameters } }]);
+    expect(await decideInEnvoy(compiled, [{}])).toEqual(decideHere(compiled, [{}]));
+  }
 });

@@ -1,7 +1,7 @@
 import type { CompiledObjective, CompiledRule } from "../compile.ts";
-import type { Outcome } from "../decision.ts";
-import { type OneCallAttribute, oneCallAttributes } from "../one-call/attributes.ts";
-import { oneCallHeaders } from "../one-call/headers.ts";
+import type { Decision, Outcome } from "../decision.ts";
+import { contextHeader, type OneCallAttribute, oneCallAttributes } from "../one-call/attributes.ts";
+import { parametersInConfig } from "../one-call/headers.ts";
 import { emitCondition, type ProgramData } from "./emit-condition.ts";
 import { emitExperiment, isTimed } from "./emit-experiment.ts";
 import { type Arms, emitSplit, type Places } from "./emit-split.ts";
@@ -11,12 +11,14 @@ import { luaString } from "./literal.ts";
  * The experiments and rules of an objective as a Lua program for the filter, from the same compiled form that decides in
  * JavaScript:
  *
- *     local K = { constants }
- *     return { name = "default/ranking", attributes = {…}, outcomes = {…}, choose = function(c, u, h) … end }
+ *     local K={ constants }
+ *     return selecting("default/ranking","42",{ attributes },{ outcomes },function(c,u,h) … end)
  *
- * `choose` takes the attributes' values in order (the texts of other units than the objective's at the negative of their
+ * The function takes the attributes' values in order (the texts of other units than the objective's at the negative of their
  * places), the text of the unit or nil, and Envoy's handle, which it asks for the time when an experiment has a start or an
  * end; it gives the index of an outcome, and whether a unit was missing. It has no loops, and every value in it is a literal.
+ * The first outcome is the default; where nothing else can be chosen, there is no function. What attributes and outcomes are
+ * made of is said in selection/lua/filter, which puts them into words: an Envoy holds every text of a program several times.
  * Throws for what `planOneCall` leaves to the resolver.
  */
 export function emitProgram(compiled: CompiledObjective): string {
@@ -26,48 +28,48 @@ export function emitProgram(compiled: CompiledObjective): string {
   const byDefault = outcomes.indexOf(compiled.fallback);
   const units = new Set([compiled, ...compiled.experiments].map(({ unit }) => unit));
   const statements = [
-    ...(compiled.experiments.some(isTimed) ? ["local t=h:timestamp()"] : []),
     ...compiled.experiments.map((experiment) => emitExperiment(experiment, data, outcomes)),
     ...compiled.rules.map((rule, index) => emitRule(rule, variantsOf(compiled, index), data, outcomes)),
   ];
-  return [
-    `local K={${[...constants].map((constant) => `\n${constant}`).join(",")}}`,
-    `local ${functions}=${functions}`,
-    `return {name=${luaString(compiled.name)},`,
-    `attributes={${attributes.map((attribute) => emitAttribute(attribute, units.has(attribute.name))).join(",")}},`,
-    `outcomes={${outcomes.emitted().join(",\n")}},`,
-    "choose=function(c,u,h)",
-    "local m=false",
-    ...statements,
-    `return ${byDefault},m`,
-    "end}",
-  ].join("\n");
+  const time = compiled.experiments.some(isTimed) ? ["local t=h:timestamp()"] : [];
+  const choose = ["function(c,u,h)", "local m=false", ...time, ...statements, `return ${byDefault},m`, "end"];
+  const parts = [
+    ...beginning(compiled),
+    emitList(attributes.map((attribute, index) => emitAttribute(attribute, index > 0 && units.has(attribute.name)))),
+    emitList(outcomes.emitted()),
+    ...(statements.length > 0 ? [choose.join("\n")] : []),
+  ];
+  const table = [...constants];
+  return `${table.length > 0 ? `local K=${emitList(table)}\n` : ""}return selecting(${parts.join(",")})`;
 }
-
-/** Of selection/lua/filter/programs.lua; as local variables they are found faster. */
-const functions = "type,pick,position,contains,startsWith,endsWith,semver";
 
 /**
  * The program of an objective whose rules the resolver evaluates: the headers that it needs under the names it reads, and
- * what counts when it does not answer: the default, or {@link undecidedKey}.
+ * what counts when it does not answer: the default, or, where there is none, {@link undecidedKey}.
  */
 export function emitResolverProgram(compiled: CompiledObjective): string {
   const renamed = oneCallAttributes(compiled).flatMap(({ name, header }) =>
-    header === null || header === `x-signalbox-context-${name.toLowerCase()}` ? [] : [[header, name.toLowerCase()]],
+    header === null || header === contextHeader(name)
+      ? []
+      : [`{${luaString(header)},${luaString(name.toLowerCase())}}`],
   );
-  const { routingKey, config, decision } = oneCallHeaders(compiled.fallback.decided);
   const refuses = compiled.objective.spec.policy.onResolverFailure === "reject";
-  const fallback = refuses ? [undecidedKey(compiled.name)] : [routingKey, config, decision];
-  return [
-    `return {name=${luaString(compiled.name)},`,
-    `renamed={${renamed.map(([from = "", name]) => `{${luaString(from)},${luaString(`x-signalbox-context-${name}`)}}`).join(",")}},`,
-    `fallback={${fallback.map(luaString).join(",")}}}`,
-  ].join("\n");
+  const fallback = refuses ? [] : [emitOutcome(compiled.fallback.decided)];
+  return `return asking(${[...beginning(compiled), emitList(renamed), ...fallback].join(",")})`;
 }
 
-function emitAttribute({ header, baggage, type }: OneCallAttribute, isUnit: boolean): string {
-  const sources = [header, baggage].map((name) => (name === null ? "false" : luaString(name)));
-  return `{${[...sources, luaString(type), ...(isUnit ? ["true"] : [])].join(",")}}`;
+function beginning({ name, revision }: CompiledObjective): string[] {
+  return [name, String(revision)].map(luaString);
+}
+
+/** Its name alone, or with what is not as the name says. The first attribute is a unit without being told. */
+function emitAttribute({ name, header, baggage, type }: OneCallAttribute, isUnit: boolean): string {
+  const sources =
+    header === contextHeader(name) && baggage === name
+      ? []
+      : [header, baggage].map((source) => (source === null ? "false" : luaString(source)));
+  const isPlain = sources.length === 0 && type === "string" && !isUnit;
+  return isPlain ? luaString(name) : emitList([luaString(name), luaString(type), String(isUnit), ...sources]);
 }
 
 /** Stands in the place of a routing key while nobody has decided; no model is called so. */
@@ -106,7 +108,6 @@ function createData(attributes: readonly OneCallAttribute[]): { data: ProgramDat
 
 type Outcomes = Places & { emitted(): string[] };
 
-/** Outcomes as { routing key, config, decision, decision after a unit was missing }. */
 function createOutcomes(): Outcomes {
   const places = new Map<Outcome, number>();
   return {
@@ -115,11 +116,25 @@ function createOutcomes(): Outcomes {
       places.set(outcome, place);
       return place;
     },
-    emitted: () =>
-      [...places.keys()].map(({ decided, unitMissing }) => {
-        const { routingKey, config, decision } = oneCallHeaders(decided);
-        const texts = [routingKey, config, decision, oneCallHeaders(unitMissing).decision];
-        return `{${texts.map(luaString).join(",")}}`;
-      }),
+    emitted: () => [...places.keys()].map(({ decided }) => emitOutcome(decided)),
   };
+}
+
+/** A decision as what of its headers is not the objective's: see selection/lua/filter/outcomes.lua. */
+function emitOutcome(decision: Decision): string {
+  const { model, version, rule, variant, reason } = decision;
+  const target = luaString(`${model}@${version}`);
+  const parameters = parametersInConfig(decision);
+  const rest = [
+    reason === "default" ? "nil" : luaString(rule),
+    variant === null ? "false" : luaString(variant),
+    parameters === "{}" ? "nil" : luaString(parameters),
+    reason === "experiment" ? "true" : "nil",
+  ];
+  while (["nil", "false"].includes(rest.at(-1) ?? "")) rest.pop();
+  return emitList([target, ...rest]);
+}
+
+function emitList(members: readonly string[]): string {
+  return `{${members.join(",")}}`;
 }

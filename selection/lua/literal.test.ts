@@ -4,7 +4,8 @@ import { luaNumber, luaScalar, luaString } from "./literal.ts";
 
 test.each([
   ["plain text", '"plain text"'],
-  ['a "quote" and a \\', '"a \\034quote\\034 and a \\092"'],
+  ['a "quote" and a \\', '"a \\"quote\\" and a \\\\"'],
+  ['\\"\\', '"\\\\\\"\\\\"'],
   ["line\nbreak\r\0", '"line\\010break\\013\\000"'],
   ["é😀", '"\\195\\169\\240\\159\\152\\128"'],
   ["1\n2", '"1\\0102"'],
@@ -16,8 +17,8 @@ test("a text is one literal of printable ASCII that nothing in it ends, and its 
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), (text) => {
       const literal = luaString(text);
-      expect(literal).toMatch(/^"(?:[ !#-[\]-~]|\\[0-9]{3})*"$/);
-      const bytes = [...literal.slice(1, -1).matchAll(/\\([0-9]{3})|(.)/g)].map(([, code, plain]) =>
+      expect(literal).toMatch(/^"(?:[ !#-[\]-~]|\\[0-9]{3}|\\["\\])*"$/);
+      const bytes = [...literal.slice(1, -1).matchAll(/\\([0-9]{3})|\\?(.)/g)].map(([, code, plain]) =>
         code === undefined ? (plain ?? "").charCodeAt(0) : Number(code),
       );
       expect(Buffer.from(bytes)).toEqual(Buffer.from(new TextEncoder().encode(text)));

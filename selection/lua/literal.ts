@@ -1,12 +1,12 @@
 /**
- * A text as a Lua string literal. Printable ASCII stands for itself, but for the quote and the backslash; every other byte
- * of its UTF-8 is a decimal escape of three digits. So nothing in a text can end the literal.
+ * A text as a Lua string literal. Printable ASCII stands for itself, but for the quote and the backslash, which a backslash
+ * precedes; every other byte of its UTF-8 is a decimal escape of three digits. So nothing in a text can end the literal.
  */
 export function luaString(text: string): string {
   let literal = '"';
   for (const byte of new TextEncoder().encode(text)) {
-    const isPlain = byte >= 0x20 && byte < 0x7f && byte !== 0x22 && byte !== 0x5c;
-    literal += isPlain ? String.fromCharCode(byte) : `\\${String(byte).padStart(3, "0")}`;
+    if (byte === 0x22 || byte === 0x5c) literal += "\\";
+    literal += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\${String(byte).padStart(3, "0")}`;
   }
   return `${literal}"`;
 }

@@ -20,18 +20,29 @@ export function oneCallHeaders(decision: Decision): OneCallHeaders {
   const known = made.get(decision);
   if (known) return known;
   const { routingKey, headers, config } = resolutionOf(decision);
-  const value = { routingKey, config: encodeConfig(config), decision: headers["x-signalbox-decision"] ?? "" };
+  const value = { routingKey, config: base64url(configJson(config)), decision: headers["x-signalbox-decision"] ?? "" };
   made.set(decision, value);
   return value;
 }
 
-function encodeConfig(config: ObjectiveConfig): string {
-  const whole = base64url(config);
-  if (whole.length <= maxConfigHeaderBytes) return whole;
-  const { model, version, variant, rule } = config;
-  return base64url({ model, version, variant, rule, parameters: {}, parametersOmitted: true });
+/**
+ * What follows `"parameters":` in the JSON of a decision's config, up to its last brace: the parameters, or, where they are too
+ * large, none, and that they were left out.
+ */
+export function parametersInConfig(decision: Decision): string {
+  const json = configJson(resolutionOf(decision).config);
+  return json.slice(json.indexOf(parametersName) + parametersName.length, -1);
 }
 
-function base64url(value: unknown): string {
-  return Buffer.from(JSON.stringify(value), "utf8").toString("base64url");
+const parametersName = '"parameters":';
+
+function configJson(config: ObjectiveConfig): string {
+  const whole = JSON.stringify(config);
+  if (base64url(whole).length <= maxConfigHeaderBytes) return whole;
+  const { model, version, variant, rule } = config;
+  return JSON.stringify({ model, version, variant, rule, parameters: {}, parametersOmitted: true });
+}
+
+function base64url(text: string): string {
+  return Buffer.from(text, "utf8").toString("base64url");
 }

@@ -67,14 +67,6 @@ test("a program that is too long goes to the resolver, whatever the objective wa
   expect(plan.program.length).toBeLessThan(1000);
 });
 
-test("the digest is that of the program: equal for equal rules, another for another revision's", () => {
-  const rules = (version: string) => [{ name: "a", when: { a: 1 }, serve: { ...serve, version } }];
-  const [one, same, other] = ["2", "2", "3"].map((version) => planOneCall(compiled({ rules: rules(version) })));
-  expect(one?.id).toMatch(/^[\w-]{16}$/);
-  expect(same?.id).toBe(one?.id);
-  expect(other?.id).not.toBe(one?.id);
-});
-
 test("parameters that are too long for a header are left out, and the config says so", () => {
   const parsed = (text: string) => {
     const { decided } = compiled({ default: { model: "ranker", version: "1", parameters: { text } } }).fallback;

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import {
   costObstacle,
   embeddedCost,
@@ -22,19 +21,17 @@ export type OneCallPlan = {
   readonly why: readonly string[];
   /** What the Lua filter of the one-call listener runs, for either engine. */
   readonly program: string;
-  /** A digest of the program. */
-  readonly id: string;
 };
 
 /** How one-call mode selects for an objective: inside Envoy when the objective allows it and Envoy can, or else by the resolver. */
 export function planOneCall(compiled: CompiledObjective): OneCallPlan {
   const why = obstaclesOf(compiled);
-  if (why.length > 0) return plan("resolver", why, emitResolverProgram(compiled));
+  if (why.length > 0) return { engine: "resolver", why, program: emitResolverProgram(compiled) };
   const program = emitProgram(compiled);
   const bytes = Buffer.byteLength(program);
-  if (bytes <= maxProgramBytes) return plan("embedded", [], program);
+  if (bytes <= maxProgramBytes) return { engine: "embedded", why: [], program };
   const tooLong = `the rules and their parameters are ${bytes} bytes as a program, of at most ${maxProgramBytes}`;
-  return plan("resolver", [tooLong], emitResolverProgram(compiled));
+  return { engine: "resolver", why: [tooLong], program: emitResolverProgram(compiled) };
 }
 
 function obstaclesOf(compiled: CompiledObjective): string[] {
@@ -57,8 +54,4 @@ function tooDear({ objective, experiments }: CompiledObjective): string[] {
   const documents = experiments.map(({ document }) => document);
   const message = costObstacle(embeddedCost(objective.spec.rules) + experimentsCost(documents, holdouts.size));
   return message === null ? [] : [`rules and experiments together ${message}`];
-}
-
-function plan(engine: OneCallEngine, why: readonly string[], program: string): OneCallPlan {
-  return { engine, why, program, id: createHash("sha256").update(program).digest("base64url").slice(0, 16) };
 }

@@ -19,7 +19,10 @@ export type EnvoyLua = {
 };
 
 /** What the statements may use: functions of the filter, which are local to it. */
-const inScope = ["finish", "library", "readContext", "pick", "arm", "split", "isUtf8", "programOf", "plainNumber"];
+const inScope = [
+  ...["finish", "readContext", "pick", "arm", "split", "isUtf8", "plainNumber"],
+  ...["programOf", "loadProgram", "noGlobals", "wordsOf"],
+];
 
 const runBody = `
 function envoy_on_request(handle)

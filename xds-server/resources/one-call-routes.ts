@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { VirtualHost, VirtualHostSchema } from "../../proto/gen/envoy/config/route/v3/route_components_pb.js";
 import { ExtAuthzPerRouteSchema } from "../../proto/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
@@ -18,16 +19,13 @@ export function refusedKeys({ resolver }: OneCallRoutes, objective: string): str
 
 /**
  * What the filters of the one-call listener need to know of an objective. It is a part of the objective's virtual host, so
- * that rules and routes change in one step. Listeners that lack those filters pass it over. The program's digest is a
- * setting of the filter, which reads it for every request; the program is metadata, which it reads once.
+ * that rules and routes change in one step. Listeners that lack those filters pass it over.
  */
 export function oneCallSettings({
   program,
-  id,
   resolver,
 }: OneCallRoutes): Exclude<MessageInitShape<typeof VirtualHostSchema>, VirtualHost> {
-  const metadata = { filterMetadata: { [oneCallFilterName]: { program } } };
-  const selects = { [oneCallFilterName]: any(LuaPerRouteSchema, { filterContext: { id } }) };
+  const { metadata, selects } = carry(program);
   if (resolver === null) return { metadata, typedPerFilterConfig: selects };
   const { timeoutMs } = resolver;
   const serviceOverride =
@@ -43,4 +41,20 @@ export function oneCallSettings({
     // Set by the program, and taken away again by the resolver's answer.
     responseHeadersToAdd: [addMissingHeader(headers.fallback, `%REQ(${headers.fallback})%`)],
   };
+}
+
+/** Bytes of a program that is itself the setting of the filter. Envoy copies that for every request. */
+const maxSettingBytes = 1024;
+
+/**
+ * A program as the setting of the filter; one that is too long for that as metadata, which the filter reads once, and its digest as
+ * the setting (selection/lua/filter/programs.lua).
+ */
+function carry(program: string) {
+  const selects = (text: string) => ({
+    [oneCallFilterName]: any(LuaPerRouteSchema, { filterContext: { program: text } }),
+  });
+  if (Buffer.byteLength(program) <= maxSettingBytes) return { selects: selects(program) };
+  const digest = createHash("sha256").update(program).digest("base64url").slice(0, 16);
+  return { metadata: { filterMetadata: { [oneCallFilterName]: { program } } }, selects: selects(`@${digest}`) };
 }

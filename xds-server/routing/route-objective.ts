@@ -39,13 +39,13 @@ export function routeObjective(live: LiveDocuments, name: string): ObjectiveRout
 }
 
 function oneCallRoutes(live: LiveDocuments, objective: Objective): OneCallRoutes {
-  const { engine, program, id } = planOneCall(compileLive(live, objective));
+  const { engine, program } = planOneCall(compileLive(live, objective));
   const { timeoutMs, resolverTimeoutMs, onResolverFailure } = objective.spec.policy;
   const resolver = {
     timeoutMs: timeoutMs === 0 ? resolverTimeoutMs : Math.min(resolverTimeoutMs, timeoutMs),
     onFailure: onResolverFailure,
   };
-  return { program, id, resolver: engine === "resolver" ? resolver : null };
+  return { program, resolver: engine === "resolver" ? resolver : null };
 }
 
 type Candidate = Omit<VersionRoute, "shadows"> & { readonly isGrpc: boolean };

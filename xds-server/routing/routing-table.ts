@@ -51,9 +51,8 @@ export type ObjectiveRoutes = {
 
 /** How the one-call listener selects for an objective. */
 export type OneCallRoutes = {
-  /** A program for the Lua filter of the listener, and its digest. */
+  /** For the Lua filter of the listener. */
   readonly program: string;
-  readonly id: string;
   /** Null when the program selects by itself; or else how the resolver is asked. */
   readonly resolver: { readonly timeoutMs: number; readonly onFailure: "default" | "reject" } | null;
 };

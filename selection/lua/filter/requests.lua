@@ -8,9 +8,9 @@ local function refuse(handle, headers, status, code, message)
 end
 
 -- The listener has taken away what the client says in these headers, so that there is nothing to replace.
-local function decide(headers, outcome, decision)
-  headers:add("x-routing-key", outcome[1])
-  headers:add("x-signalbox-config", outcome[2])
+local function decide(headers, words, decision)
+  headers:add("x-routing-key", words[1])
+  headers:add("x-signalbox-config", words[2])
   headers:add("x-signalbox-decision", decision)
 end
 
@@ -39,16 +39,16 @@ local function prepareForResolver(headers, program)
 end
 
 function envoy_on_request(handle)
-  local id = handle:filterContext():get("id")
-  if not id then
+  local key = handle:filterContext():get("program")
+  if not key then
     return
   end
   local headers = handle:headers()
-  local program = programOf(id, handle)
+  local program = programOf(key, handle)
   if headers:get("x-signalbox-objective") ~= program.name then
     return refuse(handle, headers, "400", "invalid_request", "x-signalbox-objective must be <namespace>/<objective>, once")
   end
-  if program.choose == nil then
+  if program.renamed then
     return prepareForResolver(headers, program)
   end
   if headers:get("x-signalbox-override") then
@@ -59,6 +59,6 @@ function envoy_on_request(handle)
     return refuse(handle, headers, "400", "invalid_request", unit .. " " .. problem)
   end
   local index, isUnitMissing = program.choose(context, unit, handle)
-  local outcome = program.outcomes[index]
-  decide(headers, outcome, outcome[isUnitMissing and 4 or 3])
+  local words = wordsOf(program, index)
+  decide(headers, words, words[isUnitMissing and 4 or 3])
 end
