@@ -46,6 +46,8 @@ export async function run(): Promise<void> {
   });
   const running = { world, documents, load };
   try {
+    // A client that decides by itself is waited for by every change, and takes a while to start.
+    await load.untilUnderWay();
     const live = await runChanges(running, changes);
     const back = await runRollbacks(running, rollbacks);
     const counted = { failed: load.failed.length, wrong: load.wrong.length };

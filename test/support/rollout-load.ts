@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { eventually } from "./processes.ts";
 import { type ClientKind, clientKinds, clientName, createDeciders, type Decision } from "./rollout-clients.ts";
 import { openTransport, type TransportAnswer, type TransportProtocol } from "./rollout-transports.ts";
 import type { ValidModels } from "./valid-models.ts";
@@ -22,6 +23,8 @@ export type RolloutLoad = {
   /** When an answer of this kind (`<objective> <model>@<version>`) was last given for a fresh decision, as `performance.now()`. */
   readonly lastAnswered: ReadonlyMap<string, number>;
   untilAnswered(more: number): Promise<void>;
+  /** Resolves once every kind of client has had an answer. */
+  untilUnderWay(): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -114,6 +117,9 @@ export function startRolloutLoad(options: RolloutLoadOptions): RolloutLoad {
           throw new Error(`${answered} of ${wanted} answered; ${JSON.stringify(failed.at(-1))}`);
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
+    },
+    untilUnderWay: async () => {
+      await eventually("an answer for every kind of client", () => byClient.size === clientKinds.length, 60_000);
     },
     stop: async () => {
       isStopped = true;
