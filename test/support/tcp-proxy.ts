@@ -21,10 +21,11 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     socket.on("error", () => socket.destroy());
     socket.on("close", () => sockets.delete(socket));
   };
-  const server = createServer((client) => {
+  // A proxy that waits for a small piece to be acknowledged before it passes on the next adds 40 ms to what two ends do at once.
+  const server = createServer({ noDelay: true }, (client) => {
     track(client);
     if (isCut) return;
-    const target = connect(targetPort, "127.0.0.1");
+    const target = connect({ port: targetPort, host: "127.0.0.1", noDelay: true });
     track(target);
     const pass = (from: Socket, to: Socket) => {
       from.on("data", (chunk) => {
