@@ -13,6 +13,8 @@ const changesPerKill = 10;
 const rollbacks = Number(process.env.ROLLOUT_ROLLBACKS ?? 100);
 const objectives = Number(process.env.ROLLOUT_OBJECTIVES ?? 10_000);
 const partitionMs = Number(process.env.ROLLOUT_PARTITION_MS ?? 30_000);
+/** Before the first change: processes that have just started are slow. */
+const warmUpRequests = 1000;
 /** How long after an Envoy was killed the loss of a connection is put down to that. */
 const excusedMs = 2000;
 
@@ -48,6 +50,7 @@ export async function run(): Promise<void> {
   try {
     // A client that decides by itself is waited for by every change, and takes a while to start.
     await load.untilUnderWay();
+    await load.untilAnswered(warmUpRequests);
     const live = await runChanges(running, changes);
     const back = await runRollbacks(running, rollbacks);
     const counted = { failed: load.failed.length, wrong: load.wrong.length };
