@@ -13,6 +13,8 @@ const changesPerKill = 10;
 const rollbacks = Number(process.env.ROLLOUT_ROLLBACKS ?? 100);
 const objectives = Number(process.env.ROLLOUT_OBJECTIVES ?? 10_000);
 const partitionMs = Number(process.env.ROLLOUT_PARTITION_MS ?? 30_000);
+/** Between two requests of a client. With 2 ms, the clients alone would keep one of two processors busy, and what is measured waits. */
+const pauseMs = Number(process.env.ROLLOUT_PAUSE_MS ?? 20);
 /** Before the first change: processes that have just started are slow. */
 const warmUpRequests = 1000;
 /** How long after an Envoy was killed the loss of a connection is put down to that. */
@@ -42,7 +44,7 @@ export async function run(): Promise<void> {
   });
   let envoyKilledAt = Number.NEGATIVE_INFINITY;
   const load = startRolloutLoad({
-    ...{ ...world, valid: documents.valid, random: Math.random },
+    ...{ ...world, valid: documents.valid, random: Math.random, pauseMs },
     objective: (protocol) => documents.objectiveFor(protocol, Math.random),
     isExcused: () => performance.now() - envoyKilledAt < excusedMs,
   });
