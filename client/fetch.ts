@@ -1,4 +1,5 @@
 import type { Context } from "../selection/context.ts";
+import { untilAborted } from "./aborts.ts";
 import { envoyAddress, type SendingDeps } from "./infer.ts";
 import { configHeaders } from "./place-config.ts";
 import type { ResolveOptions } from "./question.ts";
@@ -14,14 +15,16 @@ type CreateFetch = (
 ) => typeof globalThis.fetch;
 
 export function createFetch(deps: SendingDeps): CreateFetch {
-  return (objective, context, options = {}) =>
-    async (input, init) => {
+  return (objective, context, options = {}) => {
+    const contextFor = async (request: Request) => (typeof context === "function" ? context(request) : context);
+    return async (input, init) => {
       const isPath = typeof input === "string" && input.startsWith("/");
       const request = new Request(isPath ? envoyAddress(deps.envoyUrl, input) : input, init);
-      const attributes = typeof context === "function" ? await context(request) : context;
+      const attributes = await untilAborted(contextFor(request), request.signal);
       const answer = await deps.resolve(objective, attributes, { ...options, signal: request.signal });
       const added = { ...configHeaders(answer.config), ...inject(), ...answer.headers };
       for (const [name, value] of Object.entries(added)) request.headers.set(name, value);
       return deps.fetch(request);
     };
+  };
 }

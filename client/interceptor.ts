@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import type {
+  Deadline,
   InterceptingCall,
   Interceptor,
   InterceptorOptions,
@@ -38,9 +39,13 @@ const statusCodes: Readonly<Record<ClientErrorCode, number>> = {
   unavailable: 14,
 };
 const cancelled = 1;
+const cancelledDetails = "Cancelled on client";
+const deadlineExceeded = 4;
 const internal = 13;
 /** A version that fails: UNKNOWN, RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
 const failures: ReadonlySet<number> = new Set([2, 8, internal, 14, 15]);
+/** Timers that are set longer fire at once. */
+const longestTimerMs = 2 ** 31 - 1;
 
 export function createInterceptor(deps: SendingDeps): CreateInterceptor {
   return (objective, context, options = {}) => {
@@ -50,23 +55,53 @@ export function createInterceptor(deps: SendingDeps): CreateInterceptor {
       const { requestStream, responseStream } = call.method_definition;
       const mayRetry = !requestStream && !responseStream && !options.override;
       const retry = mayRetry ? createRetry(deps, call, nextCall) : null;
+      const ending = createEnding(grpc, call.deadline);
       return new grpc.InterceptingCall(nextCall(call), {
-        ...retry?.requester,
+        ...(retry && { sendMessage: retry.sendMessage }),
         start: (metadata, listener, next) => {
           const begin = async () => {
             const attributes = typeof context === "function" ? context(metadata, call) : context;
-            const answer = await deps.resolve(objective, attributes, options);
+            const answer = await deps.resolve(objective, attributes, { ...options, signal: ending.signal });
+            ending.signal.throwIfAborted();
             const asGiven = metadata.clone();
             addTo(metadata, answer);
             return retry?.listener(answer, asGiven, listener) ?? listener;
           };
-          begin().then(
-            (own) => next(metadata, own),
-            (error: unknown) => listener.onReceiveStatus(statusOf(error, new grpc.Metadata())),
-          );
+          begin()
+            .finally(ending.begun)
+            .then(
+              (own) => next(metadata, own),
+              (error: unknown) => {
+                const status = ending.signal.aborted ? ending.signal.reason : statusOf(error, new grpc.Metadata());
+                listener.onReceiveStatus(status);
+              },
+            );
+        },
+        cancel: (next) => {
+          ending.cancel();
+          retry?.cancel();
+          next();
         },
       });
     };
+  };
+}
+
+/**
+ * What ends a call that has not begun: a cancellation, and its deadline. The signal's reason is the call's status; gRPC itself
+ * says nothing of a call before it has begun.
+ */
+function createEnding(grpc: typeof import("@grpc/grpc-js"), deadline: Deadline | undefined) {
+  const ending = new AbortController();
+  const endWith = (code: number, details: string) => {
+    ending.abort({ code, details, metadata: new grpc.Metadata() } satisfies StatusObject);
+  };
+  const leftMs = Math.min(Number(deadline ?? Number.POSITIVE_INFINITY) - Date.now(), longestTimerMs);
+  const timer = setTimeout(() => endWith(deadlineExceeded, "Deadline exceeded"), leftMs);
+  return {
+    signal: ending.signal,
+    begun: () => clearTimeout(timer),
+    cancel: () => endWith(cancelled, cancelledDetails),
   };
 }
 
@@ -83,16 +118,11 @@ function addTo(metadata: Metadata, answer: Answer): void {
 function createRetry(deps: SendingDeps, options: InterceptorOptions, nextCall: NextCall) {
   let message: unknown;
   let second: ReturnType<NextCall> | undefined;
-  const requester: Requester = {
-    sendMessage: (given, next) => {
-      message = given;
-      next(given);
-    },
-    cancel: (next) => {
-      second?.cancelWithStatus(cancelled, "Cancelled on client");
-      next();
-    },
+  const sendMessage: Requester["sendMessage"] = (given, next) => {
+    message = given;
+    next(given);
   };
+  const cancel = () => second?.cancelWithStatus(cancelled, cancelledDetails);
   const again = (metadata: Metadata, listener: InterceptingListener) => {
     second = nextCall(options);
     second.start(metadata, listener);
@@ -133,7 +163,7 @@ function createRetry(deps: SendingDeps, options: InterceptorOptions, nextCall: N
       },
     };
   };
-  return { requester, listener: listenerFor };
+  return { sendMessage, cancel, listener: listenerFor };
 }
 
 type InterceptingListener = Parameters<NonNullable<Requester["start"]>>[1];

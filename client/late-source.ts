@@ -1,6 +1,7 @@
+import { untilAborted } from "./aborts.ts";
 import type { Source } from "./source.ts";
 
-/** A source whose code is loaded in the background; calls wait for that. */
+/** A source whose code is loaded in the background; calls wait for that, or until they are aborted. */
 export function createLateSource(load: () => Promise<Source>): Source {
   let loaded: Source | undefined;
   const loading = load().then((source) => {
@@ -9,7 +10,9 @@ export function createLateSource(load: () => Promise<Source>): Source {
   });
   return {
     resolve: (question, signal) =>
-      loaded ? loaded.resolve(question, signal) : loading.then((source) => source.resolve(question, signal)),
+      loaded
+        ? loaded.resolve(question, signal)
+        : untilAborted(loading, signal).then((source) => source.resolve(question, signal)),
     defaultFor: (objective) => loaded?.defaultFor(objective),
     ready: loading.then((source) => source.ready),
     close: async () => (await loading).close(),

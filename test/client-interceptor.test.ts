@@ -10,11 +10,12 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { untilAborted } from "../client/aborts.ts";
 import { answerFrom } from "../client/answer.ts";
 import type { ClientEvent } from "../client/events.ts";
 import type { SendingDeps } from "../client/infer.ts";
 import { createInterceptor } from "../client/interceptor.ts";
-import { answer, resolution } from "../client/testing.ts";
+import { answer, never, resolution } from "../client/testing.ts";
 
 const asIs = (bytes: Buffer) => bytes;
 const echo: MethodDefinition<Buffer, Buffer> = {
@@ -153,4 +154,22 @@ test("a deadline and a cancellation end the second attempt too", async () => {
     .toBe(2)
     .then(cancel);
   await expect(answered).rejects.toMatchObject({ code: status.CANCELLED });
+});
+
+describe("while it is not known yet which version answers", () => {
+  const untilGivenUp: SendingDeps["resolve"] = (_objective, _context, options) =>
+    untilAborted(never(), options?.signal);
+
+  test("a cancellation ends the call, and nothing is sent", async () => {
+    const { answered, cancel } = makeCall({ resolve: untilGivenUp });
+    cancel();
+    await expect(answered).rejects.toMatchObject({ code: status.CANCELLED });
+    expect(calls).toEqual([]);
+  });
+
+  test("a deadline ends the call, and nothing is sent", async () => {
+    const { answered } = makeCall({ resolve: untilGivenUp }, { deadline: Date.now() + 50 });
+    await expect(answered).rejects.toMatchObject({ code: status.DEADLINE_EXCEEDED });
+    expect(calls).toEqual([]);
+  });
 });

@@ -109,6 +109,14 @@ test("does not force versions: nobody here can check a token", async () => {
   });
 });
 
+test("an aborted signal is heard with the documents at hand, too", async () => {
+  const { client } = makeClient();
+  await client.ready;
+  const aborted = { signal: AbortSignal.abort(new Error("enough")) };
+  await expect(client.resolve("ranking", {}, aborted)).rejects.toThrow("enough");
+  await expect(client.resolveMany(["ranking"], {}, aborted)).rejects.toThrow("enough");
+});
+
 test("refuses a bad context as the resolver does", async () => {
   const { client } = makeClient();
   const context = { userId: Number.NaN, nested: {} } as never;

@@ -107,6 +107,7 @@ export function createLocalSource(deps: LocalSourceDeps): Source {
 
   return {
     resolve: (question, signal) => {
+      signal?.throwIfAborted();
       const now = activation.get();
       return now === null ? resolveLater(question, signal) : resolveWith(now, question);
     },

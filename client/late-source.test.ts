@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { answerFrom } from "./answer.ts";
+import { createLateSource } from "./late-source.ts";
+import type { Source } from "./source.ts";
+import { never, question, resolution } from "./testing.ts";
+
+const answer = answerFrom(resolution(), "local");
+
+test("an abort ends the wait for the code with its reason", async () => {
+  const source = createLateSource(never);
+  const giveUp = new AbortController();
+  const asking = source.resolve(question(), giveUp.signal);
+  giveUp.abort(new Error("enough"));
+  await expect(asking).rejects.toThrow("enough");
+  await expect(source.resolve(question(), AbortSignal.abort(new Error("already")))).rejects.toThrow("already");
+});
+
+test("a call that waits for the code is answered, and hands its signal on", async () => {
+  const signals: (AbortSignal | undefined)[] = [];
+  const resolve: Source["resolve"] = (_question, signal) => {
+    signals.push(signal);
+    return answer;
+  };
+  const loaded = { resolve } as Source;
+  const source = createLateSource(async () => loaded);
+  const { signal } = new AbortController();
+  expect(await source.resolve(question(), signal)).toBe(answer);
+  expect(await source.resolve(question(), signal)).toBe(answer);
+  expect(signals).toEqual([signal, signal]);
+});
