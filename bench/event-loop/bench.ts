@@ -6,6 +6,7 @@ import { createXdsServer, xdsChannelOptions } from "../../xds-server/protocol/se
 import { createSnapshotStore, type Snapshot } from "../../xds-server/protocol/snapshot.ts";
 import { typeUrls } from "../../xds-server/protocol/type-urls.ts";
 import { report } from "../report.ts";
+import { watchTurns } from "../turns.ts";
 
 /** How many resources; `BENCH_RESOURCES` for another number. */
 const count = Number(process.env.BENCH_RESOURCES ?? 100_000);
@@ -14,8 +15,8 @@ const typeUrl = typeUrls.scopedRoute;
 
 /**
  * How long the protocol layer holds the event loop while it does large work: a snapshot, the first answer to a wildcard, a
- * change of everything, a client that comes back. `delay` is what perf_hooks sees, the waiting for a processor included;
- * `cpu` is the processor time of the longest turn, which another load of the machine does not blur.
+ * change of everything, a client that comes back. `delay` is what perf_hooks sees, the waiting for a processor included; the
+ * counts are a histogram of the turns by their processor time in milliseconds, and `cpu` is that of the longest turn.
  */
 export async function run(): Promise<void> {
   const store = createSnapshotStore();
@@ -83,6 +84,8 @@ export async function run(): Promise<void> {
   report("event-loop", rows, {
     resources: count,
     eventLoopLongestTurnCpuMs: Math.max(...work.map((row) => row.cpuMaxMs)),
+    eventLoopLongestTurnWithoutGarbageCpuMs: Math.max(...work.map((row) => row.cpuMaxWithoutGarbageMs)),
+    eventLoopGarbageMaxMs: Math.max(...work.map((row) => row.garbageMaxMs)),
     eventLoopDelayMaxMs: Math.max(...work.map((row) => row.delayMaxMs)),
     eventLoopDelayIdleMaxMs: rows[0]?.delayMaxMs ?? Number.NaN,
   });
@@ -97,7 +100,13 @@ function snapshotOf(content: string): Snapshot {
   return new Map([[typeUrl, new Map(resources)]]);
 }
 
-type PhaseRow = { readonly phase: string; ms: number; delayP99Ms: number; delayMaxMs: number; cpuMaxMs: number };
+type PhaseRow = Readonly<Record<string, string | number>> & {
+  readonly phase: string;
+  readonly delayMaxMs: number;
+  readonly cpuMaxMs: number;
+  readonly cpuMaxWithoutGarbageMs: number;
+  readonly garbageMaxMs: number;
+};
 
 function createPhases() {
   const rows: PhaseRow[] = [];
@@ -112,40 +121,18 @@ function createPhases() {
       await new Promise((resolve) => setTimeout(resolve, 50));
       const ms = performance.now() - startedAt;
       histogram.disable();
-      const [delayP99Ms, delayMaxMs] = [histogram.percentile(99) / 1e6, histogram.max / 1e6];
-      rows.push(rounded({ phase, ms, delayP99Ms, delayMaxMs, cpuMaxMs: turns.stop() }));
+      const { histogram: counts, maxMs, maxWithoutGarbageMs, garbageMaxMs } = await turns.take();
+      turns.stop();
+      rows.push({
+        ...{ phase, ms: rounded(ms) },
+        ...{ delayP99Ms: rounded(histogram.percentile(99) / 1e6), delayMaxMs: rounded(histogram.max / 1e6) },
+        ...counts,
+        cpuMaxMs: rounded(maxMs),
+        cpuMaxWithoutGarbageMs: rounded(maxWithoutGarbageMs),
+        garbageMaxMs: rounded(garbageMaxMs),
+      });
     },
   };
 }
 
-function rounded(row: PhaseRow): PhaseRow {
-  const round = (value: number) => Number(value.toFixed(1));
-  const { ms, delayP99Ms, delayMaxMs, cpuMaxMs } = row;
-  return {
-    phase: row.phase,
-    ms: round(ms),
-    delayP99Ms: round(delayP99Ms),
-    delayMaxMs: round(delayMaxMs),
-    cpuMaxMs: round(cpuMaxMs),
-  };
-}
-
-/** The processor time of the longest turn of the event loop. */
-function watchTurns() {
-  let isStopped = false;
-  let maxMicroseconds = 0;
-  let before = process.threadCpuUsage();
-  const turn = () => {
-    const { user, system } = process.threadCpuUsage(before);
-    maxMicroseconds = Math.max(maxMicroseconds, user + system);
-    before = process.threadCpuUsage();
-    if (!isStopped) setImmediate(turn);
-  };
-  setImmediate(turn);
-  return {
-    stop: () => {
-      isStopped = true;
-      return maxMicroseconds / 1000;
-    },
-  };
-}
+const rounded = (value: number) => Number(value.toFixed(1));
