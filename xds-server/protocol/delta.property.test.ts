@@ -21,7 +21,7 @@ type Step =
   | { readonly do: "set"; readonly name: string; readonly content: number }
   | { readonly do: "remove"; readonly name: string }
   | { readonly do: "subscribe" | "unsubscribe"; readonly names: readonly string[]; readonly nonce: "none" | "stale" }
-  | { readonly do: "flush"; readonly gate: keyof typeof gates; readonly isTight: boolean }
+  | { readonly do: "flush" | "slice"; readonly gate: keyof typeof gates; readonly isTight: boolean }
   | { readonly do: "ack" | "nack" | "judge" };
 
 const name = fc.constantFrom(...universe);
@@ -39,7 +39,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 4,
-    arbitrary: fc.record({ do: fc.constant("flush" as const), gate, isTight: fc.boolean() }),
+    arbitrary: fc.record({
+      do: fc.constantFrom("flush" as const, "slice" as const),
+      gate,
+      isTight: fc.boolean(),
+    }),
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("ack" as const, "nack" as const, "judge" as const) }) },
 );
@@ -124,7 +128,7 @@ class Model {
     else if (step.do === "remove") this.#set(step.name, null);
     else if (step.do === "subscribe") this.#subscribe(step.names, step.nonce);
     else if (step.do === "unsubscribe") this.#unsubscribe(step.names, step.nonce);
-    else if (step.do === "flush") this.#flush(step.gate, step.isTight);
+    else if (step.do === "flush" || step.do === "slice") this.#flush(step.gate, step.isTight, step.do === "slice");
     else this.#deliver(step.do);
   }
 
@@ -153,7 +157,7 @@ class Model {
     expect(progress).toMatchObject({ sent: sequence, settled: sequence });
     expect(progress.acknowledged === sequence).toBe(progress.parked.size === 0);
     expect([...progress.parked.keys()].sort()).toEqual([...this.#refused.keys()].sort());
-    expect([...this.#subscription.heldRemovals()]).toEqual([]);
+    expect(this.#subscription.earliestHeldRemoval()).toBe(Number.POSITIVE_INFINITY);
   }
 
   #wants(name: string): boolean {
@@ -210,40 +214,42 @@ class Model {
     }
   }
 
-  #flush(gate: keyof typeof gates, isTight: boolean): void {
-    if (this.#outstanding === 0) this.#settledBefore = this.#subscription.progress.settled;
-    this.#sendAll(gate, isTight);
+  /** A slice is the work of one turn, after which something else may happen first. */
+  #flush(gate: keyof typeof gates, isTight: boolean, isSlice = false): void {
+    if (isSlice) this.#sendNext(gate, isTight);
+    else while (this.#sendNext(gate, isTight) || this.#subscription.isUnfinished);
     if (this.#outstanding > 0) expect(this.#subscription.progress.settled).toBe(this.#settledBefore);
   }
 
-  #sendAll(gate: keyof typeof gates, isTight: boolean): void {
-    for (;;) {
-      const view = this.#view();
-      const isPushAllowed = this.#outstanding === 0;
-      const owesNothing = !this.#owesAll && this.#asked.size === 0;
-      const nonce = () => String(this.#nonces.size + 1);
-      const response = this.#subscription.next(view, gates[gate](view.sequence), nonce, isTight);
-      if (!response) return;
-      expect(this.#nonces.has(response.nonce)).toBe(false);
-      this.#nonces.add(response.nonce);
-      this.#outstanding++;
-      expect(this.#outstanding).toBeLessThanOrEqual(8);
-      for (const { name, version } of response.resources) {
-        const current = this.#view().get(name) ?? this.#view().lastKnown(name);
-        expect(version).toBe(current?.version);
-        const isOffer = isPushAllowed && owesNothing && sizeOf(response) < (this.#undecided.get(name) ?? 0);
-        this.#expectReason(name, isPushAllowed, isOffer);
-      }
-      if (this.#owesAll && !this.#comesBack) this.#askForRest(response);
-      if (this.#owesAll) this.#comesBack = false;
-      this.#expectSize(response, this.#owesAll);
-      this.#owesAll = false;
-      for (const each of response.removed) expect(this.#content.has(each)).toBe(false);
-      for (const each of [...response.resources.map((resource) => resource.name), ...response.removed]) {
-        this.#asked.delete(each);
-      }
-      this.#onTheWay.push(response);
+  /** True when there was something to send. */
+  #sendNext(gate: keyof typeof gates, isTight: boolean): boolean {
+    const view = this.#view();
+    const isPushAllowed = this.#outstanding === 0;
+    if (isPushAllowed) this.#settledBefore = this.#subscription.progress.settled;
+    const owesNothing = !this.#owesAll && this.#asked.size === 0;
+    const nonce = () => String(this.#nonces.size + 1);
+    const response = this.#subscription.next(view, gates[gate](view.sequence), nonce, isTight);
+    if (!response) return false;
+    expect(this.#nonces.has(response.nonce)).toBe(false);
+    this.#nonces.add(response.nonce);
+    this.#outstanding++;
+    expect(this.#outstanding).toBeLessThanOrEqual(8);
+    for (const { name, version } of response.resources) {
+      const current = this.#view().get(name) ?? this.#view().lastKnown(name);
+      expect(version).toBe(current?.version);
+      const isOffer = isPushAllowed && owesNothing && sizeOf(response) < (this.#undecided.get(name) ?? 0);
+      this.#expectReason(name, isPushAllowed, isOffer);
     }
+    if (this.#owesAll && !this.#comesBack) this.#askForRest(response);
+    if (this.#owesAll) this.#comesBack = false;
+    this.#expectSize(response, this.#owesAll);
+    this.#owesAll = false;
+    for (const each of response.removed) expect(this.#content.has(each)).toBe(false);
+    for (const each of [...response.resources.map((resource) => resource.name), ...response.removed]) {
+      this.#asked.delete(each);
+    }
+    this.#onTheWay.push(response);
+    return true;
   }
 
   /** What did not fit into the first answer to a wildcard has to follow. */
@@ -336,7 +342,7 @@ const askedBesidesWildcard: [Beginning, Step[]] = [
     held: ["C"],
     content: ["D", "A", "C"],
     judge: { takesTheRest: false, namesThem: false },
-    sizes: { responseBytes: 1, wholeBytes: 150 },
+    sizes: { responseBytes: 1, wholeBytes: 150, stepsAtOnce: 10_000 },
   },
   [
     { do: "remove", name: "C" },
@@ -355,7 +361,8 @@ describe("an incremental subscription", () => {
     const legal = typeUrl === typeUrls.cluster ? first : names;
     const judge = fc.record({ takesTheRest: fc.boolean(), namesThem: fc.boolean() });
     const bytes = fc.constantFrom(1, 150, 1_000_000);
-    const sizes = fc.record({ responseBytes: bytes, wholeBytes: bytes });
+    const stepsAtOnce = fc.constantFrom(1, 2, 10_000);
+    const sizes = fc.record({ responseBytes: bytes, wholeBytes: bytes, stepsAtOnce });
     const some = fc.uniqueArray(name);
     const beginning = fc.record({ first: legal, held: some, content: some, judge, sizes });
     fc.assert(

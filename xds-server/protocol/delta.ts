@@ -4,8 +4,10 @@ import { Heartbeats } from "./heartbeats.ts";
 import { Ledger } from "./ledger.ts";
 import { NameSet } from "./name-set.ts";
 import type { StoredResource } from "./resource.ts";
+import { Steps } from "./steps.ts";
 import {
   type Gate,
+  lowestOf,
   type Progress,
   type Response,
   type Subscription,
@@ -25,6 +27,22 @@ const maxOutstanding = 8;
 /** Responses on the way before heartbeats wait, too. */
 const maxWithHeartbeats = 64;
 
+/** What a client says that it holds, what it is to be compared with, and which of that it was sent since. */
+type Uncompared = {
+  readonly held: ReadonlyMap<string, string>;
+  readonly resources: Iterator<StoredResource>;
+  readonly answered: Set<string>;
+};
+
+/** Names of which those that are gone have to be removed. */
+type Unchecked = {
+  readonly names: Iterator<string>;
+  /** The sequence under which a removal waits for other types. */
+  readonly goneAt: number;
+  /** A removal that is remembered, and is later than this, has its turn as a change. */
+  readonly knownBefore: number;
+};
+
 export type ResponseSizes = {
   /** Bytes of resources after which what is left goes into the next response. */
   readonly responseBytes: number;
@@ -33,10 +51,16 @@ export type ResponseSizes = {
    * everything that there is: it goes on starting, and takes requests, although more may follow.
    */
   readonly wholeBytes: number;
+  /** Changes and names that are looked through in one turn of the event loop: a few milliseconds of work. */
+  readonly stepsAtOnce: number;
 };
 
 const mebibyte = 1024 * 1024;
-const defaultSizes: ResponseSizes = { responseBytes: 4 * mebibyte, wholeBytes: 20 * mebibyte };
+const defaultSizes: ResponseSizes = {
+  responseBytes: 4 * mebibyte,
+  wholeBytes: 20 * mebibyte,
+  stepsAtOnce: maxItems,
+};
 
 /**
  * One type on one incremental stream ("Incremental xDS" in the xDS protocol). A wildcard subscription costs one cursor into
@@ -57,19 +81,16 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   readonly #held = new Map<string, number>();
   /** Names answered with content newer than the cursor: name -> sequence of that content. */
   readonly #ahead = new Map<string, number>();
-  /**
-   * Names of a push that did not fit into the responses so far, and what was sent before that push. A client that comes back
-   * begins with what changed while it was away.
-   */
+  /** Names that a client that comes back holds in another version: they are sent before what changed since. */
   readonly #rest = new Set<string>();
-  #sentBeforeRest = 0;
+  /** What a client that comes back to a wildcard holds, as far as it is not compared with what there is. */
+  #uncompared: Uncompared | undefined;
   /** What the client of a wildcard held when its stream began; dropped with the first answer. */
   #initial: Pick<DeltaRequest, "claims" | "initialVersions"> | undefined;
   /** All that the type had at the cursor, owed to a client that subscribed to every name; what is left of it. */
   #parts: readonly (readonly StoredResource[])[] = [];
-  /** Names that the client of a wildcard held when its stream began, of which those that are gone have to be removed. */
-  #unchecked: Iterator<string> | undefined;
-  #uncheckedAt = 0;
+  /** Names that the client may hold, of which those that are gone have to be removed. */
+  #unchecked: Unchecked | undefined;
   /** Names in responses that were on the way when the wildcard began: the client may come to hold them. */
   #onTheWay: readonly string[] = [];
   #started = false;
@@ -77,7 +98,13 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   #isSplit = false;
   #wildcard = false;
   #owesAll = false;
+  #isUnfinished = false;
+  /** Every change up to this sequence was looked at. */
   #cursor = 0;
+  /** Beyond the cursor, every change up to this position was looked at: a commit may go in several responses and turns. */
+  #position = 0;
+  /** The position up to which forgotten removals were made up for. */
+  #recheckedPosition = 0;
 
   /** `now` gives milliseconds since the epoch. */
   constructor(typeUrl: string, now: () => number, sizes = defaultSizes) {
@@ -88,11 +115,16 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   }
 
   get progress(): Progress {
-    return this.#ledger.progress(this.#rest.size > 0 ? this.#sentBeforeRest : this.#cursor);
+    return this.#ledger.progress(this.#isBehindItsStart() ? 0 : this.#cursor);
   }
 
-  heldRemovals(): Iterable<number> {
-    return this.#held.values();
+  get isUnfinished(): boolean {
+    return this.#isUnfinished;
+  }
+
+  earliestHeldRemoval(): number {
+    const held = lowestOf(this.#held.values());
+    return this.#unchecked ? Math.min(held, this.#unchecked.goneAt) : held;
   }
 
   nameCount(): number {
@@ -120,7 +152,6 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   #changeNames(request: DeltaRequest, view: TypeView, isFirst: boolean): void {
     const mayHold = (isFirst || request.isContinued) && request.subscribe.length > 0;
     const held = mayHold ? request.initialVersions : undefined;
-    if (request.isContinued) this.#sentBeforeRest = 0;
     if (isFirst) this.#start(request);
     if (request.subscribe.length + request.unsubscribe.length > 0) this.#oweByName();
     for (const name of request.subscribe) this.#subscribe(name, view, held?.get(name));
@@ -170,6 +201,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   }
 
   #nextContent(view: TypeView, gate: Gate, nextNonce: () => string, isTight: boolean): Response | undefined {
+    this.#isUnfinished = false;
     if (this.#parts.length > 0 && view.sequence > this.#cursor) this.#oweByName();
     if (isTight && this.#parts.length > 0) return undefined;
     if (isTight && this.#owesAll && view.bytes > tightResponseBytes) return undefined;
@@ -179,15 +211,17 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     if (!mayPush && !mayAnswer) return undefined;
 
     const isFirstOfWildcard = this.#owesAll;
-    const { wholeBytes, responseBytes } = this.#sizes;
+    const { wholeBytes, responseBytes, stepsAtOnce } = this.#sizes;
+    const steps = new Steps(stepsAtOnce);
     const partBytes = isTight ? Math.min(tightResponseBytes, responseBytes) : responseBytes;
     const isWhole = isFirstOfWildcard && !this.#initial?.claims?.versions.count;
     const collected = new Collected(isWhole ? wholeBytes : partBytes);
-    const isOffer = mayPush && !mustAnswer && this.#collectOffer(view, collected);
+    const isOffer = mayPush && !mustAnswer && !this.#uncompared && this.#collectOffer(view, collected);
     if (this.#owesAll) this.#collectAll(view, collected);
     if (this.#parts.length > 0) [collected.whole = [], ...this.#parts] = this.#parts;
-    const isPush = isOffer || (mayPush && this.#collectPush(view, gate, collected));
+    const isPush = isOffer || (mayPush && this.#collectPush(view, gate, collected, steps));
     this.#collectOwed(view, collected);
+    this.#isUnfinished = steps.areUsedUp;
     if (collected.size() === 0 && !isFirstOfWildcard) {
       this.#settleIfIdle();
       return undefined;
@@ -276,8 +310,10 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     return this.#wildcard || this.#names.has(name);
   }
 
-  #hasSeen(name: string, sequence: number): boolean {
-    return sequence <= this.#cursor || this.#wasAnswered(name, sequence);
+  /** Whether the client was sent the content that there is, or its removal waits. */
+  #hasSeen(name: string, view: TypeView): boolean {
+    const changedAt = view.changedAt(name);
+    return changedAt <= this.#cursor || view.positionOf(name) <= this.#position || this.#wasAnswered(name, changedAt);
   }
 
   /** Whether that content went out before its turn, as the answer to a subscription. */
@@ -290,16 +326,13 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     const versions = this.#holdsAll(view) ? undefined : this.#initial?.initialVersions;
     const held = versions?.size ? versions : undefined;
     this.#rest.clear();
-    this.#sentBeforeRest = 0;
+    this.#uncompared = undefined;
     if (this.#holdsAll(view)) collected.whole = [];
-    else if (held) this.#leaveUnlike(held, view);
+    else if (held) this.#uncompared = { held, resources: view.all().values(), answered: new Set() };
     else if (view.bytes <= this.#sizes.wholeBytes) collected.whole = view.all();
     else if (this.#owed.size === 0) this.#parts = view.parts(this.#sizes.responseBytes);
     else this.#collectEach(view, collected);
-    if (held) {
-      this.#unchecked = held.keys();
-      this.#uncheckedAt = view.sequence;
-    }
+    if (held) this.#unchecked = { names: held.keys(), goneAt: view.sequence, knownBefore: view.sequence };
     for (const name of this.#onTheWay) if (!view.get(name)) this.#held.set(name, view.sequence);
     for (const change of view.changes(this.#cursor, view.sequence)) {
       if (!view.get(change.name) && !this.#fresh.has(change.name)) this.#held.set(change.name, change.sequence);
@@ -317,11 +350,6 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     return !view.hasLifetimes && !!claimed && claimed.count > 0 && areEqual(claimed, view.claims.versions);
   }
 
-  /** What the client holds in another version, or not at all, goes as the change that it is, when its turn comes. */
-  #leaveUnlike(held: ReadonlyMap<string, string>, view: TypeView): void {
-    for (const resource of view.all()) if (!isKept(resource, held.get(resource.name))) this.#rest.add(resource.name);
-  }
-
   /** Everything; what does not fit is owed. */
   #collectEach(view: TypeView, collected: Collected): void {
     for (const resource of view.all()) {
@@ -335,10 +363,10 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   }
 
   /** True when there is something new to tell. */
-  #collectPush(view: TypeView, gate: Gate, collected: Collected): boolean {
+  #collectPush(view: TypeView, gate: Gate, collected: Collected, steps: Steps): boolean {
     const answered = collected.size();
-    this.#collectChanges(view, Math.min(gate.pushLimit, view.sequence), collected);
-    this.#collectRemovals(view, gate, collected);
+    this.#collectChanges(view, Math.min(gate.pushLimit, view.sequence), collected, steps);
+    this.#collectRemovals(view, gate, collected, steps);
     return collected.size() > answered;
   }
 
@@ -349,9 +377,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   #collectOffer(view: TypeView, collected: Collected): boolean {
     const names = this.#ledger.takeOffer(
       (name) =>
-        !this.#rest.has(name) &&
-        this.#hasSeen(name, view.changedAt(name)) &&
-        (view.get(name) !== undefined || !this.#held.has(name)),
+        !this.#rest.has(name) && this.#hasSeen(name, view) && (view.get(name) !== undefined || !this.#held.has(name)),
     );
     for (const name of names) this.#collect(name, view, collected);
     return names.length > 0;
@@ -362,6 +388,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     for (const name of this.#owed) {
       if (collected.isFull()) break;
       this.#noteAnswered(name);
+      this.#uncompared?.answered.add(name);
       this.#collect(name, view, collected);
       const changedAt = view.changedAt(name);
       if (changedAt > this.#cursor) this.#ahead.set(name, changedAt);
@@ -382,22 +409,20 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     else collected.remove(name);
   }
 
-  /** What does not fit is the rest, which goes first next time; until then nothing counts as sent. */
-  #collectChanges(view: TypeView, limit: number, collected: Collected): void {
+  /** Stops when the response is full, or the steps are used up, and goes on from there; until the end nothing counts as sent. */
+  #collectChanges(view: TypeView, limit: number, collected: Collected, steps: Steps): void {
     if (limit < this.#cursor) return;
     this.#collectRest(view, collected);
-    if (this.#rest.size > 0 || limit <= this.#cursor) return;
-    if (this.#cursor < view.horizon) this.#recheckNames(view);
-    this.#sentBeforeRest = this.#cursor;
-    for (const { name, sequence } of view.changes(this.#cursor, limit)) {
+    this.#collectUncompared(view, collected, steps);
+    if (this.#isBehindItsStart() || limit <= this.#cursor) return;
+    this.#makeUpForForgotten(view);
+    for (const { name, sequence, position } of view.changes(this.#cursor, limit, this.#position)) {
+      if (collected.isFull() || !steps.take()) return;
+      this.#position = position;
       if (!this.#wants(name) || this.#wasAnswered(name, sequence)) continue;
       const resource = view.get(name);
       if (resource) {
         this.#held.delete(name);
-        if (collected.isFull()) {
-          this.#rest.add(name);
-          continue;
-        }
         collected.add(resource);
         this.#noteAnswered(name);
       } else if (!this.#fresh.has(name)) {
@@ -408,27 +433,58 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     for (const [name, sequence] of this.#ahead) if (sequence <= limit) this.#ahead.delete(name);
   }
 
+  /** A client that came back has not been sent yet all that it lacked at the cursor. */
+  #isBehindItsStart(): boolean {
+    return this.#rest.size > 0 || this.#uncompared !== undefined;
+  }
+
   /** What has changed once more is left out: it goes as that change, when its turn comes. */
   #collectRest(view: TypeView, collected: Collected): void {
     for (const name of this.#rest) {
       if (collected.isFull()) return;
       this.#rest.delete(name);
       const resource = view.get(name);
-      if (!resource || !this.#wants(name) || view.changedAt(name) > this.#cursor) continue;
+      if (!resource || !this.#wants(name) || this.#hasChangedSince(name, view)) continue;
       collected.add(resource);
       this.#noteAnswered(name);
     }
   }
 
+  /** What the client holds in another version, or not at all, likewise; what it was sent meanwhile is left out. */
+  #collectUncompared(view: TypeView, collected: Collected, steps: Steps): void {
+    while (this.#uncompared) {
+      if (collected.isFull() || !steps.take()) return;
+      const { held, resources, answered } = this.#uncompared;
+      const { value: resource, done } = resources.next();
+      if (done) {
+        this.#uncompared = undefined;
+        return;
+      }
+      const { name } = resource;
+      if (isKept(resource, held.get(name)) || answered.has(name)) continue;
+      if (!this.#wants(name) || this.#hasChangedSince(name, view)) continue;
+      collected.add(resource);
+      this.#noteAnswered(name);
+    }
+  }
+
+  /** Whether there is a change, or a removal, that has its turn later. */
+  #hasChangedSince(name: string, view: TypeView): boolean {
+    return view.sequence > this.#cursor && (view.changedAt(name) > this.#cursor || !view.get(name));
+  }
+
   /** Removals of long ago are forgotten: whoever subscribed by name is told again, a wildcard has to reconnect. */
-  #recheckNames(view: TypeView): void {
+  #makeUpForForgotten(view: TypeView): void {
+    const missesNone = Math.max(this.#position, this.#recheckedPosition) >= view.forgottenPosition;
+    if (this.#cursor >= view.horizon || missesNone) return;
     if (this.#wildcard) throw new TooFarBehindError(this.typeUrl);
-    for (const name of this.#names) if (!view.get(name)) this.#held.set(name, view.horizon);
+    this.#recheckedPosition = view.forgottenPosition;
+    this.#unchecked = { names: this.#names[Symbol.iterator](), goneAt: view.horizon, knownBefore: 0 };
   }
 
   /** A resource that came back meanwhile is not removed first. */
-  #collectRemovals(view: TypeView, gate: Gate, collected: Collected): void {
-    this.#check(view);
+  #collectRemovals(view: TypeView, gate: Gate, collected: Collected, steps: Steps): void {
+    this.#check(view, steps);
     let asked: { readonly sequence: number; readonly canRemove: boolean } | undefined;
     for (const [name, sequence] of this.#held) {
       if (collected.isFull()) return;
@@ -441,17 +497,20 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   }
 
   /** Finds as many removals as go into a response: a client may have come with hundreds of thousands. */
-  #check(view: TypeView): void {
-    while (this.#unchecked && this.#held.size < maxItems) {
-      const { value: name, done } = this.#unchecked.next();
+  #check(view: TypeView, steps: Steps): void {
+    while (this.#unchecked && this.#held.size < maxItems && steps.take()) {
+      const { names, goneAt, knownBefore } = this.#unchecked;
+      const { value: name, done } = names.next();
       if (done) this.#unchecked = undefined;
-      else if (!view.get(name) && !this.#held.has(name)) this.#held.set(name, this.#uncheckedAt);
+      else if (this.#wants(name) && !view.get(name) && view.changedAt(name) <= knownBefore) {
+        if (!this.#held.has(name)) this.#held.set(name, goneAt);
+      }
     }
   }
 
   #settleIfIdle(): void {
-    const isOwing = this.#owesAll || this.#owed.size + this.#parts.length + this.#rest.size > 0;
-    if (!isOwing) this.#ledger.settle(this.#cursor);
+    const isOwing = this.#owesAll || this.#owed.size + this.#parts.length > 0;
+    if (!isOwing && !this.#isBehindItsStart()) this.#ledger.settle(this.#cursor);
   }
 }
 

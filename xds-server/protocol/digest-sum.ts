@@ -18,6 +18,12 @@ export class DigestSum {
     this.high = (this.high - high - (difference < 0 ? 1 : 0)) >>> 0;
   }
 
+  copy(): DigestSum {
+    const copy = new DigestSum();
+    copy.add(this.high, this.low);
+    return copy;
+  }
+
   equals(other: Digest): boolean {
     return this.high === other.high && this.low === other.low;
   }

@@ -10,7 +10,7 @@ import { type DeltaRequest, decodeDeltaRequest } from "./wire.ts";
 const universe = ["A", "B", "C", "D", "E"];
 const open = { pushLimit: Number.POSITIVE_INFINITY, canRemove: () => true };
 /** Small enough that a few resources need several responses. */
-const sizes = { responseBytes: 150, wholeBytes: 10_000 };
+const sizes = { responseBytes: 150, wholeBytes: 10_000, stepsAtOnce: 10_000 };
 
 type Step =
   | { readonly do: "set"; readonly name: string; readonly content: number | null }

@@ -25,12 +25,26 @@ describe("a change journal", () => {
     expect([...journal.between(0, 100_000)]).toHaveLength(100);
   });
 
+  it("goes on in the middle of a commit, whatever was recorded, dropped or copied meanwhile", async () => {
+    const journal = createJournal();
+    const names = Array.from({ length: 100 }, (_, index) => `name-${index}`);
+    for (const name of names) journal.record(1, name);
+    const [, second] = [...journal.between(0, 1)];
+    for (let sequence = 2; sequence < 200; sequence++) journal.record(sequence, "name-50");
+    const copy = await journal.copy({ isOver: () => true, next: async () => undefined });
+    const left = names.slice(2).filter((name) => name !== "name-50");
+    for (const each of [journal, copy]) {
+      expect([...each.between(0, 1, second?.position)].map(({ name }) => name)).toEqual(left);
+      expect([...each.between(0, 999, second?.position)].map(({ name }) => name)).toEqual([...left, "name-50"]);
+    }
+  });
+
   it("does not mention a forgotten name", () => {
     const journal = createJournal();
     journal.record(1, "a");
     journal.forget("a");
     expect([...journal.between(0, 9)]).toEqual([]);
-    expect(journal.latest("a")).toBe(0);
+    expect(journal.latest("a")).toBeUndefined();
   });
 
   it("equals a full scan of the latest changes, whatever is recorded", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createOrdering } from "./ordering.ts";
-import type { Progress } from "./subscription.ts";
+import { lowestOf, type Progress } from "./subscription.ts";
 import { compareTypes, typeUrls } from "./type-urls.ts";
 
 const { cluster, endpoint, listener, route, scopedRoute, runtime } = typeUrls;
@@ -15,7 +15,7 @@ function orderingOf(
   const subscriptions = new Map(
     Object.entries(states).map(([typeUrl, { held = [], ...state }]) => {
       const progress = { sent: 0, settled: 0, acknowledged: 0, recentAcks: [], parked: new Map(), ...state };
-      return [typeUrl, { progress, heldRemovals: () => held }] as const;
+      return [typeUrl, { progress, earliestHeldRemoval: () => lowestOf(held) }] as const;
     }),
   );
   return createOrdering(subscriptions, {
@@ -28,6 +28,12 @@ function orderingOf(
 }
 
 describe("the order of types on one stream", () => {
+  it("holds removals back while those of other types wait, however many", () => {
+    const held = Array.from({ length: 200_000 }, (_, index) => index + 5);
+    const ordering = orderingOf({ [cluster]: {}, [route]: { acknowledged: 9, held } });
+    expect([4, 5].map((sequence) => ordering.gate(cluster, 9).canRemove(sequence))).toEqual([true, false]);
+  });
+
   it("is clusters, endpoints, listeners, scopes, routes, then the rest, and the unknown last", () => {
     const shuffled = ["x/Unknown", runtime, route, listener, endpoint, scopedRoute, cluster];
     expect(shuffled.sort(compareTypes)).toEqual([

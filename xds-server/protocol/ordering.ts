@@ -29,7 +29,7 @@ export type Ordering = {
   wakeAt(): number | undefined;
 };
 
-type Subscriptions = ReadonlyMap<string, Pick<Subscription<never>, "progress" | "heldRemovals">>;
+type Subscriptions = ReadonlyMap<string, Pick<Subscription<never>, "progress" | "earliestHeldRemoval">>;
 
 /**
  * Lets routes and listeners of a commit go only after its clusters were answered and its endpoints sent, and removals only
@@ -68,7 +68,7 @@ export function createOrdering(subscriptions: Subscriptions, options: OrderingOp
       const user = subscriptions.get(other);
       if (!user && mayCome()) return false;
       if (!user) continue;
-      if (user.progress.acknowledged < sequence || Math.min(...user.heldRemovals()) <= sequence) return false;
+      if (user.progress.acknowledged < sequence || user.earliestHeldRemoval() <= sequence) return false;
       for (const ack of user.progress.recentAcks) {
         const endsAt = ack.at + removalGraceMs;
         if (ack.before >= sequence || endsAt <= now()) continue;

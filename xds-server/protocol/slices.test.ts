@@ -13,12 +13,16 @@ function readable(store: SnapshotStore, sequences: number) {
   return [type, other].map((typeUrl) => {
     const view = group.type(typeUrl);
     const changes = Array.from({ length: sequences + 1 }, (_, cursor) =>
-      [...view.changes(cursor, group.sequence)].map(({ sequence, name }) => `${sequence} ${name}`).sort(),
+      [...view.changes(cursor, group.sequence)].map(
+        ({ position, sequence, name }) => `${position} ${sequence} ${name}`,
+      ),
     );
     const all = view.all().map(({ name, version }) => `${name} ${version}`);
     const gone = ["a", "b", "c", "d"].map((name) => view.lastKnown(name)?.version);
-    const { sequence, version, horizon, count, bytes } = view;
-    return { sequence, version, horizon, count, bytes, changes, all: all.sort(), gone, size: view.all().length };
+    const { sequence, version, horizon, forgottenPosition, count, bytes, hasLifetimes } = view;
+    const totals = { sequence, version, horizon, forgottenPosition, count, bytes, hasLifetimes };
+    const positions = ["a", "b", "c", "d"].map((name) => view.positionOf(name));
+    return { ...totals, claims: view.claims, positions, changes, all: all.sort(), gone, size: view.all().length };
   });
 }
 

@@ -72,6 +72,9 @@ const maxCommits = 10_000;
 
 type CommitRecord = { readonly sequence: number; revision: number };
 
+/** The steps to a new state; undefined changes nothing. */
+type Steps = Iterable<ResourceChange | undefined>;
+
 type Group = { sequence: number; types: Map<string, TypeState>; commits: CommitRecord[] };
 
 /** Creates an empty store. Single-threaded: a commit is visible to every stream at once, or not at all. */
@@ -91,7 +94,7 @@ export function createSnapshotStore(options: SnapshotStoreOptions = {}): Snapsho
     groups.set(name, group);
     for (const listener of listeners) listener(name);
   };
-  const commit = (name: string, changesOf: (group: Group) => Iterable<ResourceChange>, options: CommitOptions) => {
+  const commit = (name: string, changesOf: (group: Group) => Steps, options: CommitOptions) => {
     const group = existing(name);
     const result = applyChanges(group, changesOf(group), { ...options, maxRemembered, encoder });
     notify(name, group);
@@ -99,7 +102,7 @@ export function createSnapshotStore(options: SnapshotStoreOptions = {}): Snapsho
   };
   const commitInSlices = async (
     name: string,
-    changesOf: (group: Group) => Iterable<ResourceChange>,
+    changesOf: (group: Group) => Steps,
     options: CommitOptions,
   ): Promise<Commit> => {
     const group = existing(name);
@@ -144,11 +147,12 @@ export function createSnapshotStore(options: SnapshotStoreOptions = {}): Snapsho
   };
 }
 
-function* difference(group: Group, snapshot: Snapshot): Iterable<ResourceChange> {
+/** From a group to a snapshot; what need not change is a step too, so that others may have their turn. */
+function* difference(group: Group, snapshot: Snapshot): Steps {
   for (const [typeUrl, state] of group.types) {
     const wanted = snapshot.get(typeUrl);
     for (const name of [...state.resources.keys()]) {
-      if (!wanted?.has(name)) yield { typeUrl, name, resource: null };
+      yield wanted?.has(name) ? undefined : { typeUrl, name, resource: null };
     }
   }
   for (const [typeUrl, resources] of snapshot) {
@@ -158,26 +162,22 @@ function* difference(group: Group, snapshot: Snapshot): Iterable<ResourceChange>
 
 type ApplyOptions = CommitOptions & { readonly maxRemembered: number; readonly encoder: ResourceEncoder };
 
-function applyChanges(group: Group, changes: Iterable<ResourceChange>, options: ApplyOptions): Commit {
+function applyChanges(group: Group, changes: Steps, options: ApplyOptions): Commit {
   const sequence = group.sequence + 1;
   for (const state of group.types.values()) state.forgetOldRemovals(options.maxRemembered);
   let changed = 0;
   for (const change of changes) {
-    if (applyChange(group.types, change, sequence, options.encoder)) changed++;
+    if (change && applyChange(group.types, change, sequence, options.encoder)) changed++;
   }
   return finish(group, changed, options);
 }
 
 /** Encodes what the changes hold; the encoder remembers it. */
-async function encodeInSlices(
-  changes: Iterable<ResourceChange>,
-  encoder: ResourceEncoder,
-  slice: Slice,
-): Promise<ResourceChange[]> {
+async function encodeInSlices(changes: Steps, encoder: ResourceEncoder, slice: Slice): Promise<ResourceChange[]> {
   const encoded: ResourceChange[] = [];
   for (const change of changes) {
-    if (change.resource) encoder(change.typeUrl, change.name, change.resource);
-    encoded.push(change);
+    if (change?.resource) encoder(change.typeUrl, change.name, change.resource);
+    if (change) encoded.push(change);
     if (slice.isOver()) await slice.next();
   }
   return encoded;

@@ -3,6 +3,7 @@ import { Ledger } from "./ledger.ts";
 import type { StoredResource } from "./resource.ts";
 import {
   type Gate,
+  lowestOf,
   type Progress,
   type Response,
   type Subscription,
@@ -34,6 +35,8 @@ export type SotwOptions = {
  */
 export class SotwSubscription implements Subscription<SotwRequest> {
   readonly typeUrl: string;
+  /** A response is the whole state, or all that changed. */
+  readonly isUnfinished = false;
   readonly #isFullState: boolean;
   readonly #now: () => number;
   readonly #answerMissing: AnswerMissing;
@@ -64,8 +67,8 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     return this.#ledger.progress(this.#cursor);
   }
 
-  heldRemovals(): Iterable<number> {
-    return this.#held.values();
+  earliestHeldRemoval(): number {
+    return lowestOf(this.#held.values());
   }
 
   nameCount(): number {

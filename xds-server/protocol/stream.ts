@@ -234,10 +234,15 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
       const isTight = this.#outbox.isTight();
       if (isTight) this.#outbox.waitForRoom();
       const response = subscription.next(view.type(subscription.typeUrl), gate, () => String(++this.#nonces), isTight);
-      if (!response) continue;
-      sent = true;
-      this.#send(response);
-      if (response.typeUrl === typeUrls.cluster) this.#resendEndpoints(response, view.type(typeUrls.endpoint));
+      if (response) {
+        sent = true;
+        this.#send(response);
+        if (response.typeUrl === typeUrls.cluster) this.#resendEndpoints(response, view.type(typeUrls.endpoint));
+      }
+      if (subscription.isUnfinished) {
+        this.#deps.queue.soon(this);
+        return false;
+      }
     }
     return sent || this.#settled() !== settledBefore;
   }

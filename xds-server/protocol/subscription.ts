@@ -53,9 +53,11 @@ export interface Subscription<Request> {
   next(view: TypeView, gate: Gate, nextNonce: () => string, isTight?: boolean): Response | undefined;
   /** Makes the next answer hold those of these names again that are subscribed and exist, changed or not. */
   resend(names: Iterable<string>, view: TypeView): void;
+  /** `next` stopped only because it had looked through enough: it is to be called again in another turn of the event loop. */
+  readonly isUnfinished: boolean;
   readonly progress: Progress;
-  /** Sequences of the removals that wait for other types, in no order. */
-  heldRemovals(): Iterable<number>;
+  /** The lowest sequence of the removals that wait for other types, or are still looked for; infinite when there are none. */
+  earliestHeldRemoval(): number;
   /** Subscribed by name; the wildcard is not counted. */
   nameCount(): number;
   /** When `next` may have something to send by the passing of time alone, in milliseconds since the epoch. */
@@ -83,6 +85,13 @@ export type Refusal = {
   /** Everything up to here was acknowledged before the refused content was sent. */
   readonly before: number;
 };
+
+/** The lowest of these sequences; infinite when there are none. They may be too many for arguments of a call. */
+export function lowestOf(sequences: Iterable<number>): number {
+  let lowest = Number.POSITIVE_INFINITY;
+  for (const sequence of sequences) if (sequence < lowest) lowest = sequence;
+  return lowest;
+}
 
 /** The stream lags so far that removals it has not seen are forgotten; it has to reconnect and say what it holds. */
 export class TooFarBehindError extends Error {

@@ -22,8 +22,56 @@ function storeOf() {
     return group.type(typeUrl);
   };
   for (const name of "ABCD") change(name, "1");
-  return { change, view };
+  return { change, store, view };
 }
+
+describe("a stream that is in the middle of a commit", () => {
+  /** A commit that removes A, B and C and changes D, of which a subscription is sent one change at a time. */
+  const started = (subscribe: readonly string[]) => {
+    const { change, store, view } = storeOf();
+    const sizes = { responseBytes: 1, wholeBytes: 1_000_000, stepsAtOnce: 1 };
+    const subscription = new DeltaSubscription(typeUrl, () => 0, sizes);
+    const request = { ...common, unsubscribe: [], initialVersions: new Map<string, string>() };
+    subscription.request({ ...request, responseNonce: "", subscribe }, view());
+    /** Removed so far, turn by turn, with all that is sent accepted. */
+    const removed: string[] = [];
+    const turn = () => {
+      const response = subscription.next(view(), open, () => "1");
+      if (response) subscription.request({ ...request, responseNonce: "1", subscribe: [] }, view());
+      removed.push(...(response?.removed ?? []));
+    };
+    while (subscription.progress.settled < view().sequence) turn();
+    const removal = (name: string) => ({ typeUrl, name, resource: null });
+    store.apply("g", ["A", "B", "C"].map(removal));
+    return { change, turn, removed, subscription };
+  };
+
+  it("goes on when only what it has passed is forgotten", () => {
+    const { change, turn, removed } = started([]);
+    for (let count = 0; count < 3; count++) turn();
+    change("D", "3");
+    for (let count = 0; count < 6; count++) turn();
+    expect(removed).toEqual(["A", "B", "C"]);
+  });
+
+  it("has to reconnect as a wildcard when what lay ahead is forgotten", () => {
+    const { change, turn } = started([]);
+    turn();
+    change("D", "3");
+    expect(turn).toThrow(TooFarBehindError);
+  });
+
+  it("is told of each missing name that it subscribed to once more, and not again and again", () => {
+    const { change, turn, removed, subscription } = started(["A", "B", "C", "D"]);
+    turn();
+    change("D", "3");
+    for (let count = 0; count < 30; count++) turn();
+    expect(removed.filter((name) => name === "B")).toEqual(["B"]);
+    expect(removed.length).toBeLessThanOrEqual(4);
+    expect(subscription.isUnfinished).toBe(false);
+    expect(subscription.progress.settled).toBe(6);
+  });
+});
 
 describe("a stream that lags behind what is remembered", () => {
   const delta = (subscribe: readonly string[]) => {

@@ -1,6 +1,6 @@
 import type { Claim } from "./claim.ts";
 import { type Digest, DigestSum } from "./digest-sum.ts";
-import { type Change, createJournal } from "./journal.ts";
+import { type Change, createJournal, type Journal } from "./journal.ts";
 import type { StoredResource } from "./resource.ts";
 import type { Slice } from "./slice.ts";
 
@@ -30,10 +30,14 @@ export type TypeView = {
   lastKnown(name: string): StoredResource | undefined;
   /** The sequence at which `name` last changed; 0 when it never did or is forgotten. */
   changedAt(name: string): number;
-  /** The latest change of each name after `cursor` and up to `limit`, oldest first. */
-  changes(cursor: number, limit: number): Iterable<Change>;
+  /** The position of that change among all; 0 likewise. */
+  positionOf(name: string): number;
+  /** The latest change of each name after `cursor`, up to `limit` and after a position, oldest first. */
+  changes(cursor: number, limit: number, afterPosition?: number): Iterable<Change>;
   /** Removals before this sequence may be forgotten: a cursor below it may have missed some. */
   readonly horizon: number;
+  /** The position of the latest removal that is forgotten; 0 when none is. */
+  readonly forgottenPosition: number;
 };
 
 /** The resources of one type in one group, with their history. */
@@ -43,28 +47,50 @@ export type TypeState = {
   remove(name: string, sequence: number): void;
   /** Replaces the content hash as the type's version; undefined goes back to the hash. */
   setVersion(version: string | undefined): void;
-  /** Drops the oldest removals beyond `maxRemoved`, so that a stream that lags for ever holds no memory. */
+  /**
+   * Drops the oldest removals beyond `maxRemoved`, so that a stream that lags for ever holds no memory: of very many a quarter
+   * at a time, lest it take long.
+   */
   forgetOldRemovals(maxRemoved: number): void;
   view(sequence: number): TypeView;
   /** The same once more, made in slices; not to be changed meanwhile. */
   copy(slice: Slice): Promise<TypeState>;
 };
 
-/** `horizon`: removals before this sequence are forgotten. */
-export function createTypeState(initialHorizon = 0): TypeState {
-  const resources = new Map<string, StoredResource>();
-  const removed = new Map<string, StoredResource>();
-  const journal = createJournal();
+/** Removals that are forgotten at once. */
+const forgottenAtOnce = 10_000;
+
+/** What a type holds, and what is kept up to date with it. */
+type Content = {
+  readonly resources: Map<string, StoredResource>;
+  /** The last content of what was removed, the oldest removal first. */
+  readonly removed: Map<string, StoredResource>;
+  readonly journal: Journal;
   /**
    * The type's version is the sum modulo 2^64 of one digest per resource: it does not depend on order, so it is equal on every
    * replica, and a change costs one addition and not the whole table.
    */
-  const sum = new DigestSum();
-  const [nameSum, heldSum] = [new DigestSum(), new DigestSum()];
-  let explicitVersion: string | undefined;
-  let horizon = initialHorizon;
-  let hasLifetimes = false;
-  let bytes = 0;
+  readonly sum: DigestSum;
+  readonly nameSum: DigestSum;
+  readonly heldSum: DigestSum;
+  explicitVersion: string | undefined;
+  horizon: number;
+  forgottenPosition: number;
+  hasLifetimes: boolean;
+  bytes: number;
+};
+
+/** A type without resources. */
+export function createTypeState(): TypeState {
+  return typeStateOf({
+    ...{ resources: new Map(), removed: new Map(), journal: createJournal() },
+    ...{ sum: new DigestSum(), nameSum: new DigestSum(), heldSum: new DigestSum() },
+    ...{ explicitVersion: undefined, horizon: 0, forgottenPosition: 0, hasLifetimes: false, bytes: 0 },
+  });
+}
+
+function typeStateOf(content: Content): TypeState {
+  const { resources, removed, journal, sum, nameSum, heldSum } = content;
   let all: readonly StoredResource[] | undefined;
   let parts: { readonly maxBytes: number; readonly pieces: readonly (readonly StoredResource[])[] } | undefined;
   let names: ReadonlySet<string> | undefined;
@@ -82,7 +108,7 @@ export function createTypeState(initialHorizon = 0): TypeState {
       add(heldSum, next.heldHash);
     }
     if (!previous || !next) names = undefined;
-    bytes += (next?.delta.length ?? 0) - (previous?.delta.length ?? 0);
+    content.bytes += (next?.delta.length ?? 0) - (previous?.delta.length ?? 0);
     all = undefined;
     parts = undefined;
   };
@@ -93,7 +119,7 @@ export function createTypeState(initialHorizon = 0): TypeState {
       const previous = resources.get(resource.name);
       replace(previous, resource);
       resources.set(resource.name, resource);
-      hasLifetimes ||= resource.lifetime !== undefined;
+      content.hasLifetimes ||= resource.lifetime !== undefined;
       removed.delete(resource.name);
       journal.record(sequence, resource.name);
     },
@@ -107,35 +133,35 @@ export function createTypeState(initialHorizon = 0): TypeState {
       journal.record(sequence, name);
     },
     setVersion: (version) => {
-      explicitVersion = version;
+      content.explicitVersion = version;
     },
     forgetOldRemovals: (maxRemoved) => {
+      const excess = removed.size - maxRemoved;
+      let left = Math.min(excess, Math.max(forgottenAtOnce, excess / 4));
       for (const name of removed.keys()) {
-        if (removed.size <= maxRemoved) return;
-        horizon = Math.max(horizon, journal.latest(name));
+        if (left-- <= 0) return;
+        const { sequence, position } = journal.latest(name) as Change;
+        content.horizon = Math.max(content.horizon, sequence);
+        content.forgottenPosition = Math.max(content.forgottenPosition, position);
         removed.delete(name);
         journal.forget(name);
       }
     },
-    // What happened, told again in its order.
-    copy: async (slice) => {
-      const target = createTypeState(horizon);
-      for (const { name, sequence } of journal.between(0, Number.POSITIVE_INFINITY)) {
-        const resource = resources.get(name) ?? removed.get(name);
-        if (resource) target.set(resource, sequence);
-        if (!resources.has(name)) target.remove(name, sequence);
-        if (slice.isOver()) await slice.next();
-      }
-      target.setVersion(explicitVersion);
-      return target;
-    },
+    copy: async (slice) =>
+      typeStateOf({
+        ...content,
+        resources: await copyOf(resources, slice),
+        removed: await copyOf(removed, slice),
+        journal: await journal.copy(slice),
+        ...{ sum: sum.copy(), nameSum: nameSum.copy(), heldSum: heldSum.copy() },
+      }),
     view: (sequence) => ({
       sequence,
       get version() {
-        return explicitVersion ?? sum.text();
+        return content.explicitVersion ?? sum.text();
       },
-      isVersionGiven: explicitVersion !== undefined,
-      hasLifetimes,
+      isVersionGiven: content.explicitVersion !== undefined,
+      hasLifetimes: content.hasLifetimes,
       get: (name) => resources.get(name),
       all: allOf,
       parts: (maxBytes) => {
@@ -148,13 +174,27 @@ export function createTypeState(initialHorizon = 0): TypeState {
         return { names: { count, sum: nameSum }, versions: { count, sum: heldSum } };
       },
       count: resources.size,
-      bytes,
+      bytes: content.bytes,
       lastKnown: (name) => removed.get(name),
-      changedAt: (name) => journal.latest(name),
-      changes: (cursor, limit) => journal.between(cursor, limit),
-      horizon,
+      changedAt: (name) => journal.latest(name)?.sequence ?? 0,
+      positionOf: (name) => journal.latest(name)?.position ?? 0,
+      changes: journal.between,
+      horizon: content.horizon,
+      forgottenPosition: content.forgottenPosition,
     }),
   };
+}
+
+async function copyOf(
+  resources: ReadonlyMap<string, StoredResource>,
+  slice: Slice,
+): Promise<Map<string, StoredResource>> {
+  const copy = new Map<string, StoredResource>();
+  for (const [name, resource] of resources) {
+    copy.set(name, resource);
+    if (slice.isOver()) await slice.next();
+  }
+  return copy;
 }
 
 function add(sum: DigestSum, { high, low }: Digest): void {
