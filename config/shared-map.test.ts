@@ -1,8 +1,13 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { changedKeys, type MapChange, SharedMap, sharedMap } from "./shared-map.ts";
 
-/** Few keys, so that changes meet; some of them share a leaf. */
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
+/** Few keys, so that changes meet; many of them share a table. */
 const key = fc.nat(2000).map((n) => `default/o-${n}`);
 const change: fc.Arbitrary<MapChange<number>> = fc.tuple(key, fc.option(fc.nat(3), { nil: undefined }));
 const batches = fc.array(fc.array(change, { maxLength: 200 }), { maxLength: 10 });
@@ -38,12 +43,27 @@ test("changes that change nothing give the same map", () => {
   expect(sharedMap(map)).toBe(map);
 });
 
-test("a change shares with the map before it all but the way to what changed", () => {
+test("a map that grows and shrinks holds what it should all along", () => {
+  const names = Array.from({ length: 20_000 }, (_, n) => `default/o-${n}`);
+  const grown = names.reduce((map, name, index) => map.with([[name, index]]), new SharedMap<number>());
+  expect([grown.size, grown.get("default/o-0"), grown.get("default/o-19999")]).toEqual([20_000, 0, 19_999]);
+  expect([...changedKeys(new SharedMap<number>().with(grown), grown)]).toEqual([]);
+  const shrunk = names.slice(3).reduce((map, name) => map.with([[name, undefined]]), grown);
+  expect([...shrunk].sort()).toEqual(names.slice(0, 3).map((name, index) => [name, index]));
+  expect([...changedKeys(shrunk, grown)].length).toBe(19_997);
+});
+
+test("a thousand maps, each after a change of the one before, take the memory of a few", () => {
   const names = Array.from({ length: 10_000 }, (_, n) => `default/o-${n}`);
-  const before = sharedMap(new Map(names.map((name) => [name, { name }])));
-  const after = before.with([["default/o-7", { name: "another" }]]);
-  const looked = vi.spyOn(Map.prototype, "get");
-  expect([...changedKeys(before, after)]).toEqual(["default/o-7"]);
-  expect(looked.mock.calls.length).toBeLessThan(100);
-  looked.mockRestore();
+  let latest = sharedMap(new Map(names.map((name, index) => [name, index])));
+  const maps = [latest];
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  for (const name of names.slice(0, 1000)) {
+    latest = latest.with([[name, -1]]);
+    maps.push(latest);
+  }
+  collectGarbage();
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(20 * 2 ** 20);
+  expect([...changedKeys(maps.at(-2) ?? latest, latest)]).toEqual(["default/o-999"]);
 });

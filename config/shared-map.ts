@@ -1,30 +1,35 @@
 /** A change of a map: what is under the key from now on; undefined is nothing. */
 export type MapChange<V> = readonly [key: string, value: V | undefined];
 
-type Leaf<V> = ReadonlyMap<string, V>;
-type Branch<V> = readonly (Leaf<V> | undefined)[];
-type Root<V> = readonly (Branch<V> | undefined)[];
+/**
+ * A hash table in one array: how many entries it has, then for each place the hash, the key and the value of an entry, or
+ * three times undefined. So a key is found in one piece of memory, and another one's text is hardly ever looked at.
+ */
+type Table<V> = readonly (number | string | V | undefined)[];
+type OpenTable<V> = (number | string | V | undefined)[];
 
-/** A power of two: the root has so many branches, and each of them so many leaves. */
-const width = 32;
+const emptyTable: Table<never> = emptyPlaces(4);
 
 /**
- * A map that never changes. A changed one is a new value that shares with the one before all but what lies on the way to
- * what changed: with 10,000 entries, two arrays of 32 and a leaf of ten. So a change costs the same however large
- * the map is, and {@link changedKeys} finds it without looking at the rest. Entries come in an order that says nothing.
+ * A map that never changes. A changed one is a new value that shares with the one before all tables but those of what
+ * changed: with 10,000 entries, a change copies an array of 512 tables and a table of some 20 entries. So it costs little
+ * however large the map is, and {@link changedKeys} finds it without looking at the rest. Entries come in an order that
+ * says nothing.
  */
 export class SharedMap<V> implements ReadonlyMap<string, V> {
-  readonly #root: Root<V>;
+  /** As many as a power of two. */
+  readonly #tables: readonly Table<V>[];
   readonly size: number;
 
-  constructor(root: Root<V> = [], size = 0) {
-    this.#root = root;
+  constructor(tables: readonly Table<V>[] = [emptyTable], size = 0) {
+    this.#tables = tables;
     this.size = size;
   }
 
   get(key: string): V | undefined {
     const hash = hashOf(key);
-    return this.#root[branchOf(hash)]?.[leafOf(hash)]?.get(key);
+    const table = this.#tables[hash & (this.#tables.length - 1)] as Table<V>;
+    return table[placeOf(table, hash, key) + 2] as V | undefined;
   }
 
   has(key: string): boolean {
@@ -33,41 +38,32 @@ export class SharedMap<V> implements ReadonlyMap<string, V> {
 
   /** The map with these changes in it; the same one when they change nothing. The last change of a key counts. */
   with(changes: Iterable<MapChange<V>>): SharedMap<V> {
-    const root = [...this.#root];
-    const branches = new Map<number, (Leaf<V> | undefined)[]>();
-    const leaves = new Map<number, Map<string, V>>();
+    const all = [...changes];
+    // A map that is filled gets its tables beforehand, because one that holds too much is slow.
+    const tables = [...(all.length > this.size ? fitted(this.#tables, all.length) : this.#tables)];
+    const own = new Set<number>();
     let { size } = this;
-    for (const [key, value] of changes) {
+    for (const [key, value] of all) {
       const hash = hashOf(key);
-      const [atBranch, atLeaf] = [branchOf(hash), leafOf(hash)];
-      const place = atBranch * width + atLeaf;
-      const before = (leaves.get(place) ?? root[atBranch]?.[atLeaf])?.get(key);
+      const at = hash & (tables.length - 1);
+      const table = tables[at] as Table<V>;
+      const place = placeOf(table, hash, key);
+      const before = table[place + 2];
       if (before === value) continue;
-      let leaf = leaves.get(place);
-      if (!leaf) {
-        leaf = new Map(root[atBranch]?.[atLeaf]);
-        leaves.set(place, leaf);
-        const branch = branches.get(atBranch) ?? [...(root[atBranch] ?? [])];
-        branches.set(atBranch, branch);
-        branch[atLeaf] = leaf;
-        root[atBranch] = branch;
-      }
-      if (value === undefined) leaf.delete(key);
-      else leaf.set(key, value);
+      const open = own.has(at) ? (table as OpenTable<V>) : table.slice();
+      own.add(at);
+      tables[at] = value === undefined ? without(open, place) : put(open, { place, hash, key, value });
       size += (value === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
     }
-    return leaves.size === 0 ? this : new SharedMap(root, size);
+    return own.size === 0 ? this : new SharedMap(fitted(tables, size), size);
   }
 
   /** The keys under which the other map holds something else, or nothing. */
   *changedIn(other: SharedMap<V>): Generator<string, undefined> {
-    for (let b = 0; b < width; b++) {
-      const [branch, otherBranch] = [this.#root[b], other.#root[b]];
-      if (branch === otherBranch) continue;
-      for (let l = 0; l < width; l++) {
-        const [leaf, otherLeaf] = [branch?.[l], otherBranch?.[l]];
-        if (leaf !== otherLeaf) yield* changedKeysOf(leaf ?? new Map(), otherLeaf ?? new Map());
-      }
+    if (this.#tables.length !== other.#tables.length) return yield* changedKeysOf(this, other);
+    for (let at = 0; at < this.#tables.length; at += 1) {
+      const [table, otherTable] = [this.#tables[at] as Table<V>, other.#tables[at] as Table<V>];
+      if (table !== otherTable) yield* changedBetween(table, otherTable);
     }
   }
 
@@ -76,24 +72,19 @@ export class SharedMap<V> implements ReadonlyMap<string, V> {
   }
 
   *entries(): Generator<[string, V], undefined> {
-    for (const leaf of this.#leaves()) yield* leaf;
+    for (const table of this.#tables) for (const { key, value } of entriesOf(table)) yield [key, value];
   }
 
   *keys(): Generator<string, undefined> {
-    for (const leaf of this.#leaves()) yield* leaf.keys();
+    for (const table of this.#tables) for (const { key } of entriesOf(table)) yield key;
   }
 
   *values(): Generator<V, undefined> {
-    for (const leaf of this.#leaves()) yield* leaf.values();
+    for (const table of this.#tables) for (const { value } of entriesOf(table)) yield value;
   }
 
   [Symbol.iterator](): Generator<[string, V], undefined> {
     return this.entries();
-  }
-
-  *#leaves(): Generator<Leaf<V>, undefined> {
-    // Both may have holes.
-    for (const branch of this.#root) for (const leaf of branch ?? []) if (leaf) yield leaf;
   }
 }
 
@@ -117,18 +108,93 @@ function* changedKeysOf<V>(
   for (const key of before.keys()) if (!after.has(key)) yield key;
 }
 
-function branchOf(hash: number): number {
-  return hash & (width - 1);
+function changedBetween<V>(one: Table<V>, other: Table<V>): readonly string[] {
+  const changed: string[] = [];
+  for (let at = 1; at < one.length; at += 3) {
+    const [hash, key] = [one[at] as number | undefined, one[at + 1] as string];
+    if (hash !== undefined && other[placeOf(other, hash, key) + 2] !== one[at + 2]) changed.push(key);
+  }
+  for (let at = 1; at < other.length; at += 3) {
+    const [hash, key] = [other[at] as number | undefined, other[at + 1] as string];
+    if (hash !== undefined && one[placeOf(one, hash, key)] === undefined) changed.push(key);
+  }
+  return changed;
 }
 
-function leafOf(hash: number): number {
-  return (hash >>> 5) & (width - 1);
+type Entry<V> = { readonly hash: number; readonly key: string; readonly value: V };
+
+function* entriesOf<V>(table: Table<V>): Generator<Entry<V>, undefined> {
+  for (let at = 1; at < table.length; at += 3) {
+    if (table[at] === undefined) continue;
+    yield { hash: table[at] as number, key: table[at + 1] as string, value: table[at + 2] as V };
+  }
 }
 
-/** The hash of Java's strings, mixed so that the bits that are used depend on all of them. */
+function placesIn(table: Table<unknown>): number {
+  return (table.length - 1) / 3;
+}
+
+/** Where in a table a key has its place, or would have it. */
+function placeOf(table: Table<unknown>, hash: number, key: string): number {
+  const last = placesIn(table) - 1;
+  // The lower bits chose the table.
+  let place = (hash >>> 15) & last;
+  while (table[1 + 3 * place] !== undefined && !(table[1 + 3 * place] === hash && table[2 + 3 * place] === key)) {
+    place = (place + 1) & last;
+  }
+  return 1 + 3 * place;
+}
+
+/** Sets an entry at its place; in a table of twice the size when every other place is taken. */
+function put<V>(table: OpenTable<V>, { place, hash, key, value }: Entry<V> & { readonly place: number }): Table<V> {
+  const isNew = table[place] === undefined;
+  table[place] = hash;
+  table[place + 1] = key;
+  table[place + 2] = value;
+  if (!isNew) return table;
+  const entries = (table[0] as number) + 1;
+  table[0] = entries;
+  return 2 * entries > placesIn(table) ? tableOf(entriesOf(table), 2 * placesIn(table)) : table;
+}
+
+/** What comes behind an entry may have been put there because of it, so the others find their places anew. */
+function without<V>(table: OpenTable<V>, place: number): Table<V> {
+  table[place] = undefined;
+  return tableOf(entriesOf(table), placesIn(table));
+}
+
+function tableOf<V>(entries: Iterable<Entry<V>>, places: number): Table<V> {
+  const table: OpenTable<V> = emptyPlaces(places);
+  for (const entry of entries) put(table, { ...entry, place: placeOf(table, entry.hash, entry.key) });
+  return table;
+}
+
+function emptyPlaces<V>(places: number): OpenTable<V> {
+  const table: OpenTable<V> = new Array(1 + 3 * places).fill(undefined);
+  table[0] = 0;
+  return table;
+}
+
+/** More tables than each of them has entries: either is copied quickly, and a table is looked through for what changed. */
+function fitted<V>(tables: readonly Table<V>[], size: number): readonly Table<V>[] {
+  const wanted = 2 ** Math.ceil(Math.log2(3 * Math.sqrt(size + 1)));
+  if (wanted <= tables.length && 4 * wanted > tables.length) return tables;
+  const split: Table<V>[] = new Array(wanted).fill(emptyTable);
+  for (const table of tables) {
+    for (const entry of entriesOf(table)) {
+      const at = entry.hash & (wanted - 1);
+      const known = split[at] as Table<V>;
+      const place = placeOf(known, entry.hash, entry.key);
+      split[at] = put(known === emptyTable ? known.slice() : (known as OpenTable<V>), { ...entry, place });
+    }
+  }
+  return split;
+}
+
+/** The hash of Java's strings, mixed so that the bits that are used depend on all of them; 30 bits, which no engine boxes. */
 function hashOf(key: string): number {
   let hash = 0;
   for (let at = 0; at < key.length; at++) hash = (hash * 31 + key.charCodeAt(at)) | 0;
   const mixed = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  return mixed ^ (mixed >>> 12);
+  return (mixed ^ (mixed >>> 12)) & 0x3fffffff;
 }
