@@ -30,7 +30,7 @@ export type DecidingWay = (typeof ways)[number];
 
 export type DecidersOptions = {
   readonly resolverUrls: readonly string[];
-  readonly natsUrl: string;
+  readonly clientNatsUrl: string;
   /** Of this load alone. */
   readonly folder: string;
   readonly random: () => number;
@@ -44,13 +44,13 @@ const staleMs = 200;
 
 /** The ways in which clients come to a decision: by hand, by the SDK in both modes, and by leaving it to Envoy. */
 export function createDeciders(options: DecidersOptions): Deciders {
-  const { resolverUrls, natsUrl, folder } = options;
+  const { resolverUrls, clientNatsUrl, folder } = options;
   // The machine may be busy: nobody shall take another resolver for that reason.
   const patient = { timeoutMs: 20_000 };
   const remote = createSignalbox({ ...patient, resolverUrl: resolverUrls, staleMs });
   const local = createSignalbox({
     ...patient,
-    nats: { servers: natsUrl, group: loadGroup },
+    nats: { servers: clientNatsUrl, group: loadGroup },
     snapshotFolder: folder,
   });
   return {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { eventually } from "./processes.ts";
 import { type ClientKind, clientKinds, clientName, createDeciders, type Decision } from "./rollout-clients.ts";
 import { openTransport, type TransportAnswer, type TransportProtocol } from "./rollout-transports.ts";
+import type { TcpProxy } from "./tcp-proxy.ts";
 import type { ValidModels } from "./valid-models.ts";
 
 /** A request that failed, or that a model answered which was not decided, or not to be decided then. */
@@ -30,7 +31,7 @@ export type RolloutLoad = {
 
 export type RolloutLoadOptions = {
   readonly resolverUrls: readonly string[];
-  readonly natsUrl: string;
+  readonly clientNatsUrl: string;
   /** The keyed and the one-call listener of the Envoys. */
   readonly envoyUrl: string;
   readonly oneCallUrl: string;
@@ -41,7 +42,12 @@ export type RolloutLoadOptions = {
   readonly pauseMs?: number;
   /** Whether a lost connection to an Envoy at this time is that of a process that was killed. */
   readonly isExcused?: () => boolean;
+  /** What it passes through to a model; while that is cut, the model is of no use. */
+  readonly links?: { readonly "envoy-shard": Pick<TcpProxy, "wasCut"> };
 };
+
+/** How long after a model could not be reached Envoy may still think so. */
+const shardBackMs = 5000;
 
 /**
  * Clients as the real ones, one of each kind: over HTTP/1.1, HTTP/2 and gRPC, who ask a resolver themselves, use the SDK in one of
@@ -49,6 +55,9 @@ export type RolloutLoadOptions = {
  */
 export function startRolloutLoad(options: RolloutLoadOptions): RolloutLoad {
   const { envoyUrl, oneCallUrl, objective, valid, pauseMs = 2, isExcused = () => false } = options;
+  /** Of the models that may be cut off, none speaks gRPC. */
+  const mayBeCutOff = (protocol: TransportProtocol) =>
+    protocol !== "grpc" && (options.links?.["envoy-shard"].wasCut(shardBackMs) ?? false);
   const failed: Mishap[] = [];
   const wrong: Mishap[] = [];
   const lastAnswered = new Map<string, number>();
@@ -84,6 +93,7 @@ export function startRolloutLoad(options: RolloutLoadOptions): RolloutLoad {
       const key = decision.headers["x-routing-key"] ?? "one call";
       try {
         const answer = await transport.send(decision.headers);
+        if ((answer.status === 503 || answer.status === 504) && mayBeCutOff(protocol)) return;
         const mishap = judge(name, decision, answer);
         if (mishap) return note(mishap[0], `${key}: ${mishap[1]}`);
         answered++;
@@ -91,7 +101,8 @@ export function startRolloutLoad(options: RolloutLoadOptions): RolloutLoad {
         const model = String(answer.headers["x-signalbox-model"]);
         if (decision.isFresh) lastAnswered.set(`${name} ${model}`, performance.now());
       } catch (error) {
-        if (!isExcused()) note(failed, `${key}: ${error instanceof Error ? error.message : error}`);
+        if (!isExcused() && !mayBeCutOff(protocol))
+          note(failed, `${key}: ${error instanceof Error ? error.message : error}`);
       }
     };
     while (!isStopped) {

@@ -96,10 +96,14 @@ export async function runKills(
   return times;
 }
 
-/** Cuts each link for so long while changes are published, and answers with how long all took to be live after it was mended. */
+/**
+ * Cuts each link for so long while changes are published, and answers with how long it took, after it was mended, until it was used
+ * again, everybody was there who was before, and all was live.
+ */
 export async function runPartitions(run: Run, durationMs: number): Promise<ChangeTime[]> {
   const times: ChangeTime[] = [];
   for (const [name, link] of Object.entries(run.world.links)) {
+    const before = present(run.world);
     const endsAt = Date.now() + durationMs;
     link.cut();
     run.note?.(`cuts ${name}`);
@@ -112,11 +116,24 @@ export async function runPartitions(run: Run, durationMs: number): Promise<Chang
     link.mend();
     run.note?.(`mends ${name}`);
     const startedAt = performance.now();
-    await untilWhole(run.world);
+    // An Envoy that went to another xds-server stays there.
+    const isUsed = () => name === "envoy-xds-server" || link.isUsed();
+    const isBack = () => {
+      const now = present(run.world);
+      return isUsed() && [...before].every((each) => now.has(each));
+    };
+    await eventually(`${name}: all are back`, isBack, 60_000);
     await untilLive(run.world, revision, { timeoutMs: 90_000 });
     run.documents.valid.settled();
     times.push({ kind: name, liveMs: performance.now() - startedAt });
     await run.load.untilAnswered(20);
   }
   return times;
+}
+
+/** Every process that is alive, and every Envoy that counts. */
+function present({ statuses }: Pick<RolloutWorld, "statuses">): ReadonlySet<string> {
+  const all = statuses.current() ?? [];
+  const envoys = all.flatMap((each) => each.envoys ?? []).filter(({ counts }) => counts);
+  return new Set([...all.map(({ id }) => id), ...envoys.map(({ nodeId }) => nodeId)]);
 }

@@ -28,6 +28,9 @@ export type WorldPart = {
 /** Signalbox with two of each: resolvers, xds-servers and Envoys, which share a port; and model servers. */
 export type RolloutWorld = {
   readonly natsUrl: string;
+  /** For clients that decide by themselves. */
+  readonly clientNatsUrl: string;
+  /** For clients that ask. */
   readonly resolverUrls: readonly string[];
   /** The keyed listener of both Envoys. */
   readonly envoyUrl: string;
@@ -35,13 +38,23 @@ export type RolloutWorld = {
   readonly oneCallUrl: string;
   readonly models: readonly EchoServer[];
   readonly parts: readonly WorldPart[];
-  /** Cut off what they lie between: the first resolver and NATS, the first xds-server and NATS, the first Envoy and the xds-servers. */
-  readonly links: Readonly<Record<"resolver-nats" | "xds-server-nats" | "envoy-xds-server", TcpProxy>>;
+  /** Cut off what they lie between: each two that speak with one another, the first of its kind where there are two. */
+  readonly links: Readonly<Record<LinkName, TcpProxy>>;
   /** The store, connected anew when NATS was killed. */
   store(): Promise<DocumentStore>;
   readonly statuses: StatusWatch;
   stop(): Promise<void>;
 };
+
+type LinkName =
+  | "resolver-nats"
+  | "xds-server-nats"
+  | "client-nats"
+  | "client-resolver"
+  | "envoy-xds-server"
+  | "envoy-resolver"
+  /** And the xds-servers, which ask whether it is ready. */
+  | "envoy-shard";
 
 export type RolloutWorldOptions = {
   readonly models?: number;
@@ -62,7 +75,11 @@ export async function startRolloutWorld({
   const links = {
     "resolver-nats": await startTcpProxy(natsPort),
     "xds-server-nats": await startTcpProxy(natsPort),
+    "client-nats": await startTcpProxy(natsPort),
+    "client-resolver": await startTcpProxy(at(1)),
     "envoy-xds-server": await startTcpProxy(at(5)),
+    "envoy-resolver": await startTcpProxy(at(1)),
+    "envoy-shard": await startTcpProxy(echoes[0]?.http1Port ?? 0),
   };
   const common = { SIGNALBOX_DATA: folder, LOG_LEVEL: "info", ...environment };
   const resolver = (index: number) => {
@@ -84,7 +101,7 @@ export async function startRolloutWorld({
         environment: {
           ...{ ...common, NATS_URL: url, XDS_GRPC_PORT: String(xds), XDS_HTTP_PORT: String(http) },
           ...{ ENVOY_KEYED_PORT: String(at(9)), ENVOY_ONE_CALL_PORT: String(at(12)), ENVOY_ACCESS_LOG: "off" },
-          ENVOY_RESOLVERS: `127.0.0.1:${at(1)},127.0.0.1:${at(2)}`,
+          ENVOY_RESOLVERS: `127.0.0.1:${links["envoy-resolver"].port},127.0.0.1:${at(2)}`,
         },
         ready: () => answers(`http://127.0.0.1:${http}/healthz`),
         readyTimeoutMs: 60_000,
@@ -105,10 +122,11 @@ export async function startRolloutWorld({
   let store: DocumentStore | undefined = await connectStore({ servers: natsUrl });
   return {
     natsUrl,
-    resolverUrls: [`http://127.0.0.1:${at(1)}`, `http://127.0.0.1:${at(2)}`],
+    clientNatsUrl: `nats://127.0.0.1:${links["client-nats"].port}`,
+    resolverUrls: [`http://127.0.0.1:${links["client-resolver"].port}`, `http://127.0.0.1:${at(2)}`],
     envoyUrl: `http://127.0.0.1:${at(9)}`,
     oneCallUrl: `http://127.0.0.1:${at(12)}`,
-    models: echoes,
+    models: echoes.map((echo, n) => (n === 0 ? { ...echo, http1Port: links["envoy-shard"].port } : echo)),
     parts,
     links,
     statuses,

@@ -8,6 +8,10 @@ export type TcpProxy = {
   cut(): void;
   /** What was held up is lost with its connections; new ones pass. */
   mend(): void;
+  /** Whether something has passed in both directions since it was mended. */
+  isUsed(): boolean;
+  /** Whether it is cut, or was less than so long ago. */
+  wasCut(withinMs: number): boolean;
   stop(): Promise<void>;
 };
 
@@ -16,6 +20,8 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const port = await freePort();
   const sockets = new Set<Socket>();
   let isCut = false;
+  let mendedAtMs = Number.NEGATIVE_INFINITY;
+  let passed = { there: false, back: false };
   const track = (socket: Socket) => {
     sockets.add(socket);
     socket.on("error", () => socket.destroy());
@@ -30,6 +36,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     const pass = (from: Socket, to: Socket) => {
       from.on("data", (chunk) => {
         if (isCut) return;
+        passed[from === client ? "there" : "back"] = true;
         if (!to.write(chunk)) from.pause();
       });
       to.on("drain", () => from.resume());
@@ -47,8 +54,12 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     },
     mend: () => {
       isCut = false;
+      mendedAtMs = performance.now();
+      passed = { there: false, back: false };
       for (const socket of sockets) socket.destroy();
     },
+    isUsed: () => passed.there && passed.back,
+    wasCut: (withinMs) => isCut || performance.now() - mendedAtMs < withinMs,
     stop: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));
