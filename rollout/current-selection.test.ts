@@ -177,4 +177,46 @@ describe("with xds-servers", () => {
     expect(asked).toEqual([5]);
     expect(selection.report()?.held).toMatchObject([{ revision: 6, activeRevision: 5 }]);
   });
+
+  test("started amid a change, it answers what is on its way to the Envoys as these have it so far", async () => {
+    const { selection, update, report } = source([server(5), server(6)], async () => liveDocuments);
+    update(shard(6));
+    expect(selection.isDecided()).toBe(false);
+    await new Promise(setImmediate);
+    expect(selection.isDecided()).toBe(true);
+    expect(answered(selection)).toBe(5);
+    report([server(6)]);
+    expect(answered(selection)).toBe(6);
+  });
+
+  test("started with documents that are older than those of the xds-servers, it is not ready to answer", async () => {
+    const { selection, update, report } = source([server(6)], async () => liveDocuments);
+    update(liveDocuments);
+    await new Promise(setImmediate);
+    expect(selection.isDecided()).toBe(false);
+    report([server(6), sampleStatus("xds-server", "x2", 5)]);
+    update(shard(6));
+    await new Promise(setImmediate);
+    expect(selection.isDecided()).toBe(true);
+    expect(answered(selection)).toBe(5);
+  });
+
+  test("of many objectives that are held back, the history is read once for each revision", async () => {
+    const documents = (revision: number) => {
+      const [sample] = liveDocuments.objectives.values();
+      const names = Array.from({ length: 3 }, (_, n) => `default/o${n}`);
+      const objectives = new Map(sample ? names.map((name) => [name, { document: sample.document, revision }]) : []);
+      return { ...liveDocuments, revision, objectives };
+    };
+    let reads = 0;
+    const { selection, update } = source([server(5)], async () => {
+      reads++;
+      return documents(5);
+    });
+    update(documents(6));
+    await new Promise(setImmediate);
+    expect(reads).toBe(1);
+    expect(selection.get()?.objectives.size).toBe(3);
+    expect(selection.report()?.held.map(({ activeRevision }) => activeRevision)).toEqual([5, 5, 5]);
+  });
 });

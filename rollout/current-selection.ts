@@ -3,11 +3,11 @@ import { affectedObjectives, objectiveRevision } from "../config/relations/needs
 import { emptyLiveDocuments } from "../config/settle.ts";
 import { sharedMap } from "../config/shared-map.ts";
 import { compileSelection, type Selection } from "../selection/selector.ts";
-import { type Candidates, decideActivation, type Verdicts, withChanges } from "./activation.ts";
+import { type Candidates, decideActivation, type Verdicts, type Waiting, withChanges } from "./activation.ts";
 import { countedServers } from "./live-processes.ts";
 import { createPaced, type Paced } from "./paced.ts";
 import { type Pinned, setPinnedAside } from "./pinned.ts";
-import type { HeldObjective, ProcessStatus, RolloutReport } from "./process-status.ts";
+import type { ProcessStatus, RolloutReport } from "./process-status.ts";
 
 /** Where it is told what goes wrong with an objective: the logger of the process, or what takes its place. */
 export type SelectionLog = {
@@ -57,7 +57,10 @@ export type CurrentSelection = {
   get(): ActiveSelection | null;
   /** Starts from these documents as the ones that answer, save the objectives in `former`; before the first update. */
   startFrom(documents: LiveDocuments, former: ReadonlyMap<string, LiveDocuments>): void;
-  /** Whether what answers was looked at since it is known who is alive: nothing old answers for want of word. */
+  /**
+   * Whether what answers is what answers elsewhere: it is known who is alive, the documents are no older than those of the
+   * xds-servers, and what these do not serve in its newest form yet is answered in its former one.
+   */
   isDecided(): boolean;
   /** What the heartbeat tells of it; undefined until there are documents. */
   report(): RolloutReport | undefined;
@@ -80,8 +83,10 @@ export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelec
   let former: ReadonlyMap<string, Former> = new Map();
   /** Nothing has been activated by reports yet. */
   let isFirst = true;
-  /** It was known who is alive when it was last looked at. */
-  let wasKnown = false;
+  /** Who is alive has been known since the documents were last no older than those of the xds-servers. */
+  let hasCaughtUp = false;
+  /** The former forms have been looked for since. */
+  let hasRecovered = false;
 
   const swap = (from: Selection, activated: readonly string[], held: Verdicts["held"]) => {
     if (activated.length === 0 && active) {
@@ -129,38 +134,55 @@ export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelec
     if (decided) {
       swap(newest, decided.active, decided.held);
       isFirst = false;
-      if (!wasKnown) void recoverFormer(decided.held);
-    } else if (active) {
-      swap(newest, [], active.held);
+      if (!hasCaughtUp && newest.live.revision >= newestWatermark()) {
+        hasCaughtUp = true;
+        void recoverFormer(decided.held.keys());
+      }
+    } else {
+      hasCaughtUp = false;
+      if (active) swap(newest, [], active.held);
     }
-    wasKnown = decided !== null;
   };
+
+  const servers = () => countedServers(statuses?.current() ?? []);
+
+  const newestWatermark = () => Math.max(0, ...servers().map(({ rollout }) => rollout?.watermark ?? 0));
 
   /** What was held back while this process was not there, or cut off, is answered as the xds-servers serve it. */
-  const recoverFormer = async (held: Verdicts["held"]) => {
-    const reports = (statuses?.current() ?? []).flatMap(({ rollout }) => rollout?.held ?? []);
+  const recoverFormer = async (held: Iterable<string>) => {
     const pins = pinned().pinned;
-    for (const name of held.keys()) {
-      const revision = pins.get(name)?.revision ?? servedRevision(name, reports);
-      if (revision <= (candidates.waiting.get(name)?.activeRevision ?? revision) || !deps.history) continue;
+    const served = servedRevisions(servers());
+    const byRevision = Map.groupBy(held, (name) => pins.get(name)?.revision ?? served(name));
+    for (const [revision, names] of byRevision) {
+      const lacking = names.filter((name) => isFormer(revision, candidates.waiting.get(name)));
+      if (lacking.length === 0 || !deps.history) continue;
       try {
-        useFormer(name, await deps.history(revision));
+        useFormer(lacking, await deps.history(revision));
       } catch (error) {
-        logger.warn({ objective: name, revision, err: error }, "the former revision of an objective cannot be read");
+        const objectives = { objectives: lacking.slice(0, 20), count: lacking.length };
+        logger.warn({ ...objectives, revision, err: error }, "the former revision of objectives cannot be read");
       }
     }
+    hasRecovered = true;
   };
 
-  const useFormer = (name: string, documents: LiveDocuments) => {
-    const waiting = candidates.waiting.get(name);
-    const compiled = compileOne(documents, name);
-    if (!active || !waiting || !compiled || waiting.activeRevision >= documents.revision) return;
-    active = { ...active, objectives: active.objectives.with([[name, compiled]]) };
-    candidates = {
-      ...candidates,
-      waiting: new Map(candidates.waiting).set(name, { ...waiting, activeRevision: documents.revision }),
-    };
-    former = new Map(former).set(name, { documents, since: now().toISOString() });
+  const useFormer = (names: readonly string[], documents: LiveDocuments) => {
+    const waiting = new Map(candidates.waiting);
+    const known = new Map(former);
+    const since = now().toISOString();
+    const forms = names.flatMap((name) => {
+      const each = waiting.get(name);
+      // It may have been activated while the history was read.
+      const compiled = isFormer(documents.revision, each) && compileOne(documents, name);
+      if (!each || !compiled) return [];
+      waiting.set(name, { ...each, activeRevision: documents.revision });
+      known.set(name, { documents, since });
+      return [[name, compiled] as const];
+    });
+    if (!active || forms.length === 0) return;
+    active = { ...active, objectives: active.objectives.with(forms) };
+    candidates = { ...candidates, waiting };
+    former = known;
     deps.onChange?.();
   };
 
@@ -196,7 +218,8 @@ export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelec
 
   return {
     get: () => active,
-    isDecided: () => wasKnown || (active !== null && candidates.waiting.size === 0),
+    isDecided: () =>
+      active !== null && active.live.revision >= newestWatermark() && (hasRecovered || candidates.waiting.size === 0),
     startFrom: (documents, held) => {
       newest = compileSelection(documents);
       isFirst = false;
@@ -227,10 +250,18 @@ function allNew(live: LiveDocuments): Candidates {
   return { revision: live.revision, waiting: new Map(waiting) };
 }
 
-/** What all xds-servers that hold an objective back serve of it: the oldest of it. */
-function servedRevision(name: string, held: readonly HeldObjective[]): number {
-  const revisions = held.filter(({ objective }) => objective === name).map(({ activeRevision }) => activeRevision);
-  return revisions.length === 0 ? 0 : Math.min(...revisions);
+/** Whether an objective, as it was at this store revision, is newer than what answers, and not what waits. */
+function isFormer(revision: number, waiting: Waiting | undefined): boolean {
+  return waiting !== undefined && waiting.activeRevision < revision && revision < waiting.revision;
+}
+
+/** The store revision of what all xds-servers serve of an objective: the lowest of theirs; 0 while one serves nothing. */
+function servedRevisions(servers: readonly ProcessStatus[]): (objective: string) => number {
+  const each = servers.map(({ rollout }) => ({
+    watermark: rollout?.watermark ?? 0,
+    held: new Map(rollout?.held.map(({ objective, activeRevision }) => [objective, activeRevision])),
+  }));
+  return (objective) => Math.min(...each.map(({ watermark, held }) => held.get(objective) ?? watermark));
 }
 
 function compileOne(documents: LiveDocuments, name: string) {
