@@ -3,7 +3,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Worker } from "node:worker_threads";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { createXdsServer, xdsChannelOptions } from "../../xds-server/protocol/server.ts";
-import { createSnapshotStore, type Snapshot } from "../../xds-server/protocol/snapshot.ts";
+import { createSnapshotStore, type ResourceChange } from "../../xds-server/protocol/snapshot.ts";
 import { typeUrls } from "../../xds-server/protocol/type-urls.ts";
 import { report } from "../report.ts";
 import { watchTurns } from "../turns.ts";
@@ -34,10 +34,9 @@ export async function run(): Promise<void> {
     ),
   );
   const phases = createPhases();
-  const [first, second, third] = [snapshotOf("1"), snapshotOf("2"), snapshotOf("3")];
   try {
     await phases.measure("idle", () => new Promise((resolve) => setTimeout(resolve, 1000)));
-    await phases.measure("snapshot", () => store.setInSlices("g", first));
+    await phases.measure("snapshot", () => store.applyInSlices("g", changesTo("1")));
     const client = new Worker(new URL("./client.ts", import.meta.url), { workerData: { port, typeUrl } });
     const received = (wanted: number) =>
       new Promise<void>((resolve) => {
@@ -53,7 +52,7 @@ export async function run(): Promise<void> {
     await phases.measure("first sync", () => received(count));
     await phases.measure("change of all", async () => {
       const all = received(count);
-      await store.setInSlices("g", second);
+      await store.applyInSlices("g", changesTo("2"));
       await all;
     });
     await phases.measure("reconnect, all held", async () => {
@@ -62,7 +61,7 @@ export async function run(): Promise<void> {
       await answered;
     });
     client.postMessage("cut");
-    await store.setInSlices("g", third);
+    await store.applyInSlices("g", changesTo("3"));
     await phases.measure("reconnect, all changed", async () => {
       const all = received(count);
       client.postMessage("reconnect");
@@ -70,7 +69,7 @@ export async function run(): Promise<void> {
     });
     await phases.measure("removal of all", async () => {
       const all = received(count);
-      await store.setInSlices("g", new Map());
+      await store.applyInSlices("g", changesTo(null));
       await all;
     });
     client.postMessage("close");
@@ -91,13 +90,12 @@ export async function run(): Promise<void> {
   });
 }
 
-/** All of it made before the measuring begins. */
-function snapshotOf(content: string): Snapshot {
-  const bytesOf = (index: number) => Buffer.alloc(bodyBytes, `${content} of ${index} `);
-  const resources = Array.from({ length: count }, (_, index) => {
-    return [`namespace/objective-${index}`, { bytes: bytesOf(index) }] as const;
-  });
-  return new Map([[typeUrl, new Map(resources)]]);
+/** Made one by one, as the documents are turned into resources; null removes everything. */
+function* changesTo(content: string | null): Generator<ResourceChange> {
+  for (let index = 0; index < count; index++) {
+    const resource = content === null ? null : { bytes: Buffer.alloc(bodyBytes, `${content} of ${index} `) };
+    yield { typeUrl, name: `namespace/objective-${index}`, resource };
+  }
 }
 
 type PhaseRow = Readonly<Record<string, string | number>> & {

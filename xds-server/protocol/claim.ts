@@ -4,7 +4,7 @@ import { type Digest, DigestSum } from "./digest-sum.ts";
  * A set of names, or of names with their versions, as a client states it: so many, with that sum of hashes. Two claims that are
  * equal state the same set but for a chance of about 2^-64; a client that would make up a collision deceives its own stream.
  */
-export type Claim = { readonly count: number; readonly sum: Digest };
+export type Claim = { readonly count: number; readonly sum: DigestSum };
 
 /** Adds up a claim piece by piece. */
 export class ClaimSum implements Claim {
@@ -19,7 +19,7 @@ export class ClaimSum implements Claim {
 }
 
 export function areEqual(left: Claim, right: Claim): boolean {
-  return left.count === right.count && left.sum.high === right.sum.high && left.sum.low === right.sum.low;
+  return left.count === right.count && left.sum.equals(right.sum);
 }
 
 /** The hash of a name. */
@@ -90,5 +90,5 @@ function finish(hash: number): number {
   let h = hash;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
+  return h ^ (h >>> 16);
 }

@@ -1,4 +1,7 @@
-/** A number of 64 bits. */
+/**
+ * A number of 64 bits, its halves with a sign or without: there is one for each resource, and only signed ones are small integers
+ * to V8, which take no objects of their own.
+ */
 export type Digest = { readonly high: number; readonly low: number };
 
 /** A set of digests, by their sum modulo 2^64: it does not depend on order, and a change costs one addition. */
@@ -7,13 +10,13 @@ export class DigestSum {
   low = 0;
 
   add(high: number, low: number): void {
-    const sum = this.low + low;
+    const sum = this.low + (low >>> 0);
     this.low = sum >>> 0;
     this.high = (this.high + high + (sum > 0xffff_ffff ? 1 : 0)) >>> 0;
   }
 
   subtract(high: number, low: number): void {
-    const difference = this.low - low;
+    const difference = this.low - (low >>> 0);
     this.low = difference >>> 0;
     this.high = (this.high - high - (difference < 0 ? 1 : 0)) >>> 0;
   }
@@ -25,7 +28,7 @@ export class DigestSum {
   }
 
   equals(other: Digest): boolean {
-    return this.high === other.high && this.low === other.low;
+    return this.high === other.high >>> 0 && this.low === other.low >>> 0;
   }
 
   /** 11 base64url characters. */

@@ -49,47 +49,17 @@ export function contentVersion(bytes: Uint8Array): string {
 
 function digestOf(name: string, version: string): Digest {
   const bytes = hash("sha256", `${name}\0${version}`, "buffer");
-  return { high: bytes.readUInt32BE(0), low: bytes.readUInt32BE(4) };
+  return { high: bytes.readInt32BE(0), low: bytes.readInt32BE(4) };
 }
 
-/** `input` may be what another group of the same store has: it is shared as it is. */
-export type ResourceEncoder = (typeUrl: string, name: string, input: ResourceInput | StoredResource) => StoredResource;
-
-type Encoded = {
-  readonly typeUrl: string;
-  readonly version: string | undefined;
-  readonly ttlMs: number | undefined;
-  readonly resource: StoredResource;
-};
-
-/**
- * An encoder that recognises the same `bytes` object: a resource that sits in several groups, or in one snapshot after the
- * other, is encoded and hashed once.
- */
-export function createResourceEncoder(): ResourceEncoder {
-  const encoded = new WeakMap<Uint8Array, Encoded>();
-  return (typeUrl, name, input) => {
-    if ("delta" in input) return input;
-    const endpointsName = input.endpointsName ?? name;
-    const known = encoded.get(input.bytes);
-    if (
-      known?.typeUrl === typeUrl &&
-      known.resource.name === name &&
-      known.resource.endpointsName === endpointsName &&
-      known.version === input.version &&
-      known.ttlMs === input.ttlMs
-    ) {
-      return known.resource;
-    }
-    const { bytes: body, ttlMs } = input;
-    checkTtl(name, ttlMs);
-    const version =
-      input.version ?? contentVersion(ttlMs === undefined ? body : Buffer.concat([body, Buffer.from(`ttl ${ttlMs}`)]));
-    const digest = digestOf(name, version);
-    const hashes = { digest, nameHash: nameHash(name), heldHash: heldHash(name, version) };
-    const frames = encodeFrames({ typeUrl, name, version, body, ttlMs });
-    const resource = { name, version, endpointsName, ...hashes, ...frames };
-    encoded.set(body, { typeUrl, version: input.version, ttlMs, resource });
-    return resource;
-  };
+/** Encodes and hashes a resource, which takes a few microseconds; what is encoded already, of this or another group, is shared. */
+export function encodeResource(typeUrl: string, name: string, input: ResourceInput | StoredResource): StoredResource {
+  if ("delta" in input) return input;
+  const { bytes: body, ttlMs, endpointsName = name } = input;
+  checkTtl(name, ttlMs);
+  const version =
+    input.version ?? contentVersion(ttlMs === undefined ? body : Buffer.concat([body, Buffer.from(`ttl ${ttlMs}`)]));
+  const digest = digestOf(name, version);
+  const hashes = { digest, nameHash: nameHash(name), heldHash: heldHash(name, version) };
+  return { name, version, endpointsName, ...hashes, ...encodeFrames({ typeUrl, name, version, body, ttlMs }) };
 }

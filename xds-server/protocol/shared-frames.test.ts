@@ -1,11 +1,10 @@
 import { expect, test } from "vitest";
-import { createResourceEncoder, type StoredResource } from "./resource.ts";
+import { encodeResource, type StoredResource } from "./resource.ts";
 import { createSharedFrames } from "./shared-frames.ts";
 import { typeUrls } from "./type-urls.ts";
 
-const encode = createResourceEncoder();
 const resources = Array.from({ length: 100 }, (_, index) =>
-  encode(typeUrls.cluster, `c${index}`, { bytes: Buffer.from(`content ${index}`) }),
+  encodeResource(typeUrls.cluster, `c${index}`, { bytes: Buffer.from(`content ${index}`) }),
 );
 const frameOf = ({ delta }: StoredResource) => delta;
 const joinedAnew = (list: readonly StoredResource[]) => Buffer.concat(list.map(frameOf));
@@ -25,7 +24,7 @@ test.each([0, 1, 2, 7, 8, 9])("%i resources are joined as they are", (count) => 
 test("lists that differ in one element, in order or in length do not share", () => {
   const join = createSharedFrames({ frameOf });
   const changed = [...resources];
-  changed[50] = encode(typeUrls.cluster, "c50", { bytes: Buffer.from("other content") });
+  changed[50] = encodeResource(typeUrls.cluster, "c50", { bytes: Buffer.from("other content") });
   const swapped = [...resources];
   [swapped[3], swapped[4]] = [resources[4] as StoredResource, resources[3] as StoredResource];
   for (const list of [resources, changed, swapped, resources.slice(0, 99)])

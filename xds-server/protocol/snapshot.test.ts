@@ -42,11 +42,11 @@ describe("a snapshot store", () => {
     expect(viewOf(store).revisionAt(1)).toBe(3);
   });
 
-  it("shares the encoded bytes of one resource between groups", () => {
+  it("shares the encoded bytes of one resource between groups that are given the same prepared change", async () => {
     const store = createSnapshotStore();
-    const snapshot = snapshotOf({ a: "1" });
-    store.set("g", snapshot);
-    store.set("h", snapshot);
+    const prepared = await store.prepare([{ typeUrl: type, name: "a", resource: { bytes: Buffer.from("1") } }]);
+    store.apply("g", prepared);
+    store.apply("h", prepared);
     expect(viewOf(store, "h").type(type).get("a")).toBe(viewOf(store, "g").type(type).get("a"));
   });
 

@@ -1,4 +1,4 @@
-import { createResourceEncoder, type ResourceEncoder, type ResourceInput, type StoredResource } from "./resource.ts";
+import { encodeResource, type ResourceInput, type StoredResource } from "./resource.ts";
 import { createSlice, type Slice } from "./slice.ts";
 import { createTypeState, type TypeState, type TypeView } from "./type-state.ts";
 
@@ -9,7 +9,7 @@ export type Snapshot = ReadonlyMap<string, ReadonlyMap<string, ResourceInput>>;
 export type ResourceChange = {
   readonly typeUrl: string;
   readonly name: string;
-  /** The content, or what another group of the same store has. */
+  /** The content, or what another group has. */
   readonly resource: ResourceInput | StoredResource | null;
 };
 
@@ -44,8 +44,11 @@ export type SnapshotStore = {
    */
   setInSlices(group: string, snapshot: Snapshot, options?: CommitOptions): Promise<Commit>;
   applyInSlices(group: string, changes: Iterable<ResourceChange>, options?: CommitOptions): Promise<Commit>;
-  /** Encodes in slices what the changes hold, so that a commit of them at once costs a tenth. */
-  prepare(changes: Iterable<ResourceChange>): Promise<void>;
+  /**
+   * Encodes in slices what the changes hold: a commit of the changes that it gives costs a tenth, and groups that are given the
+   * same ones share their bytes.
+   */
+  prepare<Change extends ResourceChange>(changes: Iterable<Change>): Promise<Change[]>;
   /** Forgets a group: its streams end with UNAVAILABLE and new ones are refused. */
   remove(group: string): void;
   /** Undefined until the group's first commit. */
@@ -82,8 +85,6 @@ export function createSnapshotStore(options: SnapshotStoreOptions = {}): Snapsho
   const { maxRemembered = 10_000, sliceMs = 10, maxAtOnce = 1000 } = options;
   const groups = new Map<string, Group>();
   const listeners = new Set<(group: string) => void>();
-  const encoder = createResourceEncoder();
-
   const staging = new Set<string>();
 
   const existing = (name: string): Group => {
@@ -96,7 +97,7 @@ export function createSnapshotStore(options: SnapshotStoreOptions = {}): Snapsho
   };
   const commit = (name: string, changesOf: (group: Group) => Steps, options: CommitOptions) => {
     const group = existing(name);
-    const result = applyChanges(group, changesOf(group), { ...options, maxRemembered, encoder });
+    const result = applyChanges(group, changesOf(group), { ...options, maxRemembered });
     notify(name, group);
     return result;
   };
@@ -109,8 +110,8 @@ export function createSnapshotStore(options: SnapshotStoreOptions = {}): Snapsho
     staging.add(name);
     try {
       const slice = createSlice(sliceMs);
-      const all = { ...options, maxRemembered, encoder };
-      const changes = await encodeInSlices(changesOf(group), encoder, slice);
+      const all = { ...options, maxRemembered };
+      const changes = await encodeInSlices(changesOf(group), slice);
       const result =
         changes.length <= maxAtOnce
           ? applyChanges(group, changes, all)
@@ -128,9 +129,7 @@ export function createSnapshotStore(options: SnapshotStoreOptions = {}): Snapsho
     setInSlices: (name, snapshot, options = {}) =>
       commitInSlices(name, (group) => difference(group, snapshot), options),
     applyInSlices: (name, changes, options = {}) => commitInSlices(name, () => changes, options),
-    prepare: async (changes) => {
-      await encodeInSlices(changes, encoder, createSlice(sliceMs));
-    },
+    prepare: (changes) => encodeInSlices(changes, createSlice(sliceMs)),
     remove: (name) => {
       if (!groups.delete(name)) return;
       for (const listener of listeners) listener(name);
@@ -160,24 +159,29 @@ function* difference(group: Group, snapshot: Snapshot): Steps {
   }
 }
 
-type ApplyOptions = CommitOptions & { readonly maxRemembered: number; readonly encoder: ResourceEncoder };
+type ApplyOptions = CommitOptions & { readonly maxRemembered: number };
 
 function applyChanges(group: Group, changes: Steps, options: ApplyOptions): Commit {
   const sequence = group.sequence + 1;
   for (const state of group.types.values()) state.forgetOldRemovals(options.maxRemembered);
   let changed = 0;
   for (const change of changes) {
-    if (change && applyChange(group.types, change, sequence, options.encoder)) changed++;
+    if (change && applyChange(group.types, change, sequence)) changed++;
   }
   return finish(group, changed, options);
 }
 
-/** Encodes what the changes hold; the encoder remembers it. */
-async function encodeInSlices(changes: Steps, encoder: ResourceEncoder, slice: Slice): Promise<ResourceChange[]> {
-  const encoded: ResourceChange[] = [];
+/** The changes with what they hold encoded. */
+async function encodeInSlices<Change extends ResourceChange>(
+  changes: Iterable<Change | undefined>,
+  slice: Slice,
+): Promise<Change[]> {
+  const encoded: Change[] = [];
   for (const change of changes) {
-    if (change?.resource) encoder(change.typeUrl, change.name, change.resource);
-    if (change) encoded.push(change);
+    if (change) {
+      const { typeUrl, name, resource } = change;
+      encoded.push(resource ? { ...change, resource: encodeResource(typeUrl, name, resource) } : change);
+    }
     if (slice.isOver()) await slice.next();
   }
   return encoded;
@@ -199,7 +203,7 @@ async function applyInSlices(
   for (const state of types.values()) state.forgetOldRemovals(options.maxRemembered);
   let changed = 0;
   for (const change of changes) {
-    if (applyChange(types, change, sequence, options.encoder)) changed++;
+    if (applyChange(types, change, sequence)) changed++;
     if (slice.isOver()) await slice.next();
   }
   group.types = types;
@@ -213,12 +217,7 @@ function finish(group: Group, changed: number, { typeVersions = new Map(), revis
   return { sequence: group.sequence, changed };
 }
 
-function applyChange(
-  types: Map<string, TypeState>,
-  change: ResourceChange,
-  sequence: number,
-  encoder: ResourceEncoder,
-): boolean {
+function applyChange(types: Map<string, TypeState>, change: ResourceChange, sequence: number): boolean {
   const { typeUrl, name, resource } = change;
   const existing = types.get(typeUrl)?.resources.get(name);
   if (!resource) {
@@ -226,7 +225,7 @@ function applyChange(
     stateOf(types, typeUrl).remove(name, sequence);
     return true;
   }
-  const stored = encoder(typeUrl, name, resource);
+  const stored = encodeResource(typeUrl, name, resource);
   if (existing && (existing === stored || existing.version === stored.version)) return false;
   stateOf(types, typeUrl).set(stored, sequence);
   return true;

@@ -56,9 +56,9 @@ export async function publishDocuments(deps: PublisherDeps): Promise<void> {
         isDue = false;
         const startedAt = performance.now();
         const updates = await changes.update(live);
-        await views.prepare(updates);
+        const prepared = await views.prepare(updates);
         commit = nextCommitNumber(commit, live.revision);
-        const changed = views.apply(updates, { revision: commit });
+        const changed = views.apply(prepared, { revision: commit });
         published = live;
         deps.onPublished({ revision: live.revision, commit, changed, durationMs: performance.now() - startedAt });
       }

@@ -21,8 +21,8 @@ export type ViewStatus = { readonly group: string; readonly selector: ViewSelect
  * so a resource is encoded once, and a change costs the views that have it.
  */
 export type Views = {
-  /** Does in slices what of `apply` can be done before: to be called, and waited for, with the same changes. */
-  prepare(changes: readonly OwnedChange[]): Promise<void>;
+  /** Does in slices what of `apply` can be done before; gives the changes to be applied. */
+  prepare(changes: readonly OwnedChange[]): Promise<OwnedChange[]>;
   /** Makes changes, and their revision, in all groups in one turn of the event loop; gives the resources set or removed. */
   apply(changes: readonly OwnedChange[], options: CommitOptions): number;
   /**
