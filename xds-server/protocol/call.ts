@@ -108,7 +108,7 @@ export function handleCall<Request extends AnyRequest>(
     if (stream) events.onClose(stream, reason);
   };
   function* take(bytes: Buffer): Generator<undefined, void> {
-    const request = variant.decode(bytes, events.maxNames);
+    const request = yield* variant.decode(bytes, events.maxNames);
     const typeUrl = typeOf(request, service);
     clearTimeout(timer);
     stream ??= events.openStream(call, service, variant, nodeOf(request), { end, cut });

@@ -5,7 +5,7 @@ import { DeltaDiscoveryRequestSchema } from "../../proto/gen/envoy/service/disco
 import { areEqual, type Claim } from "./claim.ts";
 import { createSnapshotStore } from "./snapshot.ts";
 import { typeUrls } from "./type-urls.ts";
-import { decodeDeltaRequest } from "./wire.ts";
+import { completed, decodeDeltaRequest } from "./wire.ts";
 
 const typeUrl = typeUrls.route;
 
@@ -34,7 +34,7 @@ function claimed(names: readonly string[], versions: Iterable<readonly [string, 
     resourceNamesSubscribe: [...names],
     initialResourceVersions: Object.fromEntries(versions),
   });
-  const { claims } = decodeDeltaRequest(toBinary(DeltaDiscoveryRequestSchema, message));
+  const { claims } = completed(decodeDeltaRequest(toBinary(DeltaDiscoveryRequestSchema, message)));
   if (!claims) throw new Error("a decoded request has claims");
   return claims;
 }

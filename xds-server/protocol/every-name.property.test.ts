@@ -5,7 +5,7 @@ import { DeltaDiscoveryRequestSchema } from "../../proto/gen/envoy/service/disco
 import { DeltaSubscription } from "./delta.ts";
 import { createSnapshotStore } from "./snapshot.ts";
 import { typeUrls } from "./type-urls.ts";
-import { type DeltaRequest, decodeDeltaRequest } from "./wire.ts";
+import { completed, type DeltaRequest, decodeDeltaRequest } from "./wire.ts";
 
 const universe = ["A", "B", "C", "D", "E"];
 const open = { pushLimit: Number.POSITIVE_INFINITY, canRemove: () => true };
@@ -110,7 +110,7 @@ class World {
 
   #request(fields: Parameters<typeof create<typeof DeltaDiscoveryRequestSchema>>[1], hasClaims: boolean): void {
     const message = create(DeltaDiscoveryRequestSchema, { typeUrl: this.#typeUrl, ...fields });
-    const request: DeltaRequest = decodeDeltaRequest(toBinary(DeltaDiscoveryRequestSchema, message));
+    const request: DeltaRequest = completed(decodeDeltaRequest(toBinary(DeltaDiscoveryRequestSchema, message)));
     this.#subscription.request(hasClaims ? request : { ...request, claims: undefined }, this.#view());
   }
 

@@ -6,7 +6,7 @@ import { createSnapshotStore } from "./snapshot.ts";
 import { SotwSubscription } from "./sotw.ts";
 import type { Gate, Response } from "./subscription.ts";
 import { typeUrls } from "./type-urls.ts";
-import { decodeDeltaRequest } from "./wire.ts";
+import { completed, decodeDeltaRequest } from "./wire.ts";
 
 const open: Gate = { pushLimit: Number.POSITIVE_INFINITY, canRemove: () => true };
 const { runtime, cluster } = typeUrls;
@@ -157,7 +157,7 @@ describe.each([
       resourceNamesSubscribe: subscribe,
       initialResourceVersions: { layer: version },
     });
-    subscription.request(decodeDeltaRequest(toBinary(DeltaDiscoveryRequestSchema, message)), view);
+    subscription.request(completed(decodeDeltaRequest(toBinary(DeltaDiscoveryRequestSchema, message))), view);
     expect(told(next())).toEqual({ resources: ["layer"], heartbeats: [] });
     clock.now += 400;
     expect(told(next())).toEqual({ resources: [], heartbeats: ["layer"] });

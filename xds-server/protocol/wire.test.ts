@@ -9,6 +9,7 @@ import {
   ResourceSchema,
 } from "../../proto/gen/envoy/service/discovery/v3/discovery_pb.js";
 import {
+  completed,
   decodeDeltaRequest,
   decodeSotwRequest,
   type EncodedResponse,
@@ -40,7 +41,7 @@ describe("the wire format, against the generated code", () => {
     const names = { resourceNamesSubscribe: ["a", "*"], resourceNamesUnsubscribe: ["b"] };
     const initialResourceVersions = { x: "1", y: "", "": "3" };
     const message = create(DeltaDiscoveryRequestSchema, { node, ...fields, ...names, initialResourceVersions });
-    expect(decodeDeltaRequest(toBinary(DeltaDiscoveryRequestSchema, message))).toEqual({
+    expect(completed(decodeDeltaRequest(toBinary(DeltaDiscoveryRequestSchema, message)))).toEqual({
       ...{ node, typeUrl, responseNonce: "7", error: { code: 13, message: "bad ö" } },
       ...{
         subscribe: ["a", "*"],
@@ -58,7 +59,7 @@ describe("the wire format, against the generated code", () => {
   it("reads a state-of-the-world request", () => {
     const fields = { typeUrl, versionInfo: "v1", responseNonce: "7", resourceNames: ["a", ""] };
     const message = create(DiscoveryRequestSchema, { node: { id: "n" }, ...fields, errorDetail: { message: "bad" } });
-    expect(decodeSotwRequest(toBinary(DiscoveryRequestSchema, message))).toEqual({
+    expect(completed(decodeSotwRequest(toBinary(DiscoveryRequestSchema, message)))).toEqual({
       ...{
         typeUrl,
         versionInfo: "v1",
@@ -76,13 +77,13 @@ describe("the wire format, against the generated code", () => {
   it("skips fields that it does not know, whatever their wire type", () => {
     const unknown = Buffer.from("c03e05" + "c93e0000000000000000" + "d23e0161" + "dd3e00000000", "hex");
     const request = toBinary(DeltaDiscoveryRequestSchema, create(DeltaDiscoveryRequestSchema, { typeUrl }));
-    expect(decodeDeltaRequest(Buffer.concat([unknown, request, unknown])).typeUrl).toBe(typeUrl);
+    expect(completed(decodeDeltaRequest(Buffer.concat([unknown, request, unknown]))).typeUrl).toBe(typeUrl);
   });
 
   it("throws on bytes that are no request", () => {
     for (const hex of ["0a", "0aff", "120568", "ffffffffffffffffffffff"]) {
-      expect(() => decodeDeltaRequest(Buffer.from(hex, "hex"))).toThrow();
-      expect(() => decodeSotwRequest(Buffer.from(hex, "hex"))).toThrow();
+      expect(() => completed(decodeDeltaRequest(Buffer.from(hex, "hex")))).toThrow();
+      expect(() => completed(decodeSotwRequest(Buffer.from(hex, "hex")))).toThrow();
     }
   });
 
@@ -138,7 +139,7 @@ describe("the wire format, against the generated code", () => {
   it("decodes what a client holds a piece at a time", () => {
     const versions = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`name-${index}`, String(index)]));
     const message = create(DeltaDiscoveryRequestSchema, { node, typeUrl, initialResourceVersions: versions });
-    const request = decodeDeltaRequest(toBinary(DeltaDiscoveryRequestSchema, message));
+    const request = completed(decodeDeltaRequest(toBinary(DeltaDiscoveryRequestSchema, message)));
     expect([...(request.decodeAhead?.() ?? [])].length).toBeGreaterThan(1);
     expect(Object.fromEntries(request.initialVersions)).toEqual(versions);
   });

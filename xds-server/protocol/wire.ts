@@ -91,36 +91,42 @@ function decoding<Request>(what: string, decode: () => Request): Request {
   }
 }
 
-/** Decodes a `DiscoveryRequest`. Throws a `MalformedRequestError`, or a `TooManyNamesError` beyond `maxNames`. */
-export function decodeSotwRequest(bytes: Uint8Array, maxNames = Number.POSITIVE_INFINITY): SotwRequest {
-  return decoding("DiscoveryRequest", () => readSotwRequest(bytes, maxNames));
-}
-
-function readSotwRequest(bytes: Uint8Array, maxNames: number): SotwRequest {
+/**
+ * Decodes a `DiscoveryRequest`, a piece at each step. Throws a `MalformedRequestError`, or a `TooManyNamesError` beyond
+ * `maxNames`.
+ */
+export function* decodeSotwRequest(
+  bytes: Uint8Array,
+  maxNames = Number.POSITIVE_INFINITY,
+): Generator<undefined, SotwRequest> {
   const collector = nameCollector(maxNames);
   const reader = new BinaryReader(bytes);
   const request = { ...emptyRequest, versionInfo: "", resourceNames: collector.names };
-  readFields(reader, reader.len, {
-    1: () => (request.versionInfo = reader.string()),
-    2: () => (request.node = decodeNode(reader.bytes())),
-    3: () => collector.add(reader.string()),
-    4: () => (request.typeUrl = reader.string()),
-    5: () => (request.responseNonce = reader.string()),
-    6: () => (request.error = decodeStatus(reader.bytes())),
-  });
+  yield* inSteps(
+    "DiscoveryRequest",
+    reader,
+    {
+      1: () => (request.versionInfo = reader.string()),
+      2: () => (request.node = decodeNode(reader.bytes())),
+      3: () => collector.add(reader.string()),
+      4: () => (request.typeUrl = reader.string()),
+      5: () => (request.responseNonce = reader.string()),
+      6: () => (request.error = decodeStatus(reader.bytes())),
+    },
+    fieldsAtAStep.hashed,
+  );
   return request;
 }
 
 /**
- * Decodes a `DeltaDiscoveryRequest`. Throws a `MalformedRequestError`, or a `TooManyNamesError` when it subscribes to more than
- * `maxNames`, or unsubscribes from more, or holds more than 500,000 versions. What it subscribes to and what it holds are
- * decoded when they are looked at, which throws a `MalformedRequestError` too.
+ * Decodes a `DeltaDiscoveryRequest`, a piece at each step. Throws a `MalformedRequestError`, or a `TooManyNamesError` when it
+ * subscribes to more than `maxNames`, or unsubscribes from more, or holds more than 500,000 versions. What it subscribes to and
+ * what it holds are decoded when they are looked at, which throws a `MalformedRequestError` too.
  */
-export function decodeDeltaRequest(bytes: Uint8Array, maxNames = Number.POSITIVE_INFINITY): DeltaRequest {
-  return decoding("DeltaDiscoveryRequest", () => readDeltaRequest(bytes, maxNames));
-}
-
-function readDeltaRequest(bytes: Uint8Array, maxNames: number): DeltaRequest {
+export function* decodeDeltaRequest(
+  bytes: Uint8Array,
+  maxNames = Number.POSITIVE_INFINITY,
+): Generator<undefined, DeltaRequest> {
   const unsubscribed = nameCollector(maxNames);
   const claims = { names: new ClaimSum(), versions: new ClaimSum() };
   const reader = new BinaryReader(bytes);
@@ -143,15 +149,20 @@ function readDeltaRequest(bytes: Uint8Array, maxNames: number): DeltaRequest {
       initialVersions ??= yield* versionsOf(bytes);
     },
   };
-  readFields(reader, reader.len, {
-    1: () => (request.node = decodeNode(reader.bytes())),
-    2: () => (request.typeUrl = reader.string()),
-    3: () => addToClaim(claims.names, reader, bytes, { maxNames, maxBytes: 4 * maxNameCharacters }),
-    4: () => unsubscribed.add(reader.string()),
-    5: () => addToClaim(claims.versions, reader, bytes, versionLimits),
-    6: () => (request.responseNonce = reader.string()),
-    7: () => (request.error = decodeStatus(reader.bytes())),
-  });
+  yield* inSteps(
+    "DeltaDiscoveryRequest",
+    reader,
+    {
+      1: () => (request.node = decodeNode(reader.bytes())),
+      2: () => (request.typeUrl = reader.string()),
+      3: () => addToClaim(claims.names, reader, bytes, { maxNames, maxBytes: 4 * maxNameCharacters }),
+      4: () => unsubscribed.add(reader.string()),
+      5: () => addToClaim(claims.versions, reader, bytes, versionLimits),
+      6: () => (request.responseNonce = reader.string()),
+      7: () => (request.error = decodeStatus(reader.bytes())),
+    },
+    fieldsAtAStep.hashed,
+  );
   return request;
 }
 
@@ -170,12 +181,19 @@ function addToClaim(claim: ClaimSum, reader: BinaryReader, bytes: Uint8Array, li
   if (claim.count > maxNames) throw new TooManyNamesError(`more than ${maxNames} names in one request`);
 }
 
-/** Fields that are decoded at a step: a few milliseconds of work. */
-const fieldsAtAStep = 2048;
+/** Fields that are decoded at a step, and fields of which no more than their hash, or a name, is taken: a few milliseconds of work. */
+const fieldsAtAStep = { decoded: 2048, hashed: 16_384 };
 
-function* inSteps(reader: BinaryReader, fields: FieldReaders): Generator<undefined, void> {
-  while (reader.pos < reader.len) {
-    decoding("DeltaDiscoveryRequest", () => readFields(reader, reader.len, fields, fieldsAtAStep));
+/** `what` is being read, for the message when it is no such thing. Most requests are read in one step. */
+function* inSteps(
+  what: string,
+  reader: BinaryReader,
+  fields: FieldReaders,
+  atAStep = fieldsAtAStep.decoded,
+): Generator<undefined, void> {
+  for (;;) {
+    decoding(what, () => readFields(reader, reader.len, fields, atAStep));
+    if (reader.pos >= reader.len) return;
     yield;
   }
 }
@@ -183,7 +201,7 @@ function* inSteps(reader: BinaryReader, fields: FieldReaders): Generator<undefin
 function* namesOf(bytes: Uint8Array, maxNames: number): Generator<undefined, readonly string[]> {
   const collector = nameCollector(maxNames);
   const reader = new BinaryReader(bytes);
-  yield* inSteps(reader, { 3: () => collector.add(reader.string()) });
+  yield* inSteps("DeltaDiscoveryRequest", reader, { 3: () => collector.add(reader.string()) });
   return collector.names;
 }
 
@@ -202,12 +220,12 @@ function* versionsOf(bytes: Uint8Array): Generator<undefined, ReadonlyMap<string
     if (reader.pos > reader.len) throw new RangeError("a text that goes beyond the end");
     return text.slice(start, reader.pos);
   };
-  yield* inSteps(reader, { 5: () => readMapEntry(reader, versions, readString) });
+  yield* inSteps("DeltaDiscoveryRequest", reader, { 5: () => readMapEntry(reader, versions, readString) });
   return versions;
 }
 
 /** The outcome of work that is done in steps, all of them at once. */
-function completed<Outcome>(work: Generator<undefined, Outcome>): Outcome {
+export function completed<Outcome>(work: Generator<undefined, Outcome>): Outcome {
   for (;;) {
     const step = work.next();
     if (step.done) return step.value;
