@@ -5,12 +5,13 @@ import type { Holdout } from "../config/documents/holdout.ts";
 import type { Model, ModelVersion } from "../config/documents/model.ts";
 import type { Objective, Rule } from "../config/documents/objective.ts";
 import { type Audiences, compileAudience } from "./audience.ts";
-import { type ConditionNode, parseCondition } from "./conditions.ts";
+import { type ConditionNode, compileCondition, parseCondition } from "./conditions.ts";
 import type { Decision, Outcome, Reason, Shadow } from "./decision.ts";
 import { type CompiledExperiment, compileExperiment } from "./experiment.ts";
 import { createSplit, type Split } from "./rendezvous.ts";
 import { formatRoutingKey } from "./routing-key.ts";
-import { compileRuleConditions, type RuleConditions } from "./rule-index.ts";
+import { indexRules, type RuleIndex } from "./rule-index.ts";
+import { createRuleTable, type RuleTable } from "./rule-table.ts";
 import { SelectionError } from "./selection-error.ts";
 import { createShares } from "./share.ts";
 
@@ -24,7 +25,7 @@ export type CompiledRule = {
 };
 
 /** An objective made ready for {@link select}: every possible decision is built already. Immutable. */
-export type CompiledObjective = RuleConditions & {
+export type CompiledObjective = {
   /** `<namespace>/<name>` */
   readonly name: string;
   readonly revision: number;
@@ -33,6 +34,9 @@ export type CompiledObjective = RuleConditions & {
   /** Those that span the objective, in the order of their names; they decide before the rules. */
   readonly experiments: readonly CompiledExperiment[];
   readonly rules: readonly CompiledRule[];
+  /** Rules and default once more, as deciding reads them. */
+  readonly table: RuleTable;
+  readonly index: RuleIndex | null;
   readonly fallback: Outcome;
   readonly objective: Objective;
   /** The models that the objective names, by name. */
@@ -70,23 +74,32 @@ export function compileObjective(input: CompileInput): CompiledObjective {
   const { spec } = objective;
   const audiences = audiencesOf(input);
   const rules = spec.rules.map((rule) => compileRule(rule, input, models, audiences));
+  const fallback = outcome(input, models, { target: spec.default, rule: "default", variant: null, reason: "default" });
   const shareOf = createShares();
+  const compiled = experiments.flatMap((experiment) => {
+    const outcomes = armOutcomes(experiment, input, models);
+    const holdouts = input.holdouts ?? [];
+    return outcomes ? compileExperiment({ experiment, holdouts, audiences, outcomes, shareOf }) : [];
+  });
   return {
     name: qualifiedName(objective),
     revision,
     unit: spec.unit,
-    experiments: experiments.flatMap((experiment) => {
-      const outcomes = armOutcomes(experiment, input, models);
-      const holdouts = input.holdouts ?? [];
-      return outcomes ? compileExperiment({ experiment, holdouts, audiences, outcomes, shareOf }) : [];
-    }),
+    experiments: compiled.length === 0 ? none : compiled,
     rules,
-    ...compileRuleConditions(rules.map((rule) => rule.condition)),
-    fallback: outcome(input, models, { target: spec.default, rule: "default", variant: null, reason: "default" }),
+    table: createRuleTable(
+      rules.map((rule) => ({ ...rule, predicate: compileCondition(rule.condition) })),
+      fallback,
+    ),
+    index: indexRules(rules.map((rule) => rule.condition)),
+    fallback,
     objective,
     models,
   };
 }
+
+// One for all objectives, which are asked for it in each decision.
+const none: readonly CompiledExperiment[] = [];
 
 /** Everything in an objective and its experiments that names a model version. */
 function references(objective: Objective, experiments: readonly Experiment[]): readonly Target[] {

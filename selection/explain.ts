@@ -5,7 +5,7 @@ import { armOf, type CompiledExperiment, type Refusal } from "./experiment.ts";
 import { explainAdmission } from "./explain-admission.ts";
 import { explainCondition } from "./explain-condition.ts";
 import { pickArm, type Split, scoreArms } from "./rendezvous.ts";
-import { decideByRule, type SelectOptions, select } from "./select.ts";
+import { type SelectOptions, select } from "./select.ts";
 import { unitOf } from "./unit.ts";
 
 /**
@@ -100,7 +100,8 @@ export function explain(compiled: CompiledObjective, context: Context, options?:
 function outcomeOf(rule: CompiledRule, holds: boolean, unit: string | null, decided: boolean): RuleOutcome {
   if (decided) return "not_reached";
   if (!holds) return "not_matched";
-  return decideByRule(rule, unit) === undefined ? "passed_over" : "chosen";
+  const decides = rule.split === null || (unit !== null && pickArm(rule.split, unit) !== -1);
+  return decides ? "chosen" : "passed_over";
 }
 
 function passedOver(attribute: string, unit: string | null): string {

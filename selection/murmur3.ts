@@ -17,12 +17,12 @@ export function murmur3Start(seed: number): Murmur3State {
 
 /** MurmurHash3_x86_32 (Austin Appleby, public domain) of the text's UTF-8 bytes: an unsigned 32-bit integer. */
 export function murmur3(text: string, seed = 0): number {
-  return hashText(seed | 0, 0, 0, 0, text);
+  return murmur3Resume(seed | 0, 0, 0, 0, text);
 }
 
 /** The hash of all that `state` holds followed by `text`: `murmur3(prefix + text)` without hashing the prefix again. */
 export function murmur3Finish(state: Murmur3State, text: string): number {
-  return hashText(state.hash, state.block, state.blockBits, state.bytes, text);
+  return murmur3Resume(state.hash, state.block, state.blockBits, state.bytes, text);
 }
 
 /** `state` continued by `text`, whose first and last characters must not be halves of a surrogate pair. */
@@ -57,8 +57,17 @@ export function murmur3BySeed(text: string): (seed: number) => number {
   };
 }
 
-/** Encodes as it hashes, so that nothing is allocated. Lone surrogates become U+FFFD, as TextEncoder does it. */
-function hashText(startHash: number, startBlock: number, startBits: number, startBytes: number, text: string): number {
+/**
+ * {@link murmur3Finish} of a state that is no object. Encodes as it hashes, so that nothing is allocated. Lone surrogates
+ * become U+FFFD, as TextEncoder does it.
+ */
+export function murmur3Resume(
+  startHash: number,
+  startBlock: number,
+  startBits: number,
+  startBytes: number,
+  text: string,
+): number {
   let hash = startHash;
   let block = startBlock;
   let bits = startBits;

@@ -8,7 +8,7 @@ export type Arm = { readonly name: string; readonly weight: number };
 export type ArmScore = Arm & { readonly hash: number; readonly score: number };
 
 /** The arms of a split made ready; splits with equal arms share them. */
-type Arms = {
+export type ArmScores = {
   readonly arms: readonly Arm[];
   /** The hash of each arm's name under a seed. */
   readonly hashes: readonly ((seed: number) => number)[];
@@ -20,9 +20,9 @@ type Arms = {
  * weights (Schindelhauer and Schomaker 2005). docs/bucketing.md freezes it. What is here is the hash of `salt:`, flat,
  * because of ten thousand objectives each has splits of its own, and no cache holds them.
  */
-export type Split = Murmur3State & { readonly salt: string; readonly shared: Arms };
+export type Split = Murmur3State & { readonly salt: string; readonly shared: ArmScores };
 
-const arms = createWeakPool<Arms>();
+const arms = createWeakPool<ArmScores>();
 
 /** Two splits of the same salt put a unit into the arms of the same name; of different salts, independently. */
 export function createSplit(salt: string, given: readonly Arm[]): Split {
@@ -38,8 +38,11 @@ export function createSplit(salt: string, given: readonly Arm[]): Split {
 
 /** The index of the unit's arm; -1 when every weight is 0. */
 export function pickArm(split: Split, unit: string): number {
-  const { hashes, weights } = split.shared;
-  const bucket = murmur3Finish(split, unit);
+  return pickByBucket(split.shared, murmur3Finish(split, unit));
+}
+
+/** {@link pickArm} for the hash of `salt:unit`. */
+export function pickByBucket({ hashes, weights }: ArmScores, bucket: number): number {
   let best = -1;
   let bestScore = Number.POSITIVE_INFINITY;
   for (let index = 0; index < hashes.length; index += 1) {

@@ -1,39 +1,32 @@
 import type { Scalar } from "../config/documents/condition.ts";
-import { type ConditionNode, compileCondition, type Predicate } from "./conditions.ts";
+import type { ConditionNode } from "./conditions.ts";
 import type { Context } from "./context.ts";
+import { type RuleTable, ruleCount, ruleMatches } from "./rule-table.ts";
 
-/** Rules made ready for {@link nextMatch}, in their order. */
-export type RuleConditions = {
-  readonly predicates: readonly Predicate[];
-  /** Null for few rules: trying each in turn is as fast. */
-  readonly index: RuleIndex | null;
-};
-
-type RuleIndex = { readonly first: AttributeIndex; readonly second: AttributeIndex };
+/** Leaves few of many rules whose conditions have to be evaluated. */
+export type RuleIndex = { readonly first: AttributeIndex; readonly second: AttributeIndex };
 
 /** Fewer rules have no index. */
 const indexFromRules = 8;
 /** An `in` of more values than this is left to the rule's own condition, which bounds the size of the index. */
 const valuesPerTerm = 256;
 
-export function compileRuleConditions(conditions: readonly ConditionNode[]): RuleConditions {
-  return { predicates: conditions.map(compileCondition), index: indexRules(conditions) };
-}
-
-function indexRules(conditions: readonly ConditionNode[]): RuleIndex | null {
+/** Null for few rules: trying each in turn is as fast. */
+export function indexRules(conditions: readonly ConditionNode[]): RuleIndex | null {
   const [first, second] = conditions.length < indexFromRules ? [] : busiestAttributes(conditions);
   if (first === undefined) return null;
   return { first: indexAttribute(first, conditions), second: indexAttribute(second ?? first, conditions) };
 }
 
 /** The first rule at or after `from` whose condition holds; -1 when there is none. Never throws. */
-export function nextMatch({ predicates, index }: RuleConditions, context: Context, from: number): number {
-  return index === null ? matchInTurn(predicates, context, from) : matchByIndex(predicates, index, context, from);
+export function nextMatch(table: RuleTable, index: RuleIndex | null, context: Context, from: number): number {
+  return index === null ? matchInTurn(table, context, from) : matchByIndex(table, index, context, from);
 }
 
-function matchInTurn(predicates: readonly Predicate[], context: Context, from: number): number {
-  for (let rule = from; rule < predicates.length; rule += 1) {
-    if (predicates[rule]?.(context)) return rule;
+function matchInTurn(table: RuleTable, context: Context, from: number): number {
+  const rules = ruleCount(table);
+  for (let rule = from; rule < rules; rule += 1) {
+    if (ruleMatches(table, rule, context)) return rule;
   }
   return -1;
 }
@@ -53,12 +46,7 @@ type AttributeIndex = {
  * Finds the first matching rule without trying each: most rules ask for certain values of the same one or two
  * attributes (`country: US`), so the value found leaves few rules whose conditions have to be evaluated.
  */
-function matchByIndex(
-  predicates: readonly Predicate[],
-  { first, second }: RuleIndex,
-  context: Context,
-  from: number,
-): number {
+function matchByIndex(table: RuleTable, { first, second }: RuleIndex, context: Context, from: number): number {
   const some = first.byValue.get(context[first.attribute]) ?? first.always;
   const others = second.byValue.get(context[second.attribute]) ?? second.always;
   const words = some.length;
@@ -69,7 +57,7 @@ function matchByIndex(
     while (rules !== 0) {
       const lowest = rules & -rules;
       const rule = (word << 5) + 31 - Math.clz32(lowest);
-      if (predicates[rule]?.(context)) return rule;
+      if (ruleMatches(table, rule, context)) return rule;
       rules ^= lowest;
     }
   }

@@ -1,9 +1,9 @@
-import { type CompiledObjective, type CompiledRule, decisionFor, findVersion } from "./compile.ts";
+import { type CompiledObjective, decisionFor, findVersion } from "./compile.ts";
 import type { Context } from "./context.ts";
 import type { Decision, Outcome, Override } from "./decision.ts";
 import { armOf } from "./experiment.ts";
-import { pickArm } from "./rendezvous.ts";
 import { nextMatch } from "./rule-index.ts";
+import { defaultDecision, ruleDecision } from "./rule-table.ts";
 import { SelectionError } from "./selection-error.ts";
 import { unitOf } from "./unit.ts";
 
@@ -33,31 +33,25 @@ function decideByExperiments(compiled: CompiledObjective, context: Context, nowM
   let unitMissing = false;
   for (const experiment of compiled.experiments) {
     const arm = armOf(experiment, context, nowMs);
-    if (typeof arm === "number") return formOf(experiment.outcomes[arm] as Outcome, unitMissing);
+    if (typeof arm === "number") {
+      const { decided, unitMissing: afterMissing } = experiment.outcomes[arm] as Outcome;
+      return unitMissing ? afterMissing : decided;
+    }
     unitMissing ||= arm === "unit_missing";
   }
   return decideByRules(compiled, context, unitMissing);
 }
 
-function formOf(outcome: Outcome, unitMissing: boolean): Decision {
-  return unitMissing ? outcome.unitMissing : outcome.decided;
-}
-
 function decideByRules(compiled: CompiledObjective, context: Context, unitMissingBefore: boolean): Decision {
   const unit = unitOf(context, compiled.unit);
   let unitMissing = unitMissingBefore;
-  for (let at = nextMatch(compiled, context, 0); at !== -1; at = nextMatch(compiled, context, at + 1)) {
-    const outcome = decideByRule(compiled.rules[at] as CompiledRule, unit);
-    if (outcome !== undefined) return formOf(outcome, unitMissing);
+  const { table, index } = compiled;
+  for (let rule = nextMatch(table, index, context, 0); rule !== -1; rule = nextMatch(table, index, context, rule + 1)) {
+    const decision = ruleDecision(table, rule, unit, unitMissing);
+    if (decision !== undefined) return decision;
     unitMissing ||= unit === null;
   }
-  return formOf(compiled.fallback, unitMissing);
-}
-
-/** What a rule that matches decides for a unit; undefined for a split without a unit, or whose weights are all 0. */
-export function decideByRule(rule: CompiledRule, unit: string | null): Outcome | undefined {
-  if (rule.split === null) return rule.outcomes[0];
-  return unit === null ? undefined : rule.outcomes[pickArm(rule.split, unit)];
+  return defaultDecision(table, unitMissing);
 }
 
 function decideByOverride(compiled: CompiledObjective, override: Override): Decision {
