@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Decision, reasons } from "../selection/decision.ts";
 import type { Labels } from "../selection/labels.ts";
-import { hasLabels, type Resolution, resolutionOf } from "../selection/resolution.ts";
+import { hasLabels, newResolution, type Resolution, resolutionOf } from "../selection/resolution.ts";
 
 /** What a client needs to send its request. */
 export const resolutionSchema = z.object({
@@ -38,7 +38,7 @@ export function resolutionText(decision: Decision, labels: Labels = {}): Resolut
   if (hasLabels(labels)) return textOf(resolutionOf(decision, labels));
   const known = written.get(decision);
   if (known !== undefined) return known;
-  const text = textOf(resolutionOf(decision));
+  const text = textOf(newResolution(decision));
   written.set(decision, text);
   return text;
 }

@@ -6,7 +6,7 @@ import type { Model, ModelVersion } from "../config/documents/model.ts";
 import type { Objective, Rule } from "../config/documents/objective.ts";
 import { type Audiences, compileAudience } from "./audience.ts";
 import { type ConditionNode, compileCondition, parseCondition } from "./conditions.ts";
-import type { Decision, Outcome, Reason, Shadow } from "./decision.ts";
+import type { Decision, Outcome, Parameters, Reason, Shadow } from "./decision.ts";
 import { type CompiledExperiment, compileExperiment } from "./experiment.ts";
 import { createSplit, type Split } from "./rendezvous.ts";
 import { formatRoutingKey } from "./routing-key.ts";
@@ -85,7 +85,7 @@ export function compileObjective(input: CompileInput): CompiledObjective {
     name: qualifiedName(objective),
     revision,
     unit: spec.unit,
-    experiments: compiled.length === 0 ? none : compiled,
+    experiments: compiled.length === 0 ? empty : compiled,
     rules,
     table: createRuleTable(
       rules.map((rule) => ({ ...rule, predicate: compileCondition(rule.condition) })),
@@ -98,8 +98,9 @@ export function compileObjective(input: CompileInput): CompiledObjective {
   };
 }
 
-// One for all objectives, which are asked for it in each decision.
-const none: readonly CompiledExperiment[] = [];
+// One for all: ten thousand objectives have them, and each decision reads some of them.
+const empty: readonly never[] = [];
+const none = {};
 
 /** Everything in an objective and its experiments that names a model version. */
 function references(objective: Objective, experiments: readonly Experiment[]): readonly Target[] {
@@ -195,20 +196,28 @@ export function decisionFor(
     variant: choice.variant,
     model,
     version,
-    parameters: { ...modelVersion.parameters, ...choice.target.parameters },
+    parameters: parametersOf(modelVersion, choice.target),
     routingKey,
     revision,
-    shadows: shadowsOf(objective).filter((shadow) => shadow.routingKey !== routingKey),
+    shadows: shadowsOf(objective, routingKey),
     ttlMs: objective.spec.policy.ttlMs,
-    fallbackKeys: routingKey === defaultKey ? [] : [defaultKey],
+    fallbackKeys: routingKey === defaultKey ? empty : [defaultKey],
     reason: choice.reason,
   };
 }
 
-function shadowsOf(objective: Objective): Shadow[] {
-  return objective.spec.shadow.map(({ model, version, percent }) => {
+/** Those of the version itself, unless the target has some too. */
+function parametersOf({ parameters: own = none }: ModelVersion, { parameters: more }: Target): Parameters {
+  return more === undefined || Object.keys(more).length === 0 ? own : { ...own, ...more };
+}
+
+/** The objective's shadows, but for one of the chosen version. */
+function shadowsOf(objective: Objective, chosenKey: string): readonly Shadow[] {
+  const shadows = objective.spec.shadow.map(({ model, version, percent }) => {
     return { routingKey: routingKeyIn(objective, { model, version }), model, version, percent };
   });
+  const others = shadows.filter(({ routingKey }) => routingKey !== chosenKey);
+  return others.length === 0 ? empty : others;
 }
 
 function routingKeyIn(objective: Objective, target: Target): string {

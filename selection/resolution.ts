@@ -33,14 +33,19 @@ const made = new WeakMap<Decision, Resolution>();
 
 /** The answer for a decision: one and the same object for each decision, but for one with labels. */
 export function resolutionOf(decision: Decision, labels: Labels = {}): Resolution {
-  const known = made.get(decision) ?? makeResolution(decision);
+  let known = made.get(decision);
+  if (known === undefined) {
+    known = newResolution(decision);
+    made.set(decision, known);
+  }
   return hasLabels(labels) ? { ...known, headers: { ...known.headers, ...labelHeaders(labels) } } : known;
 }
 
-function makeResolution(decision: Decision): Resolution {
+/** {@link resolutionOf} for whoever keeps what is made of it, and not the answer itself. */
+export function newResolution(decision: Decision): Resolution {
   const { objective, routingKey, model, version, variant, rule, parameters } = decision;
   const { revision, ttlMs, fallbackKeys, reason } = decision;
-  const resolution: Resolution = {
+  return {
     objective,
     routingKey,
     headers: { "x-routing-key": routingKey, "x-signalbox-decision": formatDecisionHeader(decision) },
@@ -50,8 +55,6 @@ function makeResolution(decision: Decision): Resolution {
     fallbackKeys: [...fallbackKeys],
     reason,
   };
-  made.set(decision, resolution);
-  return resolution;
 }
 
 export function hasLabels({ trafficClass, client }: Labels): boolean {
