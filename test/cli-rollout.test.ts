@@ -1,8 +1,10 @@
+import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { connectStore, type DocumentStore } from "../config/store/document-store.ts";
 import { type Heartbeat, startHeartbeat } from "../rollout/heartbeat.ts";
-import { sampleEnvoy, sampleStatus } from "../rollout/testing.ts";
+import type { HeldObjective } from "../rollout/process-status.ts";
+import { sampleEnvoy, sampleHeld, sampleStatus } from "../rollout/testing.ts";
 import { signalbox } from "./support/command-line.ts";
 import { startNats, type TestNats } from "./support/nats.ts";
 import { eventually, makeTemporaryFolder } from "./support/processes.ts";
@@ -16,13 +18,15 @@ let store: DocumentStore;
 /** An xds-server whose Envoys have everything at once: this is about the resolvers. */
 let xdsServer: Heartbeat;
 let following: NodeJS.Timeout;
+/** What that xds-server holds back. */
+let held: readonly HeldObjective[] = [];
 const resolvers = new Map<(typeof groups)[number], TestResolver>();
 
 beforeAll(async () => {
   nats = await startNats(folder);
   store = await connectStore({ servers: nats.url });
   let watermark = 0;
-  const status = () => sampleStatus("xds-server", "x1", watermark, { envoys: [sampleEnvoy("e1", watermark)] });
+  const status = () => sampleStatus("xds-server", "x1", watermark, { envoys: [sampleEnvoy("e1", watermark)], held });
   xdsServer = startHeartbeat({ servers: nats.url, status, intervalMs: 500 });
   following = setInterval(async () => {
     const last = await store.lastRevision().catch(() => watermark);
@@ -128,6 +132,73 @@ describe("rollout", () => {
     }
     expect(await driving).toMatchObject({ code: 0, stdout: expect.stringContaining("Done") });
     await answers("8", ...groups);
+  }, 60_000);
+
+  test("stays at its stage when who carries it on is killed, and is carried on by another", async () => {
+    const args = ["-f", "-", "--stages", "canary,region-a,all", "--timeout", "60s", "--pause", "1h"];
+    const driver = spawn(process.execPath, ["cli/main.ts", "rollout", ...args], {
+      env: { ...process.env, NATS_URL: nats.url },
+      stdio: ["pipe", "ignore", "ignore"],
+    });
+    const ended = new Promise((resolve) => driver.once("close", resolve));
+    driver.stdin.end(next());
+    await answers("8", "canary");
+    driver.kill("SIGKILL");
+    await ended;
+    for (const [group, others] of [
+      ["canary", "region-a"],
+      ["region-a", undefined],
+    ] as const) {
+      expect((await tenant.run("rollout status")).stdout).toMatch(new RegExp(`ranking +${group} `));
+      expect(await versionOf(others)).toBe("7");
+      await tenant.run("rollout pause ranking");
+      expect(await tenant.run("rollout resume ranking --wait=false")).toMatchObject({ code: 0 });
+      await answers("8", others);
+    }
+    expect((await tenant.run("rollout status")).stdout).toBe("No rollout is under way.\n");
+  }, 60_000);
+
+  test("gives what is published in the middle to the groups that it has reached, and to the others with it", async () => {
+    expect((await start()).code).toBe(0);
+    await tenant.apply(tenant.model(["7", "8", "9"]));
+    const applied = await tenant.apply(tenant.objective({ default: { model: "ranker", version: "9" } }));
+    expect(applied).toMatchObject({
+      code: 4,
+      stdout: expect.stringContaining(`held by Pin ${tenant.namespace}/ranking`),
+    });
+    await answers("9", "canary");
+    expect([await versionOf("region-a"), await versionOf(undefined)]).toEqual(["7", "7"]);
+    const changed = tenant.objective({ default: { model: "ranker", version: "8" }, policy: { ttlMs: 1 } });
+    const second = await rollout(changed, "-f", "-", "--stages", "region-a,all", "--name", "other");
+    expect(second).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(
+        `Rollout ${tenant.namespace}/ranking is under way with Objective ${tenant.namespace}/ranking`,
+      ),
+    });
+    expect((await tenant.run("rollout resume ranking")).code).toBe(0);
+    await answers("9", "region-a");
+    expect(await versionOf(undefined)).toBe("7");
+    expect((await tenant.run("rollout resume ranking")).code).toBe(0);
+    await answers("9", ...groups);
+  }, 60_000);
+
+  test("does not go on from a stage that is not live, and says why", async () => {
+    const revision = await tenant.revisionOf("objective", "ranking");
+    held = [sampleHeld(`${tenant.namespace}/ranking`, revision, revision + 100)];
+    try {
+      const text =
+        /Stage canary\. It is held.*no ready host[^\n]*\nIt stays so until it is live.*rollout abort ranking/;
+      expect(await start("--timeout", "2s")).toMatchObject({ code: 4, stdout: expect.stringMatching(text) });
+      const resumed = await tenant.run("rollout resume ranking --timeout 2s");
+      expect(resumed).toMatchObject({ code: 4, stdout: expect.stringMatching(text) });
+      expect((await tenant.run("rollout status")).stdout).toMatch(/ranking +canary /);
+    } finally {
+      held = [];
+    }
+    expect((await tenant.run("rollout resume ranking")).code).toBe(0);
+    await answers("8", "canary", "region-a");
+    expect((await tenant.run("rollout abort ranking")).code).toBe(0);
   }, 60_000);
 
   test("goes back for everybody by abort, in one change, and ends whoever carries it on", async () => {

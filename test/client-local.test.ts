@@ -1,7 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type ClientEvent, createSignalbox, type Signalbox, type SignalboxOptions } from "../client/index.ts";
+import { objectiveSchema } from "../config/documents/objective.ts";
+import { pinSchema } from "../config/documents/pin.ts";
 import { readStatuses } from "../rollout/heartbeat.ts";
 import { startNats, type TestNats } from "./support/nats.ts";
 import { eventually, makeTemporaryFolder, temporaryFolder } from "./support/processes.ts";
@@ -175,4 +178,37 @@ test("a document that is refused changes nothing, and is heard of", async () => 
     events.some((event) => event.type === "documents" && event.event.type === "rejected"),
   );
   expect(await client.resolve("ranking", { device: "kiosk" })).toEqual(before);
+});
+
+test("obeys the pins of its group, and those of an objective", async () => {
+  const objective = (parameters: Record<string, number>) =>
+    objectiveSchema.parse({
+      ...{ apiVersion: "signalbox.dev/v1", kind: "Objective", metadata: { name: "pinned" } },
+      spec: { unit: "userId", default: { model: "ranker", version: "8", parameters } },
+    });
+  const pin = (name: string, spec: object) =>
+    pinSchema.parse({
+      ...{ apiVersion: "signalbox.dev/v1", kind: "Pin", metadata: { name } },
+      spec: { objectives: ["pinned"], ...spec },
+    });
+  const clientOf = (group: string) =>
+    makeClient({ nats: { servers: nats.url, activation: "immediate", group } }).client;
+  const [held, free] = [clientOf("region-a"), clientOf("canary")];
+  const answers = async (client: Signalbox, parameters: object) =>
+    await eventually(`it answers ${JSON.stringify(parameters)}`, async () => {
+      const { config } = await client.resolve("pinned", {});
+      return isDeepStrictEqual(config.parameters, parameters);
+    });
+  const revision = await publish(nats.url, [objective({ k: 1 })]);
+  for (const client of [held, free]) await answers(client, { k: 1 });
+  await publish(nats.url, [pin("region", { groups: ["region-a"], revision })]);
+  await publish(nats.url, [objective({ k: 2 })]);
+  await answers(free, { k: 2 });
+  await publish(nats.url, [pin("all", {})]);
+  await publish(nats.url, [objective({ k: 3 })]);
+  await publish(nats.url, [{ ...rankingObjective(), metadata: { namespace: "default", name: "later" } }]);
+  for (const client of [held, free])
+    await eventually("it knows all", async () => await client.resolve("later", { device: "kiosk" }).catch(() => null));
+  expect((await free.resolve("pinned", {})).config.parameters).toEqual({ k: 2 });
+  expect((await held.resolve("pinned", {})).config.parameters).toEqual({ k: 1 });
 });

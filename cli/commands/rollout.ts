@@ -11,7 +11,16 @@ import { formatTable } from "../output/table.ts";
 import { parseDuration } from "../parse-duration.ts";
 import { exitCodeOf, waitOptions } from "../receipts.ts";
 import { abortRollout } from "../rollout/abort.ts";
-import { advance, driveRollout, eventText, everybody, finish, type RolloutEvent } from "../rollout/drive.ts";
+import {
+  advance,
+  driveRollout,
+  eventText,
+  everybody,
+  exitCodeOf as exitCodeOfStage,
+  finish,
+  type RolloutEvent,
+  reachStage,
+} from "../rollout/drive.ts";
 import { startRollout } from "../rollout/start.ts";
 import { firstRevision, listRollouts, requireRollout, type StoredRollout } from "../rollout/stored-rollout.ts";
 import { namespaceOption, withStore } from "../store-access.ts";
@@ -97,8 +106,8 @@ async function hold(store: DocumentStore, { pin, revision }: StoredRollout, cont
 }
 
 /**
- * Goes on: at once from where it is held, or waits for a confirmation; one that pauses by itself, and that nobody carries on any
- * more, begins its pause anew.
+ * Goes on from where it is held, or waits for a confirmation, once that stage is live; one that pauses by itself, and that nobody
+ * carries on any more, begins its pause anew.
  */
 async function resume(
   store: DocumentStore,
@@ -110,6 +119,11 @@ async function resume(
   if (pauseMs !== undefined && !paused) return await drive(store, found, args, context);
   const first = await firstRevision(store, found);
   const show = showOf(args, context, found);
+  const reached = await reachStage(found, first, context, timeoutOf(args));
+  if (reached.event !== "stage-live") {
+    show(reached);
+    return exitCodeOfStage(reached);
+  }
   const next = await advance(store, found, context, show);
   if (next === "gone") return exitCode.failed;
   if (next !== "done") return await drive(store, next, args, context);

@@ -43,12 +43,10 @@ export async function driveRollout(
   const first = await firstRevision(store, started);
   let current = started;
   for (;;) {
-    const { stages, stage } = current.pin.spec.rollout;
-    const name = stages[stage] ?? everybody;
-    const groups = stages.slice(0, stage + 1);
-    const state = await waitForStage(context, queryOf(current, first), groups, timeoutMs);
-    show({ event: state.state === "live" ? "stage-live" : "stage-not-live", stage: name, state });
-    if (state.state !== "live") return state.state === "rejected" ? exitCode.failed : exitCode.pending;
+    const { stage } = current.pin.spec.rollout;
+    const reached = await reachStage(current, first, context, timeoutMs);
+    show(reached);
+    if (reached.event !== "stage-live") return exitCodeOf(reached);
     const outcome = await pause(store, current, context, show);
     if (outcome === "waits") return exitCode.ok;
     if (outcome === "gone") return await endElsewhere(store, current, first, context, { timeoutMs, show });
@@ -59,6 +57,28 @@ export async function driveRollout(
     if (advanced === "done") return await finish(context, current, first, { timeoutMs, show });
     current = advanced;
   }
+}
+
+type StageReached = Extract<RolloutEvent, { readonly event: "stage-live" | "stage-not-live" }>;
+
+/** Waits until the stage is live in all groups that it has reached; at most for so long. */
+export async function reachStage(
+  current: StoredRollout,
+  first: number,
+  context: CommandContext,
+  timeoutMs: number,
+): Promise<StageReached> {
+  const { stages, stage } = current.pin.spec.rollout;
+  const groups = stages.slice(0, stage + 1);
+  const state = await waitForStage(context, queryOf(current, first), groups, timeoutMs);
+  const event = state.state === "live" ? "stage-live" : "stage-not-live";
+  return { event, stage: stages[stage] ?? everybody, state };
+}
+
+/** What a command ends with that stays at this stage. */
+export function exitCodeOf({ state: { state } }: StageReached): ExitCode {
+  if (state === "live") return exitCode.ok;
+  return state === "rejected" ? exitCode.failed : exitCode.pending;
 }
 
 /** Goes to the next stage now; "done" when that is everybody. */
@@ -161,18 +181,20 @@ async function endElsewhere(
 /** An event in words. */
 export function eventText(event: RolloutEvent, id: { readonly name: string; readonly namespace: string }): string {
   const name = id.namespace === "default" ? id.name : `${id.name} -n ${id.namespace}`;
+  const ways = `\`signalbox rollout resume ${name}\` goes on, \`signalbox rollout abort ${name}\` goes back.`;
   switch (event.event) {
     case "stage-begins":
       return `Stage ${event.stage} begins.`;
     case "stage-live":
-    case "stage-not-live":
       return `Stage ${event.stage}. ${newestText(event.state, false)}`;
+    case "stage-not-live":
+      return `Stage ${event.stage}. ${newestText(event.state, false)}\nIt stays so until it is live: then ${ways}`;
     case "pausing":
       return `Stage ${event.stage} pauses for ${event.pauseMs / 1000} s; \`signalbox rollout pause ${name}\` holds it.`;
     case "paused":
-      return `Stage ${event.stage} is held; \`signalbox rollout resume ${name}\` goes on, \`signalbox rollout abort ${name}\` goes back.`;
+      return `Stage ${event.stage} is held; ${ways}`;
     case "waits-for-confirmation":
-      return `Stage ${event.stage} waits; \`signalbox rollout resume ${name}\` goes on, \`signalbox rollout abort ${name}\` goes back.`;
+      return `Stage ${event.stage} waits; ${ways}`;
     case "done":
       return "Done: everybody has it.";
     case "aborted-elsewhere":

@@ -12,7 +12,7 @@ import { proposedChange } from "../proposed-change.ts";
 import { readProcesses } from "../read-processes.ts";
 import { liveDocuments } from "../store-access.ts";
 import { everybody } from "./drive.ts";
-import { findRollout, requireRollout, type StoredRollout } from "./stored-rollout.ts";
+import { findRollout, listRollouts, requireRollout, type StoredRollout } from "./stored-rollout.ts";
 
 /** Publishes a change together with the pin that keeps it from all groups but the first. */
 export async function startRollout(
@@ -29,10 +29,12 @@ export async function startRollout(
   const after = documentsAfter(before, { documents, deleted: [] });
   const stored = new Map((await store.list({ namespace })).map((entry) => [entry.key, entry]));
   const changed = documents.filter((document) => isChanged(document, stored));
-  requireSomethingToStage(changed, touchedObjectives(before, after, namespace));
+  const touched = touchedObjectives(before, after, namespace);
+  requireSomethingToStage(changed, touched);
   const name = String(args.name ?? changed[0]?.metadata.name);
   const id: DocumentId = { kind: "Pin", namespace, name };
   await requireFree(store, id, stored);
+  await requireNoOther(store, namespace, touched);
   await requireGroups(stages, context);
   const revisions = Object.fromEntries(
     changed.map((document) => {
@@ -109,6 +111,18 @@ async function requireFree(
     throw new CommandError(
       `There is a pin ${id.namespace}/${id.name}: name the rollout otherwise. Nothing was changed.`,
     );
+}
+
+/** Each of two rollouts of an objective would hold the other's next groups. */
+async function requireNoOther(store: DocumentStore, namespace: string, touched: readonly string[]): Promise<void> {
+  for (const { id, pin } of await listRollouts(store, namespace)) {
+    const both = touched.filter((name) => pin.spec.objectives?.includes(name) ?? true);
+    if (both.length === 0) continue;
+    const again = `signalbox rollout resume|abort ${id.name} -n ${namespace}`;
+    throw new CommandError(
+      `Rollout ${namespace}/${id.name} is under way with ${both.map((name) => `Objective ${namespace}/${name}`).join(", ")}: \`${again}\` first. Nothing was changed.`,
+    );
+  }
 }
 
 /** A misspelt group would count as done at once. */
