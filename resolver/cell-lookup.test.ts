@@ -1,11 +1,11 @@
 import { describe, expect, test, vi } from "vitest";
-import { type CellSource, type CountCellLookup, createCellLookup } from "./cell-lookup.ts";
+import { type CellLookupDeps, type CellSource, type CountCellLookup, createCellLookup } from "./cell-lookup.ts";
 
 const question = { namespace: "default", attribute: "userId", unit: "u1" };
 
 function lookupOf(
   cellsOf: CellSource["cellsOf"],
-  more: { readonly timeoutMs?: number; readonly maxUnits?: number } = {},
+  more: Partial<Pick<CellLookupDeps, "timeoutMs" | "maxUnits" | "maxCharacters" | "maxUnderWay">> = {},
 ) {
   const counts: Record<string, number> = {};
   const count: CountCellLookup = (outcome) => {
@@ -65,5 +65,27 @@ describe("cells of an outside platform", () => {
     expect(cellsOf).toHaveBeenCalledTimes(100);
     await lookup({ ...question, unit: "u0" });
     expect(cellsOf).toHaveBeenCalledTimes(101);
+  });
+
+  test("are kept within so many characters only, however long units and cells are", async () => {
+    const cellsOf = vi.fn(async () => ["exp=control", "x".repeat(1000)]);
+    const { lookup } = lookupOf(cellsOf, { maxCharacters: 10_000 });
+    for (let unit = 0; unit < 20; unit += 1) await lookup({ ...question, unit: `${unit}`.repeat(1000) });
+    const isKept = (unit: number) => !(lookup({ ...question, unit: `${unit}`.repeat(1000) }) instanceof Promise);
+    expect([17, 18, 19].map(isKept)).toEqual([true, true, true]);
+    expect([0, 10, 14].map(isKept)).toEqual([false, false, false]);
+  });
+
+  test("are not asked for while a platform that hangs has enough questions", async () => {
+    const waiting: ((cells: readonly string[]) => void)[] = [];
+    const cellsOf = vi.fn(() => new Promise<readonly string[]>((resolve) => waiting.push(resolve)));
+    const { lookup, counts } = lookupOf(cellsOf, { timeoutMs: 1, maxUnderWay: 10 });
+    for (let unit = 0; unit < 100; unit += 1) expect(await lookup({ ...question, unit: `u${unit}` })).toBeNull();
+    expect(cellsOf).toHaveBeenCalledTimes(10);
+    expect(counts).toEqual({ late: 100 });
+    for (const answer of waiting.splice(0)) answer([]);
+    await vi.waitFor(() => expect(lookup({ ...question, unit: "u9" })).toEqual([]));
+    void lookup({ ...question, unit: "u99" });
+    expect(cellsOf).toHaveBeenCalledTimes(11);
   });
 });

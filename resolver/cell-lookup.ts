@@ -24,6 +24,10 @@ export type CellLookupDeps = {
   readonly ttlMs: number;
   /** Answers kept; the ones asked for longest ago go first. */
   readonly maxUnits?: number;
+  /** Characters of all answers kept, with their units. */
+  readonly maxCharacters?: number;
+  /** Questions under way. While a slow platform has so many, it is not asked for other units. */
+  readonly maxUnderWay?: number;
   readonly count: CountCellLookup;
   /** Milliseconds that never go back. */
   readonly now: () => number;
@@ -51,18 +55,17 @@ const abandonAfterMs = 10_000;
 
 /** Asks the platform once for each unit, and keeps its answers for a while. */
 export function createCellLookup(deps: CellLookupDeps): CellLookup {
-  const { source, timeoutMs, ttlMs, maxUnits = 100_000, count, now } = deps;
-  const known = new Map<string, { readonly cells: readonly string[]; readonly until: number }>();
+  const { source, timeoutMs, count, maxUnderWay = 256 } = deps;
+  const known = createCellCache(deps);
   const underWay = new Map<string, Promise<readonly string[]>>();
 
-  const ask = (key: string, question: CellQuestion): Promise<readonly string[]> => {
+  /** Null when the platform has enough to do. */
+  const ask = (key: string, question: CellQuestion): Promise<readonly string[]> | null => {
     const asked = underWay.get(key);
     if (asked) return asked;
+    if (underWay.size >= maxUnderWay) return null;
     const answer = source.cellsOf(question, AbortSignal.timeout(abandonAfterMs)).then((cells) => {
-      known.delete(key);
-      known.set(key, { cells, until: now() + ttlMs });
-      const oldest = known.size > maxUnits ? known.keys().next().value : undefined;
-      if (oldest !== undefined) known.delete(oldest);
+      known.set(key, cells);
       return cells;
     });
     underWay.set(key, answer);
@@ -74,9 +77,9 @@ export function createCellLookup(deps: CellLookupDeps): CellLookup {
   return (question) => {
     const key = JSON.stringify([question.namespace, question.attribute, question.unit]);
     const cached = known.get(key);
-    if (cached && cached.until > now()) {
+    if (cached) {
       count("cached");
-      return cached.cells;
+      return cached;
     }
     return inTime(ask(key, question), timeoutMs).then((outcome) => {
       count(typeof outcome === "string" ? outcome : "answered");
@@ -85,7 +88,40 @@ export function createCellLookup(deps: CellLookupDeps): CellLookup {
   };
 }
 
-function inTime(answer: Promise<readonly string[]>, timeoutMs: number): Promise<readonly string[] | "late" | "failed"> {
+type CellCacheDeps = Pick<CellLookupDeps, "ttlMs" | "maxUnits" | "maxCharacters" | "now">;
+
+/** Answers by question, as many as there is room for; the oldest leave first. */
+function createCellCache({ ttlMs, maxUnits = 100_000, maxCharacters = 64 * 1024 * 1024, now }: CellCacheDeps) {
+  type Entry = { readonly cells: readonly string[]; readonly until: number; readonly characters: number };
+  const entries = new Map<string, Entry>();
+  let characters = 0;
+  const remove = (key: string) => {
+    characters -= entries.get(key)?.characters ?? 0;
+    entries.delete(key);
+  };
+  return {
+    get: (key: string): readonly string[] | undefined => {
+      const entry = entries.get(key);
+      return entry && entry.until > now() ? entry.cells : undefined;
+    },
+    set: (key: string, cells: readonly string[]) => {
+      remove(key);
+      const entry = { cells, until: now() + ttlMs, characters: key.length + cells.join("").length };
+      entries.set(key, entry);
+      characters += entry.characters;
+      for (const oldest of entries.keys()) {
+        if (entries.size <= maxUnits && characters <= maxCharacters) break;
+        remove(oldest);
+      }
+    },
+  };
+}
+
+async function inTime(
+  answer: Promise<readonly string[]> | null,
+  timeoutMs: number,
+): Promise<readonly string[] | "late" | "failed"> {
+  if (answer === null) return "late";
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve("late"), timeoutMs);
     const settle = (outcome: readonly string[] | "failed") => {

@@ -19,9 +19,19 @@ export function httpCellSource(url: string): CellSource {
       asked.searchParams.set("unit", unit.toWellFormed());
       const response = await fetch(asked, { signal, headers: { accept: "application/json" }, redirect: "error" });
       if (!response.ok) throw new Error(`the experiment platform answered ${response.status}`);
-      if (Number(response.headers.get("content-length") ?? 0) > maxAnswerBytes)
-        throw new Error(`the experiment platform's answer has more than ${maxAnswerBytes} bytes`);
-      return answerSchema.parse(await response.json()).cells;
+      return answerSchema.parse(JSON.parse(await textOf(response))).cells;
     },
   };
+}
+
+async function textOf({ body }: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > maxAnswerBytes)
+      throw new Error(`the experiment platform's answer has more than ${maxAnswerBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }

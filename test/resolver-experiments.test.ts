@@ -1,12 +1,14 @@
 import { rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { pipeline, Readable } from "node:stream";
 import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { audienceDocuments } from "../cli/audience-documents.ts";
 import { audienceSchema } from "../config/documents/audience.ts";
 import { experimentSchema } from "../config/documents/experiment.ts";
 import { ExplainRequestSchema, ResolveRequestSchema } from "../proto/gen/signalbox/resolver/v1/resolver_pb.js";
+import { httpCellSource } from "../resolver/http-cell-source.ts";
 import { startNats, type TestNats } from "./support/nats.ts";
 import { makeTemporaryFolder } from "./support/processes.ts";
 import { publish, resolverDocuments, startTestResolver, type TestResolver } from "./support/resolver.ts";
@@ -38,13 +40,18 @@ const documents = [
   experiment("from-lab", "FR", { allocation: { by: "cells" } }),
 ];
 
-/** An outside platform: it knows unit u1, keeps u2 waiting for ever, and fails for the rest. */
+function* endless() {
+  for (;;) yield Buffer.alloc(64 * 1024, " ");
+}
+
+/** An outside platform: it knows unit u1, keeps u2 waiting for ever, answers without end for u4, and fails for the rest. */
 function startPlatform(): Promise<{ readonly server: Server; readonly url: string; readonly asked: string[] }> {
   const asked: string[] = [];
   const server = createServer((request, response) => {
     asked.push(request.url ?? "");
     const unit = new URL(request.url ?? "", "http://x").searchParams.get("unit");
     if (unit === "u2") return;
+    if (unit === "u4") return void pipeline(Readable.from(endless()), response, () => undefined);
     response.statusCode = unit === "u1" ? 200 : 500;
     response.end(JSON.stringify({ cells: ["other=control", "from-lab=treatment"] }));
   });
@@ -113,6 +120,14 @@ describe("a resolver with experiments", () => {
     const metrics = await (await fetch(`${resolver.url}/metrics`)).text();
     expect(metrics).toMatch(/^signalbox_resolver_cell_lookups_total\{.*outcome="late".*\} 1$/m);
     expect(metrics).toMatch(/^signalbox_resolver_cell_lookups_total\{.*outcome="failed".*\} 1$/m);
+  });
+
+  test("reads no more of a platform's answer than cells may have", async () => {
+    const asking = httpCellSource(platform.url).cellsOf(
+      { namespace: "default", attribute: "userId", unit: "u4" },
+      new AbortController().signal,
+    );
+    await expect(asking).rejects.toThrow("more than 2097152 bytes");
   });
 
   test("answers Envoy the same, for requests in one-call mode", async () => {
