@@ -281,6 +281,21 @@ test("a resolver that is slow, but in time, is waited for and asked once", async
   expect(asked).toBe(1);
 });
 
+test("a resolver is asked with headers alone: the body, however long, goes to the model only", async () => {
+  const heard: { bytes: number; length: string | undefined; headers: string }[] = [];
+  const listening: RequestListener = async (request, response) => {
+    let bytes = 0;
+    for await (const chunk of request) bytes += chunk.length;
+    heard.push({ bytes, length: request.headers["content-length"], headers: JSON.stringify(request.headers) });
+    decides(response);
+  };
+  const ask = await startAsking([await listen(listening)]);
+  const before = echo.received.length;
+  expect(await ask("payload".repeat(1024 * 1024))).toBe("ranker@8");
+  expect(heard).toEqual([{ bytes: 0, length: "0", headers: expect.not.stringContaining("payload") }]);
+  expect(echo.received.slice(before)).toMatchObject([{ bytes: 7 * 1024 * 1024 }]);
+});
+
 test("of a resolver that is silent, another one is asked in what is left of the time", async () => {
   const asked = { silent: 0, ready: 0 };
   const silent: RequestListener = () => {
@@ -323,9 +338,9 @@ async function startAsking(resolverPorts: readonly number[], resolverTimeoutMs =
     sampleModel("ranker", { "7": ["pool"], "8": ["pool"] }),
     sampleObjective("asking", "ranker", "7", { policy: { engine: "resolver", resolverTimeoutMs, timeoutMs: 20_000 } }),
   ]);
-  return async () => {
+  return async (body = "hello") => {
     const headers = { "x-signalbox-objective": "default/asking" };
-    const response = await fetch(`${routed.oneCallUrl}/infer`, { method: "POST", headers, body: "hello" });
+    const response = await fetch(`${routed.oneCallUrl}/infer`, { method: "POST", headers, body });
     await response.arrayBuffer();
     return response.headers.get("x-signalbox-fallback") ?? response.headers.get("x-signalbox-model");
   };
