@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { answerFrom } from "./answer.ts";
 import { createLateSource } from "./late-source.ts";
+import { createLateTransport } from "./remote/late-transport.ts";
 import type { Source } from "./source.ts";
 import { never, question, resolution } from "./testing.ts";
 
@@ -27,4 +28,15 @@ test("a call that waits for the code is answered, and hands its signal on", asyn
   expect(await source.resolve(question(), signal)).toBe(answer);
   expect(await source.resolve(question(), signal)).toBe(answer);
   expect(signals).toEqual([signal, signal]);
+});
+
+test("code that cannot be loaded fails the calls, and nothing else", async () => {
+  const source = createLateSource(() => Promise.reject(new Error("no such module")));
+  await expect(source.resolve(question())).rejects.toThrow("no such module");
+  await source.close();
+  const transport = createLateTransport("grpc://a", () => Promise.reject(new Error("no such module")));
+  await expect(transport.defaults("default", undefined, new AbortController().signal)).rejects.toThrow(
+    "no such module",
+  );
+  transport.close();
 });

@@ -1,7 +1,10 @@
 import { untilAborted } from "./aborts.ts";
 import type { Source } from "./source.ts";
 
-/** A source whose code is loaded in the background; calls wait for that, or until they are aborted. */
+/**
+ * A source whose code is loaded in the background; calls wait for that, or until they are aborted. When it cannot be loaded,
+ * they reject with the reason.
+ */
 export function createLateSource(load: () => Promise<Source>): Source {
   let loaded: Source | undefined;
   const loading = load().then((source) => {
@@ -14,7 +17,9 @@ export function createLateSource(load: () => Promise<Source>): Source {
         ? loaded.resolve(question, signal)
         : untilAborted(loading, signal).then((source) => source.resolve(question, signal)),
     defaultFor: (objective) => loaded?.defaultFor(objective),
-    ready: loading.then((source) => source.ready),
-    close: async () => (await loading).close(),
+    ready: loading.then(({ ready }) => ready, waitForEver),
+    close: async () => (await loading.catch(() => undefined))?.close(),
   };
 }
+
+const waitForEver = () => new Promise<never>(() => undefined);

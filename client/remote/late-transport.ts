@@ -12,6 +12,10 @@ export function createLateTransport(url: string, load: () => Promise<Transport>)
     resolve: async (call, signal) => (await loaded()).resolve(call, signal),
     resolveMany: async (calls, signal) => (await loaded()).resolveMany(calls, signal),
     defaults: async (namespace, knownVersion, signal) => (await loaded()).defaults(namespace, knownVersion, signal),
-    close: () => void loading?.then((transport) => transport.close()),
+    close: () =>
+      void loading?.then(
+        (transport) => transport.close(),
+        () => undefined,
+      ),
   };
 }
