@@ -106,7 +106,9 @@ const policy = z.strictObject({
     .min(1)
     .max(10_000)
     .default(100)
-    .describe("One-call mode, engine resolver: how long Envoy waits for its answer, never longer than timeoutMs."),
+    .describe(
+      "One-call mode, engine resolver: how long Envoy waits for an answer in all, never longer than timeoutMs. One resolver gets half of it before the next is asked.",
+    ),
 });
 
 /** Headers that mean something already, and must not be read as an attribute. */
