@@ -1,3 +1,4 @@
+import type { ModelPorts } from "./model-servers.ts";
 import type { TransportProtocol } from "./rollout-transports.ts";
 import type { WorldChange } from "./rollout-world.ts";
 import { sampleModel, sampleObjective, sampleShard } from "./sample-documents.ts";
@@ -50,9 +51,6 @@ type ObjectiveState = {
   split: [string, string, number] | null;
   minLevel: number | null;
 };
-
-/** Where a model server listens. */
-export type ModelPorts = { readonly http1Port: number; readonly grpcPort: number };
 
 export type RandomDocumentsOptions = {
   readonly random: () => number;

@@ -7,8 +7,8 @@ import type { ProcessStatus } from "../../rollout/process-status.ts";
 import { type RevisionState, revisionState } from "../../rollout/revision-state.ts";
 import { type StatusWatch, watchStatuses } from "../../rollout/status-watch.ts";
 import { projectFolder } from "../../setup/paths.js";
-import { type EchoServer, startEchoServer } from "./echo-server.ts";
 import { startEnvoy } from "./envoy.ts";
+import { type ModelPorts, startModelServers } from "./model-servers.ts";
 import { startNats } from "./nats.ts";
 import { freePorts } from "./ports.ts";
 import { answers, eventually, makeTemporaryFolder, type Running, startProcess } from "./processes.ts";
@@ -36,7 +36,7 @@ export type RolloutWorld = {
   readonly envoyUrl: string;
   /** The one-call listener of both. */
   readonly oneCallUrl: string;
-  readonly models: readonly EchoServer[];
+  readonly models: readonly ModelPorts[];
   readonly parts: readonly WorldPart[];
   /** Cut off what they lie between: each two that speak with one another, the first of its kind where there are two. */
   readonly links: Readonly<Record<LinkName, TcpProxy>>;
@@ -70,7 +70,7 @@ export async function startRolloutWorld({
   const at = (index: number) => ports[index] ?? 0;
   const natsPort = at(0);
   const natsUrl = `nats://127.0.0.1:${natsPort}`;
-  const echoes = await Promise.all(Array.from({ length: models }, (_, n) => startEchoServer({ name: `model-${n}` })));
+  const servers = await startModelServers(models);
   const nats = await part("nats", 0, () => startNats(folder, natsPort));
   const links = {
     "resolver-nats": await startTcpProxy(natsPort),
@@ -79,7 +79,7 @@ export async function startRolloutWorld({
     "client-resolver": await startTcpProxy(at(1)),
     "envoy-xds-server": await startTcpProxy(at(5)),
     "envoy-resolver": await startTcpProxy(at(1)),
-    "envoy-shard": await startTcpProxy(echoes[0]?.http1Port ?? 0),
+    "envoy-shard": await startTcpProxy(servers.ports[0]?.http1Port ?? 0),
   };
   const common = { SIGNALBOX_DATA: folder, LOG_LEVEL: "info", ...environment };
   const resolver = (index: number) => {
@@ -126,7 +126,7 @@ export async function startRolloutWorld({
     resolverUrls: [`http://127.0.0.1:${links["client-resolver"].port}`, `http://127.0.0.1:${at(2)}`],
     envoyUrl: `http://127.0.0.1:${at(9)}`,
     oneCallUrl: `http://127.0.0.1:${at(12)}`,
-    models: echoes.map((echo, n) => (n === 0 ? { ...echo, http1Port: links["envoy-shard"].port } : echo)),
+    models: servers.ports.map((ports, n) => (n === 0 ? { ...ports, http1Port: links["envoy-shard"].port } : ports)),
     parts,
     links,
     statuses,
@@ -140,7 +140,7 @@ export async function startRolloutWorld({
       store = undefined;
       for (const each of [...parts].reverse()) await each.stop();
       for (const link of Object.values(links)) await link.stop();
-      await Promise.all([statuses.stopped, ...echoes.map((echo) => echo.stop())]);
+      await Promise.all([statuses.stopped, servers.stop()]);
       rmSync(folder, { recursive: true, force: true });
     },
   };

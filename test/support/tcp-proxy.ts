@@ -1,5 +1,5 @@
-import { connect, createServer, type Socket } from "node:net";
-import { freePort } from "./ports.ts";
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
 
 /** Something between two processes that can be cut. */
 export type TcpProxy = {
@@ -15,54 +15,43 @@ export type TcpProxy = {
   stop(): Promise<void>;
 };
 
-/** Passes TCP connections on to a port of this machine. */
+/** What a proxy's thread is told. */
+export type ProxyCommand = "cut" | "mend";
+
+/** What it says: its port, first of all, and that something has passed in both directions since it was mended so many times. */
+export type ProxyNews = { readonly port: number } | { readonly usedSince: number };
+
+/** Passes TCP connections on to a port of this machine, in a thread of its own: what is busy in this one delays nothing. */
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
-  const port = await freePort();
-  const sockets = new Set<Socket>();
-  let isCut = false;
-  let mendedAtMs = Number.NEGATIVE_INFINITY;
-  let passed = { there: false, back: false };
-  const track = (socket: Socket) => {
-    sockets.add(socket);
-    socket.on("error", () => socket.destroy());
-    socket.on("close", () => sockets.delete(socket));
-  };
-  // A proxy that waits for a small piece to be acknowledged before it passes on the next adds 40 ms to what two ends do at once.
-  const server = createServer({ noDelay: true }, (client) => {
-    track(client);
-    if (isCut) return;
-    const target = connect({ port: targetPort, host: "127.0.0.1", noDelay: true });
-    track(target);
-    const pass = (from: Socket, to: Socket) => {
-      from.on("data", (chunk) => {
-        if (isCut) return;
-        passed[from === client ? "there" : "back"] = true;
-        if (!to.write(chunk)) from.pause();
-      });
-      to.on("drain", () => from.resume());
-      from.on("end", () => to.end());
-      from.on("close", () => to.destroy());
-    };
-    pass(client, target);
-    pass(target, client);
+  const thread = new Worker(new URL("./tcp-proxy-thread.ts", import.meta.url), {
+    workerData: targetPort,
+    execArgv: [],
   });
-  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  const tell = (command: ProxyCommand) => thread.postMessage(command);
+  const [{ port }] = await once(thread, "message");
+  let isCut = false;
+  let mends = 0;
+  let mendedAtMs = Number.NEGATIVE_INFINITY;
+  let usedSince = -1;
+  thread.on("message", (news: ProxyNews) => {
+    if ("usedSince" in news) usedSince = news.usedSince;
+  });
   return {
     port,
     cut: () => {
       isCut = true;
+      tell("cut");
     },
     mend: () => {
       isCut = false;
+      mends++;
       mendedAtMs = performance.now();
-      passed = { there: false, back: false };
-      for (const socket of sockets) socket.destroy();
+      tell("mend");
     },
-    isUsed: () => passed.there && passed.back,
+    isUsed: () => usedSince === mends,
     wasCut: (withinMs) => isCut || performance.now() - mendedAtMs < withinMs,
     stop: async () => {
-      for (const socket of sockets) socket.destroy();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await thread.terminate();
     },
   };
 }
