@@ -14,14 +14,30 @@ function recorder(): { readonly flushed: string[]; item(name: string, work?: () 
 }
 
 describe("a flush queue", () => {
-  it("makes several commits within the window into one flush", async () => {
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+  it("flushes a commit that comes alone at once, in all streams", async () => {
     const { flushed, item } = recorder();
-    const queue = createFlushQueue({ coalesceMs: 5, sliceMs: 10 });
-    const stream = item("a");
-    for (let commit = 0; commit < 100; commit++) queue.coalesced(stream);
+    const queue = createFlushQueue({ coalesceMs: 60_000, sliceMs: 10 });
+    const [a, b] = [item("a"), item("b")];
+    for (const stream of [a, b, a]) queue.coalesced(stream);
     expect(flushed).toEqual([]);
-    await sleep(30);
+    await turn();
+    expect(flushed).toEqual(["a", "b"]);
+    queue.remove(a);
+  });
+
+  it("makes the commits within the window after that into one flush", async () => {
+    const { flushed, item } = recorder();
+    const queue = createFlushQueue({ coalesceMs: 20, sliceMs: 10 });
+    const stream = item("a");
+    queue.coalesced(stream);
+    await turn();
+    for (let commit = 0; commit < 100; commit++) queue.coalesced(stream);
+    await turn();
     expect(flushed).toEqual(["a"]);
+    await sleep(60);
+    expect(flushed).toEqual(["a", "a"]);
   });
 
   it("gives the event loop its turn between two slices", async () => {

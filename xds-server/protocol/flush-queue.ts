@@ -5,13 +5,13 @@ export type Flushable = { flush(): void };
 export type FlushQueue = {
   /** Flushes soon, after what has already arrived from the network was taken in. */
   soon(item: Flushable): void;
-  /** Flushes at the end of the coalescing window, which begins with the first call. */
+  /** Flushes soon the first time, and what comes within the coalescing window after that, at its end. */
   coalesced(item: Flushable): void;
   remove(item: Flushable): void;
 };
 
 export type FlushQueueOptions = {
-  /** Milliseconds in which several commits become one response. */
+  /** Milliseconds after a commit was flushed in which further ones become one response. */
   readonly coalesceMs: number;
   /** Milliseconds of work after which the event loop has its turn. */
   readonly sliceMs: number;
@@ -22,8 +22,11 @@ export function createFlushQueue({ coalesceMs, sliceMs }: FlushQueueOptions): Fl
   const waiting = new Set<Flushable>();
   let isRunning = false;
   let timer: NodeJS.Timeout | undefined;
+  /** What comes now belongs to the first flush of the window. */
+  let isFirst = false;
 
   const run = () => {
+    isFirst = false;
     const end = performance.now() + sliceMs;
     for (const item of ready) {
       ready.delete(item);
@@ -39,19 +42,28 @@ export function createFlushQueue({ coalesceMs, sliceMs }: FlushQueueOptions): Fl
     setImmediate(run);
   };
 
+  const soon = (item: Flushable) => {
+    ready.add(item);
+    start();
+  };
+  const openWindow = () => {
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (waiting.size > 0) openWindow();
+      for (const each of waiting) soon(each);
+      waiting.clear();
+    }, coalesceMs);
+  };
+
   return {
-    soon: (item) => {
-      ready.add(item);
-      start();
-    },
+    soon,
     coalesced: (item) => {
-      waiting.add(item);
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        for (const each of waiting) ready.add(each);
-        waiting.clear();
-        start();
-      }, coalesceMs);
+      if (timer === undefined) {
+        openWindow();
+        isFirst = true;
+      }
+      if (isFirst) soon(item);
+      else waiting.add(item);
     },
     remove: (item) => {
       ready.delete(item);
