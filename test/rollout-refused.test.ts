@@ -1,58 +1,33 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { signalbox } from "./support/command-line.ts";
-import { type EchoServer, startEchoServer } from "./support/echo-server.ts";
-import { type Load, startLoad } from "./support/load.ts";
+import { type MovingWorld, startMovingWorld } from "./support/moving-world.ts";
 import { eventually } from "./support/processes.ts";
-import { publishAndWait, publishDocuments } from "./support/publish.ts";
+import { publishDocuments } from "./support/publish.ts";
 import { sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
-import { type System, startSystem } from "./support/system.ts";
 
-let system: System;
-let good: EchoServer;
-let load: Load;
+let world: MovingWorld;
 
 beforeAll(async () => {
-  [good, system] = await Promise.all([startEchoServer({ name: "good" }), startSystem({ XDS_ROUTE_GRACE_MS: "200" })]);
-  await publishAndWait(system, "moving", [
-    sampleShard("good", [good.http1Port]),
-    sampleModel("bystander", { "1": ["good"] }),
-    sampleObjective("bystander", "bystander", "1"),
-    sampleModel("moving", { "1": ["good"] }),
-    sampleObjective("moving", "moving", "1", { policy: { retries: 0 } }),
-  ]);
-  load = startLoad({ url: `${system.envoyUrl}/hash`, headers: { "x-routing-key": "default/moving/moving@1" } });
-  await load.untilSucceeded(20);
+  world = await startMovingWorld();
 });
 
-afterAll(async () => {
-  await load?.stop();
-  await system?.stop();
-  await good?.stop();
-});
-
-async function heldReasons(): Promise<Record<string, string>> {
-  const status = (await (await fetch(`${system.xdsUrl}/v1/status`)).json()) as {
-    rollout?: { held: { objective: string; reason: string }[] };
-  };
-  return Object.fromEntries((status.rollout?.held ?? []).map(({ objective, reason }) => [objective, reason]));
-}
+afterAll(() => world?.stop());
 
 test("a move to a shard that Envoy refuses costs no request, says why, and holds nobody else up", async () => {
+  const { system, good, load } = world;
   const tls = { caFile: "/there/is/no/such/file.pem" };
   await publishDocuments(system.natsUrl, [
     sampleShard("bad", [good.http1Port], { tls }),
     sampleModel("moving", { "1": ["bad"] }),
   ]);
   await eventually("it is held back, with the reason", async () =>
-    (await heldReasons())["default/moving"]?.includes("no/such/file.pem"),
+    (await world.heldReasons())["default/moving"]?.includes("no/such/file.pem"),
   );
-  await publishAndWait(system, "bystander", [
-    sampleObjective("bystander", "bystander", "1", { policy: { retries: 2 } }),
-  ]);
+  await world.changeBystander();
   await load.untilSucceeded(100);
   expect(load.failures).toEqual([]);
-  await publishDocuments(system.natsUrl, [sampleModel("moving", { "1": ["good"] })]);
-  await eventually("nothing is held back", async () => Object.keys(await heldReasons()).length === 0);
+  await world.moveTo("good");
+  await eventually("nothing is held back", async () => Object.keys(await world.heldReasons()).length === 0);
   await load.untilSucceeded(100);
   expect(load.failures).toEqual([]);
 });
@@ -63,7 +38,7 @@ describe("a lazy objective is as safe", () => {
 
   /** By the resolver; undefined when it knows of none. */
   async function versionOf(objective: string): Promise<string | undefined> {
-    const response = await fetch(`${system.resolverUrl}/v1/resolve`, {
+    const response = await fetch(`${world.system.resolverUrl}/v1/resolve`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ objective, context: {} }),
@@ -74,7 +49,7 @@ describe("a lazy objective is as safe", () => {
   /** By Envoy, of the version that the resolver says. */
   async function served(objective: string): Promise<string> {
     const key = `default/${objective}/lazy@${await versionOf(objective)}`;
-    const response = await fetch(`${system.envoyUrl}/hash`, {
+    const response = await fetch(`${world.system.envoyUrl}/hash`, {
       method: "POST",
       headers: { "x-routing-key": key },
       body: "hello",
@@ -90,6 +65,7 @@ describe("a lazy objective is as safe", () => {
     });
 
   test("asked for before or not: it stays as it was while Envoy refuses its new shard, and everybody hears why", async () => {
+    const { system, good } = world;
     await publishDocuments(system.natsUrl, [
       sampleModel("lazy", { "1": ["good"] }),
       ...names.map((name) => sampleObjective(name, "lazy", "1", lazily)),
@@ -109,12 +85,10 @@ describe("a lazy objective is as safe", () => {
     expect(stdout).toMatch(/Shard default\/lazy-bad created.*rejected[^\n]*\n {2}envoy \S+: .*no\/such\/file\.pem/);
     for (const name of names) {
       expect(stdout).toMatch(new RegExp(`Objective default/${name} updated.*held back, what was live stays live`));
-      expect((await heldReasons())[`default/${name}`]).toContain("no/such/file.pem");
+      expect((await world.heldReasons())[`default/${name}`]).toContain("no/such/file.pem");
       expect(await served(name)).toBe("200 lazy@1 default/good");
     }
-    await publishAndWait(system, "bystander", [
-      sampleObjective("bystander", "bystander", "1", { policy: { retries: 1 } }),
-    ]);
+    await world.changeBystander();
 
     await publishDocuments(system.natsUrl, [sampleShard("lazy-bad", [good.http1Port])]);
     await untilLive("2");

@@ -3,47 +3,34 @@ import { createServer, type Server, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ShardInput } from "../config/documents/shard.ts";
 import { type EchoServer, startEchoServer } from "./support/echo-server.ts";
-import { type Load, startLoad } from "./support/load.ts";
+import { type MovingWorld, startMovingWorld } from "./support/moving-world.ts";
 import { freePort } from "./support/ports.ts";
 import { eventually } from "./support/processes.ts";
-import { publishAndWait, publishDocuments } from "./support/publish.ts";
+import { publishDocuments } from "./support/publish.ts";
 import { sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
-import { type System, startSystem } from "./support/system.ts";
 
 const checked = { healthCheck: { path: "/ready", intervalMs: 200 } } satisfies Partial<ShardInput["spec"]>;
 
-let system: System;
-let good: EchoServer;
+let world: MovingWorld;
 let other: EchoServer;
-let load: Load;
 const sockets = new Set<Socket>();
 const servers: (Server | HttpServer)[] = [];
 
 beforeAll(async () => {
-  [good, other, system] = await Promise.all([
-    startEchoServer({ name: "good" }),
-    startEchoServer({ name: "other" }),
-    startSystem({ XDS_ROUTE_GRACE_MS: "200" }),
-  ]);
-  await publishAndWait(system, "moving", [
-    sampleShard("good", [good.http1Port], checked),
-    sampleShard("other", [other.http1Port], checked),
-    sampleModel("moving", { "1": ["good"] }),
-    sampleModel("bystander", { "1": ["good"] }),
-    sampleObjective("bystander", "bystander", "1"),
-    sampleObjective("moving", "moving", "1", { policy: { retries: 0 } }),
-  ]);
-  load = startLoad({ url: `${system.envoyUrl}/hash`, headers: { "x-routing-key": "default/moving/moving@1" } });
-  await load.untilSucceeded(20);
+  [other, world] = await Promise.all([startEchoServer({ name: "other" }), startMovingWorld(checked)]);
+  await publish(sampleShard("other", [other.http1Port], checked));
 });
 
 afterAll(async () => {
-  await load?.stop();
-  await system?.stop();
+  await world?.stop();
   for (const socket of sockets) socket.destroy();
   for (const server of servers) server.close();
-  await Promise.all([good?.stop(), other?.stop()]);
+  await other?.stop();
 });
+
+async function publish(...documents: readonly object[]): Promise<void> {
+  await publishDocuments(world.system.natsUrl, documents);
+}
 
 /** Answers `/ready` with 503, and everything else with 500, until it is told to be ready. */
 async function startSlowServer(): Promise<{ readonly port: number; becomeReady(): void }> {
@@ -77,28 +64,8 @@ async function startHalfDeadServer(): Promise<number> {
   return port;
 }
 
-async function heldReasons(): Promise<Record<string, string>> {
-  const status = (await (await fetch(`${system.xdsUrl}/v1/status`)).json()) as {
-    rollout?: { held: { objective: string; reason: string }[] };
-  };
-  return Object.fromEntries((status.rollout?.held ?? []).map(({ objective, reason }) => [objective, reason]));
-}
-
-let bystanderTimeoutMs = 5000;
-
-/** Publishes something else, and waits until it is live everywhere: nothing holds it up. */
-async function changeBystander(): Promise<void> {
-  bystanderTimeoutMs += 1;
-  await publishAndWait(system, "bystander", [
-    sampleObjective("bystander", "bystander", "1", { policy: { timeoutMs: bystanderTimeoutMs } }),
-  ]);
-}
-
-async function moveTo(shard: string): Promise<void> {
-  await publishDocuments(system.natsUrl, [sampleModel("moving", { "1": [shard] })]);
-}
-
 const servedBy = (name: string) => async () => {
+  const { load } = world;
   const before = load.byServer.get(name) ?? 0;
   await load.untilSucceeded(5);
   return (load.byServer.get(name) ?? 0) > before;
@@ -106,19 +73,21 @@ const servedBy = (name: string) => async () => {
 
 test("a move to a slow shard waits until it is ready, costs no request and holds nobody else up", async () => {
   const slow = await startSlowServer();
-  await publishDocuments(system.natsUrl, [sampleShard("slow", [slow.port], checked)]);
-  await moveTo("slow");
+  await publish(sampleShard("slow", [slow.port], checked));
+  await world.moveTo("slow");
   await eventually("it is held back, with the reason", async () =>
-    (await heldReasons())["default/moving"]?.includes(`shard default/slow has no ready host: 127.0.0.1:${slow.port}`),
+    (await world.heldReasons())["default/moving"]?.includes(
+      `shard default/slow has no ready host: 127.0.0.1:${slow.port}`,
+    ),
   );
-  await changeBystander();
-  await load.untilSucceeded(20);
-  expect(load.byServer.get("slow")).toBeUndefined();
+  await world.changeBystander();
+  await world.load.untilSucceeded(20);
+  expect(world.load.byServer.get("slow")).toBeUndefined();
   slow.becomeReady();
   await eventually("the slow shard serves", servedBy("slow"), 30_000);
-  await eventually("nothing is held back", async () => Object.keys(await heldReasons()).length === 0);
-  expect(load.failures).toEqual([]);
-  await moveTo("good");
+  await eventually("nothing is held back", async () => Object.keys(await world.heldReasons()).length === 0);
+  expect(world.load.failures).toEqual([]);
+  await world.moveTo("good");
   await eventually("back", servedBy("good"), 30_000);
 });
 
@@ -127,44 +96,46 @@ test.each([
   ["half-dead", startHalfDeadServer],
 ])("a move to a %s shard never happens, costs no request and holds nobody else up", async (kind, start) => {
   const name = `shard-${kind}`;
-  await publishDocuments(system.natsUrl, [sampleShard(name, [await start()], checked)]);
-  await moveTo(name);
-  await eventually("it is held back", async () => (await heldReasons())["default/moving"]?.includes(name));
-  await changeBystander();
-  await changeBystander();
-  await load.untilSucceeded(50);
-  expect(load.failures).toEqual([]);
-  await moveTo("other");
+  await publish(sampleShard(name, [await start()], checked));
+  await world.moveTo(name);
+  await eventually("it is held back", async () => (await world.heldReasons())["default/moving"]?.includes(name));
+  await world.changeBystander();
+  await world.changeBystander();
+  await world.load.untilSucceeded(50);
+  expect(world.load.failures).toEqual([]);
+  await world.moveTo("other");
   await eventually("the move to a shard that is ready", servedBy("other"), 30_000);
-  expect(load.failures).toEqual([]);
-  await moveTo("good");
+  expect(world.load.failures).toEqual([]);
+  await world.moveTo("good");
   await eventually("back", servedBy("good"), 30_000);
 });
 
 test("hosts that are replaced by ones that are not ready stay until those are", async () => {
   const slow = await startSlowServer();
-  const before = load.byServer.get("slow") ?? 0;
-  await publishDocuments(system.natsUrl, [sampleShard("good", [slow.port], checked)]);
-  await eventually("it is held back", async () => (await heldReasons())["default/moving"]?.includes("default/good"));
-  await load.untilSucceeded(50);
-  expect(load.byServer.get("slow") ?? 0).toBe(before);
+  const before = world.load.byServer.get("slow") ?? 0;
+  await publish(sampleShard("good", [slow.port], checked));
+  await eventually("it is held back", async () =>
+    (await world.heldReasons())["default/moving"]?.includes("default/good"),
+  );
+  await world.load.untilSucceeded(50);
+  expect(world.load.byServer.get("slow") ?? 0).toBe(before);
   slow.becomeReady();
   await eventually("the new host serves", servedBy("slow"), 30_000);
-  await publishDocuments(system.natsUrl, [sampleShard("good", [good.http1Port], checked)]);
+  await publish(sampleShard("good", [world.good.http1Port], checked));
   await eventually("the old host again", servedBy("good"), 30_000);
-  expect(load.failures).toEqual([]);
+  expect(world.load.failures).toEqual([]);
 });
 
 test("a resolver does not name a new version before its shard is ready, and says why there is no answer yet", async () => {
   const slow = await startSlowServer();
-  await publishDocuments(system.natsUrl, [
+  await publish(
     sampleShard("late", [slow.port], checked),
     sampleModel("late", { "1": ["late"] }),
     sampleObjective("late", "late", "1"),
-  ]);
+  );
   const resolve = async (objective: string) =>
     (await (
-      await fetch(`${system.resolverUrl}/v1/resolve`, {
+      await fetch(`${world.system.resolverUrl}/v1/resolve`, {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: JSON.stringify({ objective, context: { userId: "user-1" } }),

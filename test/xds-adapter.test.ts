@@ -85,6 +85,15 @@ async function expectSilence({ client }: Subscriber): Promise<void> {
   expect(client.pending()).toEqual([]);
 }
 
+/** A subscriber of these names of a type (of all without), of which these exist at version 1, and have come. */
+async function subscribed(variant: XdsVariant, typeUrl: string, existing: readonly string[], ...names: string[]) {
+  await setState("1", { [typeUrl]: existing });
+  const some = subscriber(variant, typeUrl);
+  some.subscribe(...names);
+  await collect(some, "1", names.length === 0 ? existing : existing.filter((name) => names.includes(name)));
+  return some;
+}
+
 /** "Never responds more than necessary": each response was asked for by a request or answers an ACK by a change. */
 function expectNoExcess({ client }: Subscriber): void {
   expect(client.requests()).toBeGreaterThan(client.messages.length);
@@ -95,10 +104,7 @@ const isFullState = (typeUrl: string) => typeUrl === cluster || typeUrl === list
 describe.each(allVariants)("$title: a conformance harness", (variant) => {
   describe.each([cluster, listener])("subscribing to all of %s", (typeUrl) => {
     test("gets everything at the version that was set, and each change at its own", async () => {
-      await setState("1", { [typeUrl]: ["A", "B", "C"] });
-      const all = subscriber(variant, typeUrl);
-      all.subscribe();
-      await collect(all, "1", ["A", "B", "C"]);
+      const all = await subscribed(variant, typeUrl, ["A", "B", "C"]);
 
       await edit("UpdateResource", typeUrl, "A", "2");
       await collect(all, "2", variant.isDelta ? ["A"] : ["A", "B", "C"]);
@@ -118,10 +124,7 @@ describe.each(allVariants)("$title: a conformance harness", (variant) => {
 
   describe.each([cluster, listener, route, endpoint])("subscribing to names of %s", (typeUrl) => {
     test("gets those names, their changes, and no others", async () => {
-      await setState("1", { [typeUrl]: ["A", "B", "C"] });
-      const some = subscriber(variant, typeUrl);
-      some.subscribe("A", "B");
-      await collect(some, "1", ["A", "B"]);
+      const some = await subscribed(variant, typeUrl, ["A", "B", "C"], "A", "B");
       await edit("UpdateResource", typeUrl, "C", "2");
       await expectSilence(some);
       await edit("UpdateResource", typeUrl, "A", "3");
@@ -134,11 +137,17 @@ describe.each(allVariants)("$title: a conformance harness", (variant) => {
       expectNoExcess(some);
     });
 
-    test("before they exist gets them when they are added", async () => {
+    /** To A, which exists at version 1, and to Z, which does not. */
+    const subscribedToMissing = async () => {
       await setState("1", { [typeUrl]: ["A"] });
       const some = subscriber(variant, typeUrl);
       some.subscribe("A", "Z");
       await eventually("A", async () => (await some.accept()).resources.has("A"));
+      return some;
+    };
+
+    test("before they exist gets them when they are added", async () => {
+      const some = await subscribedToMissing();
       await edit("AddResource", typeUrl, "Z", "2");
       const added = await eventually("Z", async () => {
         const message = await some.accept();
@@ -150,10 +159,7 @@ describe.each(allVariants)("$title: a conformance harness", (variant) => {
     });
 
     test("gets one that is added under the version that is there already", async () => {
-      await setState("1", { [typeUrl]: ["A"] });
-      const some = subscriber(variant, typeUrl);
-      some.subscribe("A", "Z");
-      await eventually("A", async () => (await some.accept()).resources.has("A"));
+      const some = await subscribedToMissing();
       await edit("AddResource", typeUrl, "Z", "1");
       const added = await some.accept();
       expect([namesOf(added).includes("Z"), added.version]).toEqual([true, "1"]);
@@ -162,10 +168,7 @@ describe.each(allVariants)("$title: a conformance harness", (variant) => {
     });
 
     test("and then to fewer or to none hears no more of the others", async () => {
-      await setState("1", { [typeUrl]: ["A", "B", "C", "D"] });
-      const some = subscriber(variant, typeUrl);
-      some.subscribe("A", "B", "C");
-      await collect(some, "1", ["A", "B", "C"]);
+      const some = await subscribed(variant, typeUrl, ["A", "B", "C", "D"], "A", "B", "C");
       some.unsubscribe("B", "C");
       some.subscribe("D");
       expect(namesOf(await some.accept())).toContain("D");
@@ -185,10 +188,7 @@ describe.each(allVariants)("$title: a conformance harness", (variant) => {
     });
 
     test("refuses one version and takes the next", async () => {
-      await setState("1", { [typeUrl]: ["A"] });
-      const some = subscriber(variant, typeUrl);
-      some.subscribe("A");
-      await collect(some, "1", ["A"]);
+      const some = await subscribed(variant, typeUrl, ["A"], "A");
       await edit("UpdateResource", typeUrl, "A", "2");
       some.nack(await some.receive(), "not for me");
       await expectSilence(some);
@@ -212,10 +212,7 @@ describe.each(allVariants)("$title: a conformance harness", (variant) => {
   });
 
   test("sets a whole new state: what is not in it any more is gone", async () => {
-    await setState("1", { [cluster]: ["A", "B"] });
-    const all = subscriber(variant, cluster);
-    all.subscribe();
-    await collect(all, "1", ["A", "B"]);
+    const all = await subscribed(variant, cluster, ["A", "B"]);
     await setState("2", { [cluster]: ["B", "C"] });
     const message = await all.accept();
     expect([namesOf(message), message.version]).toEqual([["B", "C"], "2"]);

@@ -13,6 +13,7 @@ import {
   clientForTest,
   deltaVariants,
   serverForTest,
+  subscriberForTest,
   subscriberOf,
   variants,
 } from "./support/xds-world.ts";
@@ -203,7 +204,7 @@ describe("a client that refuses everything, for ever,", () => {
     const { expectGoodServed, server } = await worldForTest();
     const names = Array.from({ length: 40 }, (_, index) => `R${index}`);
     server.change({ [route]: Object.fromEntries(names.map((name) => [name, "1"])) });
-    const bad = subscriberOf(clientForTest(server, variant, route), variant, route);
+    const bad = subscriberForTest(server, variant, route);
     bad.subscribe(...names);
     let refusals = 0;
     for (const startedAt = Date.now(); Date.now() < startedAt + 3000; ) {

@@ -7,16 +7,16 @@ import {
   deltaVariants,
   expectSilence,
   servedTypes,
-  serverForTest,
+  serverWith,
   sotwVariants,
+  subscriberForTest,
   subscriberOf,
 } from "./support/xds-world.ts";
 
 describe.each(allVariants)("$title: ACK and NACK", (variant) => {
   it.each(servedTypes)("case 1: an ACK is answered by nothing, and a change by one response (%s)", async (typeUrl) => {
-    const server = await serverForTest();
-    server.change({ [typeUrl]: { A: "1" } });
-    const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+    const server = await serverWith({ [typeUrl]: { A: "1" } });
+    const subscriber = subscriberForTest(server, variant, typeUrl);
     subscriber.subscribe("A");
     expect((await subscriber.accept()).resources).toEqual(new Map([["A", "1"]]));
     await expectSilence(server, subscriber);
@@ -30,9 +30,8 @@ describe.each(allVariants)("$title: ACK and NACK", (variant) => {
   it.each(servedTypes)(
     "case 2: a NACK parks that version until there is another, and is visible (%s)",
     async (typeUrl) => {
-      const server = await serverForTest();
-      server.change({ [typeUrl]: { A: "1", B: "1" } }, 1);
-      const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+      const server = await serverWith({ [typeUrl]: { A: "1", B: "1" } }, 1);
+      const subscriber = subscriberForTest(server, variant, typeUrl);
       subscriber.subscribe("A", "B");
       await subscriber.accept();
 
@@ -71,8 +70,7 @@ describe.each(allVariants)("$title: ACK and NACK", (variant) => {
 
 describe.each(sotwVariants)("$title: stale nonces", (variant) => {
   it.each(servedTypes)("case 3: a request with a stale nonce is ignored whole (%s)", async (typeUrl) => {
-    const server = await serverForTest();
-    server.change({ [typeUrl]: { A: "1", B: "1" } });
+    const server = await serverWith({ [typeUrl]: { A: "1", B: "1" } });
     const client = clientForTest(server, variant, typeUrl);
     const subscriber = subscriberOf(client, variant, typeUrl);
     subscriber.subscribe("A");
@@ -91,8 +89,7 @@ describe.each(sotwVariants)("$title: stale nonces", (variant) => {
 describe.each(deltaVariants)("$title: stale nonces", (variant) => {
   const kinds = servedTypes.flatMap((typeUrl) => [["a stale", typeUrl] as const, ["an empty", typeUrl] as const]);
   it.each(kinds)("case 4: a subscription counts although it comes with %s nonce (%s)", async (kind, typeUrl) => {
-    const server = await serverForTest();
-    server.change({ [typeUrl]: { A: "1", B: "1" } });
+    const server = await serverWith({ [typeUrl]: { A: "1", B: "1" } });
     const client = clientForTest(server, variant, typeUrl);
     const subscriber = subscriberOf(client, variant, typeUrl);
     subscriber.subscribe("A");

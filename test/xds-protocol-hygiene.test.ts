@@ -9,6 +9,9 @@ import {
   expectSilence,
   servedTypes,
   serverForTest,
+  serverWith,
+  subscribed,
+  subscriberForTest,
   subscriberOf,
   variants,
 } from "./support/xds-world.ts";
@@ -18,19 +21,14 @@ const adsVariants = [variants.deltaAds, variants.sotwAds] as const;
 
 describe.each(allVariants)("$title: stream hygiene", (variant) => {
   it.each(servedTypes)("case 15: a first message without a node is an invalid argument (%s)", async (typeUrl) => {
-    const server = await serverForTest();
-    server.change({ [typeUrl]: { A: "1" } });
+    const server = await serverWith({ [typeUrl]: { A: "1" } });
     const client = clientForTest(server, variant, typeUrl);
     client.send({ typeUrl, nodeId: null });
     expect((await client.ended).code).toBe(status.INVALID_ARGUMENT);
   });
 
   it.each(servedTypes)("case 15: later messages need no node (%s)", async (typeUrl) => {
-    const server = await serverForTest();
-    server.change({ [typeUrl]: { A: "1" } });
-    const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
-    subscriber.subscribe("A");
-    await subscriber.accept();
+    const { server, subscriber } = await subscribed(variant, typeUrl, { A: "1" }, "A");
     server.change({ [typeUrl]: { A: "2" } });
     expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "2" });
   });
@@ -44,7 +42,7 @@ describe.each(allVariants)("$title: stream hygiene", (variant) => {
     expect(details).toContain('"test"');
 
     server.change({ [cluster]: { A: "1" } });
-    const subscriber = subscriberOf(clientForTest(server, variant, cluster), variant, cluster);
+    const subscriber = subscriberForTest(server, variant, cluster);
     subscriber.subscribe();
     await subscriber.accept();
     server.store.remove("test");
@@ -72,15 +70,14 @@ describe.each(allVariants)("$title: stream hygiene", (variant) => {
     const { code, details } = await odd.ended;
     expect([code, details]).toEqual([status.INTERNAL, "internal error"]);
     expect(JSON.stringify(server.logs)).toContain("metadata of an odd shape");
-    const good = subscriberOf(clientForTest(server, variant, cluster), variant, cluster);
+    const good = subscriberForTest(server, variant, cluster);
     good.subscribe();
     await good.accept();
   });
 
   it("bytes that are no request end that stream only", async () => {
-    const server = await serverForTest();
-    server.change({ [cluster]: { A: "1" } });
-    const good = subscriberOf(clientForTest(server, variant, cluster), variant, cluster);
+    const server = await serverWith({ [cluster]: { A: "1" } });
+    const good = subscriberForTest(server, variant, cluster);
     good.subscribe();
     await good.accept();
     const garbage = clientForTest(server, variant, cluster);
@@ -127,8 +124,7 @@ describe.each(allVariants)("$title: stream hygiene", (variant) => {
   });
 
   it("a closing server tells its clients to go elsewhere", async () => {
-    const server = await serverForTest();
-    server.change({ [cluster]: { A: "1" } });
+    const server = await serverWith({ [cluster]: { A: "1" } });
     const client = clientForTest(server, variant, cluster);
     client.send({ typeUrl: cluster });
     await client.receive();
@@ -149,8 +145,7 @@ describe.each(allVariants)("$title: stream hygiene", (variant) => {
   });
 
   it("case 15: an endpoint that nobody knows is answered, so that warming can end", async () => {
-    const server = await serverForTest();
-    server.change({ [cluster]: { A: "1" } });
+    const server = await serverWith({ [cluster]: { A: "1" } });
     const client = clientForTest(server, variant, endpoint);
     client.send({ typeUrl: endpoint, names: ["unknown"], subscribe: ["unknown"] });
     const answer = await client.receive();
@@ -162,8 +157,7 @@ describe.each([variants.deltaSingle, variants.sotwSingle])(
   "$title: stream hygiene of a service of one type",
   (variant) => {
     it.each(servedTypes)("case 15: need not name its type (%s)", async (typeUrl) => {
-      const server = await serverForTest();
-      server.change({ [typeUrl]: { A: "1" } });
+      const server = await serverWith({ [typeUrl]: { A: "1" } });
       const client = clientForTest(server, variant, typeUrl);
       client.send({ typeUrl: "", names: ["A"], subscribe: ["A"] });
       const answer = await client.receive();
@@ -171,8 +165,7 @@ describe.each([variants.deltaSingle, variants.sotwSingle])(
     });
 
     it.each(servedTypes)("case 15: another type is an invalid argument (%s)", async (typeUrl) => {
-      const server = await serverForTest();
-      server.change({ [typeUrl]: { A: "1" } });
+      const server = await serverWith({ [typeUrl]: { A: "1" } });
       const client = clientForTest(server, variant, typeUrl);
       const other = typeUrl === cluster ? listener : cluster;
       client.send({ typeUrl: other });
@@ -187,16 +180,14 @@ describe.each([variants.deltaSingle, variants.sotwSingle])(
 
 describe.each(adsVariants)("$title: stream hygiene of an aggregated stream", (variant) => {
   it("case 15: an empty type is an invalid argument", async () => {
-    const server = await serverForTest();
-    server.change({ [cluster]: { A: "1" } });
+    const server = await serverWith({ [cluster]: { A: "1" } });
     const client = clientForTest(server, variant);
     client.send({ typeUrl: "" });
     expect((await client.ended).code).toBe(status.INVALID_ARGUMENT);
   });
 
   it("case 15: an unknown type is answered with nothing and does not end the stream", async () => {
-    const server = await serverForTest();
-    server.change({ [cluster]: { A: "1" } });
+    const server = await serverWith({ [cluster]: { A: "1" } });
     const client = clientForTest(server, variant);
     const typeUrl = "type.googleapis.com/example.Unknown";
     client.send({ typeUrl, names: ["X"], subscribe: ["X"] });
@@ -209,8 +200,7 @@ describe.each(adsVariants)("$title: stream hygiene of an aggregated stream", (va
   });
 
   it("case 15: versions and nonces of two types are independent", async () => {
-    const server = await serverForTest();
-    server.change({ [cluster]: { A: "1" }, [listener]: { L: "1" } });
+    const server = await serverWith({ [cluster]: { A: "1" }, [listener]: { L: "1" } });
     const client = clientForTest(server, variant);
     const clusters = subscriberOf(client, variant, cluster);
     const listeners = subscriberOf(client, variant, listener);
@@ -242,8 +232,8 @@ describe("node status", () => {
     const hooks = recordingHooks();
     const server = await serverForTest({ hooks });
     server.change({ [cluster]: { A: "1" }, [listener]: { L: "1" } }, 10);
-    const clusters = subscriberOf(clientForTest(server, variants.deltaSingle, cluster), variants.deltaSingle, cluster);
-    const listeners = subscriberOf(clientForTest(server, variants.sotwSingle, listener), variants.sotwSingle, listener);
+    const clusters = subscriberForTest(server, variants.deltaSingle, cluster);
+    const listeners = subscriberForTest(server, variants.sotwSingle, listener);
     clusters.subscribe();
     await clusters.accept();
     listeners.subscribe();

@@ -10,7 +10,10 @@ import {
   namedTypes,
   pause,
   serverForTest,
+  serverWith,
   sotwVariants,
+  subscribed,
+  subscriberForTest,
   subscriberOf,
   variants,
 } from "./support/xds-world.ts";
@@ -206,8 +209,7 @@ describe.each(adsVariants)("$title: make before break", (variant) => {
   });
 
   it("a removed scope takes its routes with it only after it was accepted", async () => {
-    const server = await serverForTest();
-    server.change({ [scopedRoute]: { s: "1" }, [route]: { s: "1" } });
+    const server = await serverWith({ [scopedRoute]: { s: "1" }, [route]: { s: "1" } });
     const client = clientForTest(server, variant);
     const scopes = subscriberOf(client, variant, scopedRoute);
     const routes = subscriberOf(client, variant, route);
@@ -231,11 +233,7 @@ describe.each(sotwVariants)("$title: full and partial states", (variant) => {
   it.each(fullStateTypes)(
     "case 13: one change sends the whole state, the last removal an empty one (%s)",
     async (typeUrl) => {
-      const server = await serverForTest();
-      server.change({ [typeUrl]: { A: "1", B: "1", C: "1" } });
-      const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
-      subscriber.subscribe();
-      await subscriber.accept();
+      const { server, subscriber } = await subscribed(variant, typeUrl, { A: "1", B: "1", C: "1" });
       server.change({ [typeUrl]: { B: "2" } });
       expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "1", B: "2", C: "1" });
       server.change({ [typeUrl]: { A: null, B: null, C: null } });
@@ -244,9 +242,8 @@ describe.each(sotwVariants)("$title: full and partial states", (variant) => {
   );
 
   it.each(namedTypes)("case 13: a changed one is sent alone (%s)", async (typeUrl) => {
-    const server = await serverForTest();
-    server.change({ [typeUrl]: { A: "1", B: "1", C: "1" } });
-    const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+    const server = await serverWith({ [typeUrl]: { A: "1", B: "1", C: "1" } });
+    const subscriber = subscriberForTest(server, variant, typeUrl);
     subscriber.subscribe("A", "B", "C");
     expect((await subscriber.accept()).resources.size).toBe(3);
     server.change({ [typeUrl]: { B: "2" } });

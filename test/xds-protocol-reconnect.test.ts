@@ -10,8 +10,9 @@ import {
   type Subscriber,
   servedTypes,
   serverForTest,
+  serverWith,
   sotwVariants,
-  subscriberOf,
+  subscriberForTest,
 } from "./support/xds-world.ts";
 
 const { cluster, endpoint } = typeUrls;
@@ -35,15 +36,14 @@ async function differenceOf(count: number, subscriber: Subscriber) {
 
 describe.each(deltaVariants)("$title: reconnect", (variant) => {
   it.each(fullStateTypes)("case 10: only the difference to the versions held is sent (%s)", async (typeUrl) => {
-    const server = await serverForTest();
-    server.change({ [typeUrl]: { A: "1", B: "1", C: "1" } });
-    const before = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+    const server = await serverWith({ [typeUrl]: { A: "1", B: "1", C: "1" } });
+    const before = subscriberForTest(server, variant, typeUrl);
     before.subscribe();
     const initialVersions = Object.fromEntries((await before.accept()).versions);
     before.client.close();
     server.change({ [typeUrl]: { B: "2", C: null, D: "1" } });
 
-    const after = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+    const after = subscriberForTest(server, variant, typeUrl);
     after.client.send({ typeUrl, initialVersions });
     const answer = await after.accept();
     expect(Object.fromEntries(answer.resources)).toEqual({ B: "2", D: "1" });
@@ -58,11 +58,11 @@ describe.each(deltaVariants)("$title: reconnect", (variant) => {
       first.change({ [typeUrl]: { A: "1", B: "1" } });
       second.change({ [typeUrl]: { B: "0" } });
       second.change({ [typeUrl]: { B: "1", A: "1" } });
-      const before = subscriberOf(clientForTest(first, variant, typeUrl), variant, typeUrl);
+      const before = subscriberForTest(first, variant, typeUrl);
       before.subscribe();
       const { versions, version } = await before.accept();
 
-      const after = subscriberOf(clientForTest(second, variant, typeUrl), variant, typeUrl);
+      const after = subscriberForTest(second, variant, typeUrl);
       after.client.send({ typeUrl, initialVersions: Object.fromEntries(versions) });
       const answer = await after.accept();
       expect([answer.resources.size, answer.removed]).toEqual([0, []]);
@@ -72,14 +72,13 @@ describe.each(deltaVariants)("$title: reconnect", (variant) => {
   );
 
   it.each(servedTypes)("case 10: names with versions are compared one by one (%s)", async (typeUrl) => {
-    const server = await serverForTest();
-    server.change({ [typeUrl]: { A: "1", B: "1", C: "1" } });
-    const before = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+    const server = await serverWith({ [typeUrl]: { A: "1", B: "1", C: "1" } });
+    const before = subscriberForTest(server, variant, typeUrl);
     before.subscribe("A", "B", "C");
     const initialVersions = Object.fromEntries((await before.accept()).versions);
     server.change({ [typeUrl]: { B: "2", C: null } });
 
-    const after = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+    const after = subscriberForTest(server, variant, typeUrl);
     after.client.send({ typeUrl, initialVersions, subscribe: ["A", "B", "C", "missing"] });
     const answer = await after.accept();
     expect(Object.fromEntries(answer.resources)).toEqual({ B: "2" });
@@ -90,10 +89,9 @@ describe.each(deltaVariants)("$title: reconnect", (variant) => {
   });
 
   it("case 10: all that is gone is removed, in parts when it is much, and what came back is not", async () => {
-    const server = await serverForTest();
-    server.change({ [cluster]: { A: "1" } });
+    const server = await serverWith({ [cluster]: { A: "1" } });
     const names = Array.from({ length: 25_000 }, (_, index) => `gone-${index}`);
-    const after = subscriberOf(clientForTest(server, variant, cluster), variant, cluster);
+    const after = subscriberForTest(server, variant, cluster);
     after.client.send({ typeUrl: cluster, initialVersions: Object.fromEntries(names.map((name) => [name, "1"])) });
     const first = await after.receive();
     expect(Object.fromEntries(first.resources)).toEqual({ A: "1" });
@@ -116,7 +114,7 @@ describe.each(deltaVariants)("$title: reconnect", (variant) => {
     const view = server.store.view("test")?.type(cluster);
     const initialVersions = Object.fromEntries(names.map((name) => [name, view?.get(name)?.version ?? ""]));
     server.change({ [cluster]: { "name-24998": "2", "name-24999": null } });
-    const after = subscriberOf(clientForTest(server, variant, cluster), variant, cluster);
+    const after = subscriberForTest(server, variant, cluster);
     after.client.send({ typeUrl: cluster, initialVersions });
     const { sent, removed } = await differenceOf(2, after);
     expect([Object.fromEntries(sent), [...removed]]).toEqual([{ "name-24998": "2" }, ["name-24999"]]);
@@ -131,7 +129,7 @@ describe.each(deltaVariants)("$title: reconnect", (variant) => {
     const view = server.store.view("test")?.type(endpoint);
     const initialVersions = Object.fromEntries(names.map((name) => [name, view?.get(name)?.version ?? ""]));
     server.change({ [endpoint]: { "name-1": "2", "name-11000": "2", "name-2": null, "name-11001": null } });
-    const after = subscriberOf(clientForTest(server, variant, endpoint), variant, endpoint);
+    const after = subscriberForTest(server, variant, endpoint);
     after.client.send({ typeUrl: endpoint, initialVersions, subscribe: [...names, "missing"] });
     const { sent, removed } = await differenceOf(5, after);
     await expectSilence(server, after);
@@ -151,7 +149,7 @@ describe.each(deltaVariants)("$title: reconnect", (variant) => {
     for (const name of names) initialVersions[name] = view?.get(name)?.version ?? "";
     server.change({ [cluster]: { [names[500] ?? ""]: "2" } });
 
-    const after = subscriberOf(clientForTest(server, variant, cluster), variant, cluster);
+    const after = subscriberForTest(server, variant, cluster);
     after.client.send({ typeUrl: cluster, initialVersions });
     await eventually("an answer", () => after.client.messages.length > 0);
     const { sent, removed } = await differenceOf(2, after);
@@ -164,9 +162,8 @@ describe.each(sotwVariants)("$title: reconnect", (variant) => {
   it.each(servedTypes)(
     "case 10: a first request with a version and another stream's nonce is answered in full (%s)",
     async (typeUrl) => {
-      const server = await serverForTest();
-      server.change({ [typeUrl]: { A: "1", B: "1" } });
-      const before = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+      const server = await serverWith({ [typeUrl]: { A: "1", B: "1" } });
+      const before = subscriberForTest(server, variant, typeUrl);
       before.subscribe("A");
       const { version } = await before.accept();
 

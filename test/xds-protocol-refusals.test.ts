@@ -6,7 +6,7 @@ import { envoysOverAds } from "./support/envoy-versions.ts";
 import { freePort } from "./support/ports.ts";
 import { eventually } from "./support/processes.ts";
 import { recordingHooks } from "./support/xds-server.ts";
-import { allVariants, clientForTest, expectSilence, serverForTest, subscriberOf } from "./support/xds-world.ts";
+import { allVariants, expectSilence, serverForTest, serverWith, subscriberForTest } from "./support/xds-world.ts";
 
 const { cluster, endpoint, route } = typeUrls;
 
@@ -70,7 +70,7 @@ describe.each(allVariants)("$title: a refused response with several resources", 
     const names = ["A", "B", "C", "D", "E"];
     const contents = (content: string) => Object.fromEntries(names.map((name) => [name, content]));
     server.change({ [endpoint]: contents("1") }, 1);
-    const subscriber = subscriberOf(clientForTest(server, variant, endpoint), variant, endpoint);
+    const subscriber = subscriberForTest(server, variant, endpoint);
     subscriber.subscribe(...names);
     await subscriber.accept();
 
@@ -103,9 +103,8 @@ describe.each(allVariants)("$title: a refused response with several resources", 
   });
 
   it("is not offered once more in a content that has changed meanwhile", async () => {
-    const server = await serverForTest();
-    server.change({ [route]: { A: "1", B: "1" } });
-    const subscriber = subscriberOf(clientForTest(server, variant, route), variant, route);
+    const server = await serverWith({ [route]: { A: "1", B: "1" } });
+    const subscriber = subscriberForTest(server, variant, route);
     subscriber.subscribe("A", "B");
     const first = await subscriber.receive();
     server.change({ [route]: { A: "2", B: "2" } });
@@ -126,7 +125,7 @@ describe.each(allVariants)("$title: while something is refused", (variant) => {
     const hooks = recordingHooks();
     const server = await serverForTest({ hooks });
     server.change({ [endpoint]: { A: "1", unused: "1" } }, 1);
-    const subscriber = subscriberOf(clientForTest(server, variant, endpoint), variant, endpoint);
+    const subscriber = subscriberForTest(server, variant, endpoint);
     subscriber.subscribe("A");
     await subscriber.accept();
     server.change({ [endpoint]: { A: "2" } }, 2);

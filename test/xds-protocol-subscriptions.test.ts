@@ -7,8 +7,10 @@ import {
   expectSilence,
   fullStateTypes,
   servedTypes,
-  serverForTest,
+  serverWith,
   sotwVariants,
+  subscribed,
+  subscriberForTest,
   subscriberOf,
 } from "./support/xds-world.ts";
 
@@ -20,9 +22,8 @@ describe.each(sotwVariants)("$title: the life of a wildcard", (variant) => {
   it.each(fullStateTypes)(
     "case 5: begins with an empty request, ends with a name, returns with * (%s)",
     async (typeUrl) => {
-      const server = await serverForTest();
-      server.change({ [typeUrl]: { A: "1", B: "1" } });
-      const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+      const server = await serverWith({ [typeUrl]: { A: "1", B: "1" } });
+      const subscriber = subscriberForTest(server, variant, typeUrl);
       subscriber.subscribe();
       expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "1", B: "1" });
 
@@ -44,9 +45,8 @@ describe.each(sotwVariants)("$title: the life of a wildcard", (variant) => {
   );
 
   it.each(fullStateTypes)("case 5: * with a name beside it is a wildcard (%s)", async (typeUrl) => {
-    const server = await serverForTest();
-    server.change({ [typeUrl]: { A: "1", B: "1" } });
-    const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+    const server = await serverWith({ [typeUrl]: { A: "1", B: "1" } });
+    const subscriber = subscriberForTest(server, variant, typeUrl);
     subscriber.subscribe("*", "A");
     expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "1", B: "1" });
     server.change({ [typeUrl]: { C: "1" } });
@@ -56,9 +56,8 @@ describe.each(sotwVariants)("$title: the life of a wildcard", (variant) => {
 
 describe.each(deltaVariants)("$title: the life of a wildcard", (variant) => {
   it.each(fullStateTypes)("case 6: the first answer comes even when it is empty (%s)", async (typeUrl) => {
-    const server = await serverForTest();
-    server.change({ [route]: { other: "1" } });
-    const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+    const server = await serverWith({ [route]: { other: "1" } });
+    const subscriber = subscriberForTest(server, variant, typeUrl);
     subscriber.subscribe();
     const first = await subscriber.accept();
     expect([first.resources.size, first.removed]).toEqual([0, []]);
@@ -69,9 +68,8 @@ describe.each(deltaVariants)("$title: the life of a wildcard", (variant) => {
   it.each(fullStateTypes)(
     "case 6: a name under a wildcard is resent, answered when dropped, and stays when the wildcard ends (%s)",
     async (typeUrl) => {
-      const server = await serverForTest();
-      server.change({ [typeUrl]: { A: "1", B: "1" } });
-      const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+      const server = await serverWith({ [typeUrl]: { A: "1", B: "1" } });
+      const subscriber = subscriberForTest(server, variant, typeUrl);
       subscriber.subscribe();
       expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "1", B: "1" });
 
@@ -99,8 +97,7 @@ describe.each(deltaVariants)("$title: the life of a wildcard", (variant) => {
   it.each(fullStateTypes)(
     "case 6: a name and the end of the wildcard in one message leave just the name (%s)",
     async (typeUrl) => {
-      const server = await serverForTest();
-      server.change({ [typeUrl]: { A: "1", B: "1" } });
+      const server = await serverWith({ [typeUrl]: { A: "1", B: "1" } });
       const client = clientForTest(server, variant, typeUrl);
       const subscriber = subscriberOf(client, variant, typeUrl);
       subscriber.subscribe();
@@ -115,11 +112,7 @@ describe.each(deltaVariants)("$title: the life of a wildcard", (variant) => {
 
 describe.each(allVariants)("$title: subscriptions by name", (variant) => {
   it.each(servedTypes)("case 7: unsubscribing from everything is silent and no wildcard (%s)", async (typeUrl) => {
-    const server = await serverForTest();
-    server.change({ [typeUrl]: { A: "1" } });
-    const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
-    subscriber.subscribe("A");
-    await subscriber.accept();
+    const { server, subscriber } = await subscribed(variant, typeUrl, { A: "1" }, "A");
     subscriber.unsubscribe("A");
     await expectSilence(server, subscriber);
     server.change({ [typeUrl]: { A: "2", B: "1" } });
@@ -127,11 +120,7 @@ describe.each(allVariants)("$title: subscriptions by name", (variant) => {
   });
 
   it.each(servedTypes)("case 8: subscribing again sends again (%s)", async (typeUrl) => {
-    const server = await serverForTest();
-    server.change({ [typeUrl]: { A: "1" } });
-    const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
-    subscriber.subscribe("A");
-    await subscriber.accept();
+    const { server, subscriber } = await subscribed(variant, typeUrl, { A: "1" }, "A");
     subscriber.unsubscribe("A");
     subscriber.subscribe("A");
     expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "1" });
@@ -141,8 +130,7 @@ describe.each(allVariants)("$title: subscriptions by name", (variant) => {
 
 describe.each(sotwVariants)("$title: names that do not exist", (variant) => {
   it.each(servedTypes)("case 7: a list of one empty name unsubscribes from everything (%s)", async (typeUrl) => {
-    const server = await serverForTest();
-    server.change({ [typeUrl]: { A: "1" } });
+    const server = await serverWith({ [typeUrl]: { A: "1" } });
     const client = clientForTest(server, variant, typeUrl);
     const subscriber = subscriberOf(client, variant, typeUrl);
     subscriber.subscribe("A");
@@ -154,9 +142,8 @@ describe.each(sotwVariants)("$title: names that do not exist", (variant) => {
   });
 
   it.each(silentTypes)("case 9: a missing one is silence until it is created (%s)", async (typeUrl) => {
-    const server = await serverForTest();
-    server.change({ [typeUrl]: { other: "1" } });
-    const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+    const server = await serverWith({ [typeUrl]: { other: "1" } });
+    const subscriber = subscriberForTest(server, variant, typeUrl);
     subscriber.subscribe("X");
     await expectSilence(server, subscriber);
     server.change({ [typeUrl]: { X: "1" } });
@@ -168,9 +155,8 @@ describe.each(sotwVariants)("$title: names that do not exist", (variant) => {
   });
 
   it.each(fullStateTypes)("case 9: a missing one is a state without it (%s)", async (typeUrl) => {
-    const server = await serverForTest();
-    server.change({ [typeUrl]: { other: "1" } });
-    const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+    const server = await serverWith({ [typeUrl]: { other: "1" } });
+    const subscriber = subscriberForTest(server, variant, typeUrl);
     subscriber.subscribe("X");
     expect((await subscriber.accept()).resources.size).toBe(0);
     server.change({ [typeUrl]: { X: "1" } });
@@ -178,9 +164,8 @@ describe.each(sotwVariants)("$title: names that do not exist", (variant) => {
   });
 
   it.each(emptyTypes)("case 9: a missing %s is answered with an empty one", async (typeUrl) => {
-    const server = await serverForTest();
-    server.change({ [cluster]: { other: "1" } });
-    const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+    const server = await serverWith({ [cluster]: { other: "1" } });
+    const subscriber = subscriberForTest(server, variant, typeUrl);
     subscriber.subscribe("X");
     expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ X: "" });
     server.change({ [typeUrl]: { X: "1" } });
@@ -192,19 +177,14 @@ describe.each(sotwVariants)("$title: names that do not exist", (variant) => {
 
 describe.each(deltaVariants)("$title: names that do not exist", (variant) => {
   it.each(servedTypes)("case 8: subscribing twice in a row sends twice (%s)", async (typeUrl) => {
-    const server = await serverForTest();
-    server.change({ [typeUrl]: { A: "1" } });
-    const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
-    subscriber.subscribe("A");
-    await subscriber.accept();
+    const { subscriber } = await subscribed(variant, typeUrl, { A: "1" }, "A");
     subscriber.subscribe("A");
     expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "1" });
   });
 
   it.each(servedTypes)("case 9: a missing name is said to be missing, and stays subscribed (%s)", async (typeUrl) => {
-    const server = await serverForTest();
-    server.change({ [listener]: { other: "1" } });
-    const subscriber = subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+    const server = await serverWith({ [listener]: { other: "1" } });
+    const subscriber = subscriberForTest(server, variant, typeUrl);
     subscriber.subscribe("X");
     expect((await subscriber.accept()).removed).toEqual(["X"]);
     for (const content of ["1", "2"]) {
@@ -216,11 +196,7 @@ describe.each(deltaVariants)("$title: names that do not exist", (variant) => {
   });
 
   it("unsubscribing from a name that was never subscribed is ignored", async () => {
-    const server = await serverForTest();
-    server.change({ [route]: { A: "1" } });
-    const subscriber = subscriberOf(clientForTest(server, variant, route), variant, route);
-    subscriber.subscribe("A");
-    await subscriber.accept();
+    const { server, subscriber } = await subscribed(variant, route, { A: "1" }, "A");
     subscriber.unsubscribe("never");
     await expectSilence(server, subscriber);
   });

@@ -32,6 +32,13 @@ export async function serverForTest(options?: Parameters<typeof startXdsServer>[
   return server;
 }
 
+/** The same with resources to serve; `revision` is that of the store. */
+export async function serverWith(...change: Parameters<TestXdsServer["change"]>): Promise<TestXdsServer> {
+  const server = await serverForTest();
+  server.change(...change);
+  return server;
+}
+
 /** A client that closes with the test. */
 export function clientForTest(server: TestXdsServer, variant: XdsVariant, typeUrl?: string): XdsClient {
   const client = connectXds(server.port, variant, typeUrl);
@@ -53,6 +60,11 @@ export type Subscriber = {
   ack(message: Received): void;
   nack(message: Received, error: string): void;
 };
+
+/** A subscription of one type on a client of its own, which closes with the test. */
+export function subscriberForTest(server: TestXdsServer, variant: XdsVariant, typeUrl: string): Subscriber {
+  return subscriberOf(clientForTest(server, variant, typeUrl), variant, typeUrl);
+}
 
 export function subscriberOf(client: XdsClient, variant: XdsVariant, typeUrl: string): Subscriber {
   const names = new Set<string>();
@@ -94,6 +106,20 @@ export function subscriberOf(client: XdsClient, variant: XdsVariant, typeUrl: st
       else send(error);
     },
   };
+}
+
+/** A server with resources of one type, and a client that has subscribed to these names (to all without) and accepted what came. */
+export async function subscribed(
+  variant: XdsVariant,
+  typeUrl: string,
+  resources: Readonly<Record<string, string>>,
+  ...names: readonly string[]
+): Promise<{ readonly server: TestXdsServer; readonly subscriber: Subscriber }> {
+  const server = await serverWith({ [typeUrl]: resources });
+  const subscriber = subscriberForTest(server, variant, typeUrl);
+  subscriber.subscribe(...names);
+  await subscriber.accept();
+  return { server, subscriber };
 }
 
 /**
