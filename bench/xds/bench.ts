@@ -4,7 +4,7 @@ import { makeTemporaryFolder } from "../../test/support/processes.ts";
 import { type Figures, percentile, type Row, report } from "../report.ts";
 import { type EnvoyFigures, type LazyFigures, measureEnvoy, measureLazyEnvoy } from "./envoy.ts";
 import { comparePhases, type SideFigures } from "./phases.ts";
-import { type Files, type Side, type SideOptions, startSide } from "./side.ts";
+import { type EventLoop, type Files, type Side, type SideOptions, startSide } from "./side.ts";
 import { changedRoutes, type TableOptions, tableResources, writeResources } from "./table.ts";
 
 const streams = setting("BENCH_XDS_STREAMS", 1000);
@@ -86,12 +86,18 @@ function rowsOf({ ours, theirs }: Comparison): Row[] {
     const [own, peer] = [value(ours), value(theirs)];
     return { what, signalbox: rounded(own), "go-control-plane": rounded(peer), ratio: rounded(own / peer) };
   };
-  const delays = Object.entries(ours.eventLoopDelay).map(([phase, delay]) => ({
-    what: `event loop delay, ${phase}, ms`,
-    signalbox: Object.entries(delay)
-      .map(([percentile, value]) => `${percentile.replace("Ms", "")} ${rounded(value)}`)
-      .join(", "),
-  }));
+  const eventLoop = Object.entries(ours.eventLoop).flatMap(([phase, { delay, turns }]) => [
+    { what: `event loop delay, ${phase}, ms`, signalbox: listed(delay) },
+    { what: `event loop turns, ${phase}, by ms of CPU`, signalbox: listed(turns.histogram) },
+    {
+      what: `event loop longest turn, ${phase}, ms of CPU`,
+      signalbox: listed({
+        turn: turns.maxMs,
+        "without garbage": turns.maxWithoutGarbageMs,
+        "longest collection": turns.garbageMaxMs,
+      }),
+    },
+  ]);
   return [
     row("cold start of all streams, s", (side) => side.sync.milliseconds / 1000),
     row("cold start, CPU of the server, s", (side) => side.cpuMs.sync / 1000),
@@ -109,7 +115,7 @@ function rowsOf({ ours, theirs }: Comparison): Row[] {
     row("reconnect, MB sent", (side) => side.reconnect.totals.readBytes / 1e6),
     row("resident memory after the changes, MiB", (side) => side.rssMiB.changes),
     row("resident memory after the reconnect, MiB", (side) => side.rssMiB.reconnect),
-    ...delays,
+    ...eventLoop,
   ];
 }
 
@@ -128,7 +134,10 @@ function figuresOf({ ours, theirs }: Comparison, small: Comparison, envoy: Envoy
     reconnectStormCpuRatio: ratio((side) => side.cpuMs.reconnect),
     reconnectStormBytesRatio: ratio(wireBytes),
     rssRatio: ratio((side) => side.rssMiB.changes),
-    eventLoopDelayMaxMs: Math.max(...Object.values(ours.eventLoopDelay).map(({ maxMs }) => maxMs)),
+    eventLoopDelayMaxMs: longest(ours, ({ delay }) => delay.maxMs),
+    eventLoopLongestTurnCpuMs: longest(ours, ({ turns }) => turns.maxMs),
+    eventLoopLongestTurnWithoutGarbageCpuMs: longest(ours, ({ turns }) => turns.maxWithoutGarbageMs),
+    eventLoopGarbageMaxMs: longest(ours, ({ turns }) => turns.garbageMaxMs),
     envoyKiBPerRoutingKey: envoy.kibPerRoutingKey,
     envoyReadyMs: envoy.readyMs,
     requestsPerSecondAllKeys: envoy.requestsPerSecond.allKeys,
@@ -138,6 +147,12 @@ function figuresOf({ ours, theirs }: Comparison, small: Comparison, envoy: Envoy
   };
 }
 
+const longest = ({ eventLoop }: SideFigures, value: (loop: EventLoop) => number) =>
+  Math.max(...Object.values(eventLoop).map(value));
+const listed = (values: Readonly<Record<string, number>>) =>
+  Object.entries(values)
+    .map(([name, value]) => `${name.replace("Ms", "")} ${rounded(value)}`)
+    .join(", ");
 const last = (values: readonly number[]) => values.at(-1) ?? Number.NaN;
 const rounded = (value: number) => Number(value.toPrecision(3));
 

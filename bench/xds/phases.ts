@@ -1,4 +1,4 @@
-import type { EventLoopDelay, Measured, Side } from "./side.ts";
+import type { EventLoop, Measured, Side } from "./side.ts";
 
 /** What was measured at one server. */
 export type SideFigures = {
@@ -12,7 +12,7 @@ export type SideFigures = {
   /** At the end of each phase. */
   readonly rssMiB: Readonly<Record<Phase, number>>;
   /** Of a server with an event loop. */
-  readonly eventLoopDelay: Readonly<Partial<Record<Phase, EventLoopDelay>>>;
+  readonly eventLoop: Readonly<Partial<Record<Phase, EventLoop>>>;
 };
 
 type Phase = "sync" | "changes" | "reconnect";
@@ -61,17 +61,17 @@ async function changeInTurn(sides: readonly Side[], { changes, changeSeconds }: 
 function recorder(side: Side) {
   const cpuMs = { sync: 0, changes: 0, reconnect: 0 };
   const rssMiB = { sync: 0, changes: 0, reconnect: 0 };
-  const eventLoopDelay: Partial<Record<Phase, EventLoopDelay>> = {};
+  const eventLoop: Partial<Record<Phase, EventLoop>> = {};
   let cpuBefore = 0;
   return {
-    figures: { cpuMs, rssMiB, eventLoopDelay },
+    figures: { cpuMs, rssMiB, eventLoop },
     end: async (phase: Phase) => {
       const cpu = await side.cpuMs();
       cpuMs[phase] = cpu - cpuBefore;
       cpuBefore = cpu;
       rssMiB[phase] = side.rssMiB();
-      const delay = await side.eventLoopDelay();
-      if (delay) eventLoopDelay[phase] = delay;
+      const loop = await side.eventLoop();
+      if (loop) eventLoop[phase] = loop;
     },
   };
 }

@@ -13,6 +13,7 @@ import { createXdsMetrics } from "../../xds-server/metrics.ts";
 import { createXdsServer, xdsChannelOptions } from "../../xds-server/protocol/server.ts";
 import { createSnapshotStore, type ResourceChange } from "../../xds-server/protocol/snapshot.ts";
 import { typeUrls } from "../../xds-server/protocol/type-urls.ts";
+import { watchTurns } from "../turns.ts";
 import { createAckCounter } from "./ack-counter.ts";
 
 // Our side of the benchmark: the protocol layer of the xds-server with the log, metrics and gRPC options of that process, and
@@ -55,6 +56,7 @@ await startGrpcServer({
 });
 const delay = monitorEventLoopDelay({ resolution: 1 });
 delay.enable();
+const turns = watchTurns();
 
 createServer(async (request, response) => {
   const url = new URL(request.url ?? "/", "http://localhost");
@@ -65,7 +67,7 @@ createServer(async (request, response) => {
     store.apply(group, [change], { revision: nextChange + 1 });
     response.end(JSON.stringify({ acknowledgedAfterMs: await acknowledged }));
   } else if (url.pathname === "/event-loop") {
-    response.end(JSON.stringify(eventLoopDelay()));
+    response.end(JSON.stringify({ delay: eventLoopDelay(), turns: await turns.take() }));
   } else if (url.pathname === "/cpu") {
     const { user, system } = process.cpuUsage();
     response.end(JSON.stringify({ cpuMs: (user + system) / 1000 }));

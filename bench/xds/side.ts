@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { buildGo } from "../../test/support/go.ts";
 import { freePorts } from "../../test/support/ports.ts";
 import { answers, type Running, startProcess } from "../../test/support/processes.ts";
+import type { Turns } from "../turns.ts";
 
 /** The files that a server serves and changes, and its clients expect. */
 export type Files = { readonly table: string; readonly changes: string };
@@ -21,6 +22,9 @@ export type Measured = { readonly milliseconds: number; readonly totals: Totals 
 
 /** How late timers were in the server; the sampling interval of 1 ms is part of it. */
 export type EventLoopDelay = Readonly<Record<"p50Ms" | "p90Ms" | "p99Ms" | "p999Ms" | "maxMs", number>>;
+
+/** What the event loop of a server was like. */
+export type EventLoop = { readonly delay: EventLoopDelay; readonly turns: Turns };
 
 /** One server with its clients, each a process of its own. */
 export type Side = {
@@ -40,7 +44,7 @@ export type Side = {
   /** CPU time of the server so far, all threads. */
   cpuMs(): Promise<number>;
   /** Since the last call; undefined for a server without an event loop. */
-  eventLoopDelay(): Promise<EventLoopDelay | undefined>;
+  eventLoop(): Promise<EventLoop | undefined>;
   stop(): Promise<void>;
 };
 
@@ -76,7 +80,7 @@ export async function startSide(kind: ServerKind, options: SideOptions): Promise
     verify: async () => void (await clients.ask("verify")),
     rssMiB: () => residentKiB(server.processId) / 1024,
     cpuMs: async () => (await call<{ cpuMs: number }>("/cpu")).cpuMs,
-    eventLoopDelay: async () => (kind === "signalbox" ? call<EventLoopDelay>("/event-loop") : undefined),
+    eventLoop: async () => (kind === "signalbox" ? call<EventLoop>("/event-loop") : undefined),
     stop: async () => {
       await clients.stop();
       await server.stop("SIGKILL");

@@ -1,6 +1,7 @@
+import type { Readable } from "node:stream";
 import { type ServerDuplexStream, status } from "@grpc/grpc-js";
 import type { CutReason } from "./hooks.ts";
-import { resetStream, sentStatus } from "./http2-stream.ts";
+import { paceReading, resetStream, sentStatus } from "./http2-stream.ts";
 import type { DiscoveryService } from "./service.ts";
 import type { AnyRequest, ServedStream, Variant, XdsStream } from "./stream.ts";
 import { MalformedRequestError, type Node, TooManyNamesError } from "./wire.ts";
@@ -27,6 +28,8 @@ export type OpenStream = <Request extends AnyRequest>(
 export type CallEvents = {
   /** Runs the work when it is its turn, so that the requests of many clients do not hold up the event loop together. */
   readonly soon: (work: () => void) => void;
+  /** Lets a stream be read a piece at a turn, so that the large requests of many clients do not hold it up either. */
+  readonly readInTurns: (stream: Readable) => void;
   /** Why one more call is refused; undefined takes it, until `onLeft`. */
   readonly enter: () => string | undefined;
   readonly onLeft: () => void;
@@ -132,6 +135,7 @@ export function handleCall<Request extends AnyRequest>(
     }
     call.resume();
   };
+  paceReading(call, events.readInTurns);
   call.on("data", (bytes: Buffer) => {
     call.pause();
     const work = take(bytes);

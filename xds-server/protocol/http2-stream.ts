@@ -1,4 +1,5 @@
 import type { ServerHttp2Stream } from "node:http2";
+import type { Readable } from "node:stream";
 import { Metadata, type ServerDuplexStream } from "@grpc/grpc-js";
 import type { EncodedResponse } from "./wire.ts";
 
@@ -29,6 +30,15 @@ export function writeMessage(
   stream.cork();
   for (const [index, piece] of pieces.entries()) stream.write(piece, index === pieces.length - 1 ? done : undefined);
   stream.uncork();
+}
+
+/**
+ * Lets `read` say when more of a large request is read. grpc-js listens as well: it has each piece first, and pauses the stream
+ * when a request is whole.
+ */
+export function paceReading(call: ServerDuplexStream<Buffer, never>, read: (stream: Readable) => void): void {
+  const stream = http2StreamOf(call);
+  if (stream) read(stream);
 }
 
 /**

@@ -8,6 +8,7 @@ import type { StreamInfo, XdsHooks, XdsLogger } from "./hooks.ts";
 import { writeMessage } from "./http2-stream.ts";
 import { type NodeStatus, nodeStatuses } from "./node-status.ts";
 import type { OrderingOptions } from "./ordering.ts";
+import { createReadTurns } from "./read-turns.ts";
 import { createSendBudget } from "./send-budget.ts";
 import { definitionOf, discoveryServices } from "./service.ts";
 import type { SnapshotStore } from "./snapshot.ts";
@@ -138,6 +139,7 @@ export function createXdsServer(deps: XdsServerDeps): XdsServer {
 
   const events: CallEvents = {
     soon: (work) => queue.soon({ flush: work }),
+    readInTurns: createReadTurns(),
     openStream,
     onClose: (stream, reason) => {
       if (!streams.delete(stream)) return;
