@@ -54,6 +54,19 @@ describe("a flush queue", () => {
     expect(flushed).toEqual(["a", "b", "c"]);
   });
 
+  it("gives the event loop its turn when much was given to the network", async () => {
+    const { flushed, item } = recorder();
+    const queue = createFlushQueue({ coalesceMs: 5, sliceMs: 10_000 });
+    const give = () => queue.gave(10 * 1024 * 1024);
+    for (const name of ["a", "b", "c", "d"]) queue.soon(item(name, give));
+    const seen: string[] = [];
+    while (flushed.length < 4) {
+      await new Promise((resolve) => setImmediate(resolve));
+      seen.push(flushed.join(""));
+    }
+    expect(seen).toContain("ab");
+  });
+
   it("does not flush what was removed", async () => {
     const { flushed, item } = recorder();
     const queue = createFlushQueue({ coalesceMs: 1, sliceMs: 10 });

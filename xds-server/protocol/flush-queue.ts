@@ -7,6 +7,8 @@ export type FlushQueue = {
   soon(item: Flushable): void;
   /** Flushes soon the first time, and what comes within the coalescing window after that, at its end. */
   coalesced(item: Flushable): void;
+  /** Notes bytes given to the network, which copies them after the slice: very many end it before its time. */
+  gave(bytes: number): void;
   remove(item: Flushable): void;
 };
 
@@ -17,10 +19,14 @@ export type FlushQueueOptions = {
   readonly sliceMs: number;
 };
 
+/** Bytes given to the network in one slice: time that they take is not in the slice. */
+const bytesPerSlice = 16 * 1024 * 1024;
+
 export function createFlushQueue({ coalesceMs, sliceMs }: FlushQueueOptions): FlushQueue {
   const ready = new Set<Flushable>();
   const waiting = new Set<Flushable>();
   let isRunning = false;
+  let bytesGiven = 0;
   let timer: NodeJS.Timeout | undefined;
   /** What comes now belongs to the first flush of the window. */
   let isFirst = false;
@@ -28,10 +34,11 @@ export function createFlushQueue({ coalesceMs, sliceMs }: FlushQueueOptions): Fl
   const run = () => {
     isFirst = false;
     const end = performance.now() + sliceMs;
+    bytesGiven = 0;
     for (const item of ready) {
       ready.delete(item);
       item.flush();
-      if (performance.now() >= end) break;
+      if (performance.now() >= end || bytesGiven >= bytesPerSlice) break;
     }
     if (ready.size > 0) setImmediate(run);
     else isRunning = false;
@@ -64,6 +71,9 @@ export function createFlushQueue({ coalesceMs, sliceMs }: FlushQueueOptions): Fl
       }
       if (isFirst) soon(item);
       else waiting.add(item);
+    },
+    gave: (bytes) => {
+      bytesGiven += bytes;
     },
     remove: (item) => {
       ready.delete(item);

@@ -265,6 +265,7 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   #send(response: Response): void {
     const message = this.#deps.variant.encode(response, this.info.node);
     this.#outbox.send(message);
+    this.#deps.queue.gave(message.byteLength);
     const { typeUrl, nonce } = response;
     const counts = {
       resources: response.resources.length + (response.heartbeats?.length ?? 0),
