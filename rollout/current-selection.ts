@@ -152,7 +152,13 @@ export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelec
   const recoverFormer = async (held: Iterable<string>) => {
     const pins = pinned().pinned;
     const served = servedRevisions(servers());
-    const byRevision = Map.groupBy(held, (name) => pins.get(name)?.revision ?? served(name));
+    const byRevision = new Map<number, string[]>();
+    for (const name of held) {
+      const revision = pins.get(name)?.revision ?? served(name);
+      const names = byRevision.get(revision);
+      if (names) names.push(name);
+      else byRevision.set(revision, [name]);
+    }
     for (const [revision, names] of byRevision) {
       const lacking = names.filter((name) => isFormer(revision, candidates.waiting.get(name)));
       if (lacking.length === 0 || !deps.history) continue;
