@@ -1,3 +1,5 @@
+import type { Objective } from "../../config/documents/objective.ts";
+import type { Shard } from "../../config/documents/shard.ts";
 import type { ResourceChange } from "../protocol/snapshot.ts";
 
 /** The document that a resource comes from, as far as it decides which nodes get it. */
@@ -26,3 +28,19 @@ export type Scope = {
  * resources.
  */
 export type OwnedChange = ResourceChange & { readonly owner: Owner };
+
+/** `scope`: undefined is everybody. */
+export function ownerOf(
+  kind: Owner["kind"],
+  name: string,
+  document: Shard | Objective,
+  uses: ReadonlySet<string>,
+  scope: Scope | undefined,
+): Owner {
+  const { namespace, labels = {} } = document.metadata;
+  return withScope({ kind, name, namespace, labels, uses }, scope);
+}
+
+export function withScope(owner: Omit<Owner, "scope">, scope: Scope | undefined): Owner {
+  return scope ? { ...owner, scope } : owner;
+}

@@ -17,8 +17,34 @@ export function problemsOf(resources: readonly Resource[], validate: Validate): 
   });
 }
 
+/** The documents whose resources Envoy would refuse, by what they are, such as `shard default/s1`. */
+export type Refusals = {
+  note(what: string, live: Live<SignalboxDocument>, problems: readonly ResourceProblem[]): void;
+  end(what: string): void;
+  all(): Rejection[];
+};
+
+/** `onRefused` hears of a document once for each time that it is refused. */
+export function createRefusals(deps: {
+  readonly now: () => Date;
+  readonly onRefused?: (rejection: Rejection) => void;
+}): Refusals {
+  const refused = new Map<string, Rejection>();
+  return {
+    note: (what, live, problems) => {
+      const rejection = rejectionOf(live, problems, deps.now());
+      refused.set(what, rejection);
+      deps.onRefused?.(rejection);
+    },
+    end: (what) => {
+      refused.delete(what);
+    },
+    all: () => [...refused.values()],
+  };
+}
+
 /** How a refused document shows in the status. */
-export function rejectionOf(
+function rejectionOf(
   { document, revision }: Live<SignalboxDocument>,
   problems: readonly ResourceProblem[],
   now: Date,

@@ -1,7 +1,7 @@
 import type { HeldObjective, RolloutReport } from "../../rollout/process-status.ts";
 import type { NodeStatus } from "../protocol/node-status.ts";
 import { typeUrls } from "../protocol/type-urls.ts";
-import type { FormChange } from "../publishing/resource-changes.ts";
+import type { FormChange } from "../publishing/published-objectives.ts";
 import { revisionOf } from "./commit-number.ts";
 import { createEnvoyLedger, type KnownEnvoy } from "./envoy-ledger.ts";
 import { type RefusedObjective, rolloutReport, type ServedForm } from "./rollout-report.ts";

@@ -7,7 +7,7 @@ import { createProcessTable, type ProcessTable } from "../../rollout/process-tab
 import { sampleStatus } from "../../rollout/testing.ts";
 import type { NodeStatus } from "../protocol/node-status.ts";
 import { typeUrls } from "../protocol/type-urls.ts";
-import type { FormChange } from "../publishing/resource-changes.ts";
+import type { FormChange } from "../publishing/published-objectives.ts";
 import { createRetainedKeys, type Form, type RetainedKeys } from "../publishing/retained-keys.ts";
 import type { ObjectiveRoutes } from "../routing/routing-table.ts";
 import { nextCommitNumber } from "./commit-number.ts";

@@ -1,0 +1,9 @@
+import type { LiveDocuments } from "../../config/live-documents.ts";
+
+/** One update of what is published. */
+export type Round = {
+  /** What was published before; null at the first update, when what the documents say is taken for in use already. */
+  readonly before: LiveDocuments | null;
+  /** Shards of which something became known since the last one. */
+  readonly dueShards: ReadonlySet<string>;
+};
