@@ -4,6 +4,7 @@ import { type EchoServer, startEchoServer } from "./support/echo-server.ts";
 import { freePort } from "./support/ports.ts";
 import { eventually } from "./support/processes.ts";
 import { publishAndWait } from "./support/publish.ts";
+import { resolveAt } from "./support/resolver-client.ts";
 import { sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
 import { type System, startSystem } from "./support/system.ts";
 
@@ -168,10 +169,5 @@ function objective(version: string) {
 }
 
 async function answered(): Promise<string | undefined> {
-  const response = await fetch(`${system.resolverUrl}/v1/resolve`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ objective: "ranking", context: {} }),
-  });
-  return ((await response.json()) as { config?: { version: string } }).config?.version;
+  return (await resolveAt(system.resolverUrl, "ranking")).config?.version;
 }

@@ -10,6 +10,7 @@ import { freePort, freePorts } from "./support/ports.ts";
 import { answers, type Running, startProcess } from "./support/processes.ts";
 import { publishAndWait } from "./support/publish.ts";
 import { startTestResolver, type TestResolver } from "./support/resolver.ts";
+import { resolveAt } from "./support/resolver-client.ts";
 import { sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
 import { type System, startSystem } from "./support/system.ts";
 
@@ -133,14 +134,7 @@ const eight = "200 ranker@8 on a";
 const untilRoutes = (listeners: Listeners, expected: object) =>
   vi.waitFor(async () => expect(await routesOf(listeners)).toEqual(expected), { timeout: 20_000, interval: 50 });
 
-async function chosenBy(resolverUrl: string): Promise<string> {
-  const response = await fetch(`${resolverUrl}/v1/resolve`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ objective: "ranking", context: {} }),
-  });
-  return ((await response.json()) as { config: { version: string } }).config.version;
-}
+const chosenBy = async (resolverUrl: string) => (await resolveAt(resolverUrl, "ranking")).config?.version;
 
 describe("a rollout with groups of Envoys", () => {
   test("changes what one group decides after the other, while every Envoy knows every key", async () => {

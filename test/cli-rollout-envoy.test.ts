@@ -6,6 +6,7 @@ import { type EchoServer, startEchoServer } from "./support/echo-server.ts";
 import { eventually } from "./support/processes.ts";
 import { publishAndWait } from "./support/publish.ts";
 import { startTestResolver, type TestResolver } from "./support/resolver.ts";
+import { resolveAt } from "./support/resolver-client.ts";
 import { sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
 import { type System, startSystem } from "./support/system.ts";
 
@@ -39,12 +40,7 @@ const rollout = (...args: string[]) => signalbox(["rollout", ...args], { environ
 
 /** The key that a resolver answers, and which model a request with it reaches through Envoy. */
 async function path(resolverUrl: string): Promise<{ key: string; model: string | null; fallback: string | null }> {
-  const resolved = await fetch(`${resolverUrl}/v1/resolve`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ objective: "ranking", context: {} }),
-  });
-  const { routingKey } = (await resolved.json()) as { routingKey: string };
+  const { routingKey = "" } = await resolveAt(resolverUrl, "ranking");
   const response = await fetch(`${system.envoyUrl}/echo`, {
     method: "POST",
     headers: { "x-routing-key": routingKey },

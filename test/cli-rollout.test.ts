@@ -9,6 +9,7 @@ import { signalbox } from "./support/command-line.ts";
 import { startNats, type TestNats } from "./support/nats.ts";
 import { eventually, makeTemporaryFolder } from "./support/processes.ts";
 import { startTestResolver, type TestResolver } from "./support/resolver.ts";
+import { resolveAt } from "./support/resolver-client.ts";
 import { createTenant } from "./support/tenant.ts";
 
 const folder = makeTemporaryFolder();
@@ -61,12 +62,8 @@ beforeEach(async () => {
 
 /** Which version the resolvers of a group answer with. */
 async function versionOf(group: (typeof groups)[number]): Promise<string | undefined> {
-  const response = await fetch(`${resolvers.get(group)?.url}/v1/resolve`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ namespace: tenant.namespace, objective: "ranking", context: {} }),
-  });
-  return ((await response.json()) as { config?: { version: string } }).config?.version;
+  const { namespace } = tenant;
+  return (await resolveAt(resolvers.get(group)?.url ?? "", "ranking", { namespace })).config?.version;
 }
 
 async function answers(version: string, ...which: readonly (typeof groups)[number][]): Promise<void> {

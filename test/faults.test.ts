@@ -5,6 +5,7 @@ import { type EchoProcess, startEchoProcess } from "./support/echo-process.ts";
 import { type Failure, type Load, startLoad } from "./support/load.ts";
 import { answers, eventually } from "./support/processes.ts";
 import { publishAndWait } from "./support/publish.ts";
+import { resolveAt } from "./support/resolver-client.ts";
 import { sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
 import { type System, startSystem } from "./support/system.ts";
 
@@ -78,13 +79,8 @@ const beside = (codes: readonly string[], ...expected: readonly string[]) =>
   codes.filter((code) => !expected.includes(code));
 
 async function resolves(): Promise<boolean> {
-  const response = await fetch(`${system.resolverUrl}/v1/resolve`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ objective: "ranking", context: { userId: "user-1" } }),
-  });
-  const body = (await response.json()) as { routingKey?: string };
-  return body.routingKey === routingKey;
+  const answer = await resolveAt(system.resolverUrl, "ranking", { context: { userId: "user-1" } });
+  return answer.routingKey === routingKey;
 }
 
 async function everythingIsReady(): Promise<void> {

@@ -7,6 +7,7 @@ import { freePort, freePorts } from "./support/ports.ts";
 import { eventually, temporaryFolder } from "./support/processes.ts";
 import { publishDocuments } from "./support/publish.ts";
 import { startTestResolver } from "./support/resolver.ts";
+import { resolveAt } from "./support/resolver-client.ts";
 import { sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
 
 const documentsWith = (version: string) => [
@@ -17,13 +18,7 @@ const documentsWith = (version: string) => [
 
 /** The version that it answers; null when it does not answer. */
 async function versionOf(url: string): Promise<string | null> {
-  const response = await fetch(`${url}/v1/resolve`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ objective: "ranking", context: {} }),
-  });
-  const { config } = (await response.json()) as { config?: { version: string } };
-  return response.status === 200 ? (config?.version ?? null) : null;
+  return (await resolveAt(url, "ranking")).config?.version ?? null;
 }
 
 test("a resolver that starts on an old snapshot, just after NATS has lost the statuses, answers from nothing old", async () => {

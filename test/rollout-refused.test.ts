@@ -3,6 +3,7 @@ import { signalbox } from "./support/command-line.ts";
 import { type MovingWorld, startMovingWorld } from "./support/moving-world.ts";
 import { eventually } from "./support/processes.ts";
 import { publishDocuments } from "./support/publish.ts";
+import { resolveAt } from "./support/resolver-client.ts";
 import { sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
 
 let world: MovingWorld;
@@ -37,14 +38,7 @@ describe("a lazy objective is as safe", () => {
   const names = ["loaded", "asleep"];
 
   /** By the resolver; undefined when it knows of none. */
-  async function versionOf(objective: string): Promise<string | undefined> {
-    const response = await fetch(`${world.system.resolverUrl}/v1/resolve`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ objective, context: {} }),
-    });
-    return ((await response.json()) as { config?: { version: string } }).config?.version;
-  }
+  const versionOf = async (objective: string) => (await resolveAt(world.system.resolverUrl, objective)).config?.version;
 
   /** By Envoy, of the version that the resolver says. */
   async function served(objective: string): Promise<string> {

@@ -7,6 +7,7 @@ import { type MovingWorld, startMovingWorld } from "./support/moving-world.ts";
 import { freePort } from "./support/ports.ts";
 import { eventually } from "./support/processes.ts";
 import { publishDocuments } from "./support/publish.ts";
+import { resolveAt } from "./support/resolver-client.ts";
 import { sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
 
 const checked = { healthCheck: { path: "/ready", intervalMs: 200 } } satisfies Partial<ShardInput["spec"]>;
@@ -133,14 +134,8 @@ test("a resolver does not name a new version before its shard is ready, and says
     sampleModel("late", { "1": ["late"] }),
     sampleObjective("late", "late", "1"),
   );
-  const resolve = async (objective: string) =>
-    (await (
-      await fetch(`${world.system.resolverUrl}/v1/resolve`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ objective, context: { userId: "user-1" } }),
-      })
-    ).json()) as { error?: { code: string; message: string }; routingKey?: string };
+  const resolve = (objective: string) =>
+    resolveAt(world.system.resolverUrl, objective, { context: { userId: "user-1" } });
   const answer = await eventually("the reason", async () => {
     const { error } = await resolve("late");
     return error?.message.includes("no ready host") && error;

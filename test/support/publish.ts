@@ -2,6 +2,7 @@ import type { DocumentId, SignalboxDocument } from "../../config/documents/docum
 import { connectStore } from "../../config/store/document-store.ts";
 import { validateDocument } from "../../config/validate.ts";
 import { eventually } from "./processes.ts";
+import { resolveAt } from "./resolver-client.ts";
 import type { System } from "./system.ts";
 
 export type Changes = { readonly documents?: readonly unknown[]; readonly deleted?: readonly DocumentId[] };
@@ -35,12 +36,8 @@ export async function publishAndWait(
 ): Promise<number> {
   const revision = await publishDocuments(system.natsUrl, documents);
   await eventually(`the resolver answers from revision ${revision}`, async () => {
-    const response = await fetch(`${system.resolverUrl}/v1/resolve`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ objective, context: { userId: "user-1" } }),
-    });
-    return (((await response.json()) as { revision?: number }).revision ?? 0) >= revision;
+    const answer = await resolveAt(system.resolverUrl, objective, { context: { userId: "user-1" } });
+    return (answer.revision ?? 0) >= revision;
   });
   await eventually(`Envoy serves revision ${revision}`, async () => {
     const response = await fetch(`${system.envoyUrl}/echo`, {

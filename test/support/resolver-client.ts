@@ -21,6 +21,23 @@ export async function postJson(
   return { status: response.status, headers: response.headers, body: (await response.json()) as JsonAnswer["body"] };
 }
 
+/** What a resolver answers, as far as tests ask for it; `error` when it gives no key. */
+export type ResolveAnswer = {
+  readonly routingKey?: string;
+  readonly config?: { readonly version: string };
+  readonly revision?: number;
+  readonly error?: { readonly code: string; readonly message: string };
+};
+
+/** Asks the resolver at this address about an objective, in an empty context unless given one. */
+export async function resolveAt(
+  url: string,
+  objective: string,
+  more: { readonly namespace?: string; readonly context?: object } = {},
+): Promise<ResolveAnswer> {
+  return (await postJson(`${url}/v1/resolve`, { objective, context: {}, ...more })).body;
+}
+
 /** The methods of the gRPC service, by name. */
 const methods = Object.fromEntries(
   Resolver.methods.map((method) => [method.name, methodDefinition(Resolver, method)]),
