@@ -5,7 +5,7 @@ import { publishTo, startRolloutWorld, untilLive, untilWhole } from "../../test/
 import { sampleModel, sampleObjective } from "../../test/support/sample-documents.ts";
 import { type Row, report } from "../report.ts";
 
-/** The same changes again: `ROLLOUT_SEED=... npm run bench -- rollout`. */
+/** The same changes and requests again: `ROLLOUT_SEED=... npm run bench -- rollout`. */
 const seed = Number(process.env.ROLLOUT_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const changes = Number(process.env.ROLLOUT_CHANGES ?? 1000);
 const kills = Number(process.env.ROLLOUT_KILLS ?? 20);
@@ -30,6 +30,7 @@ export async function run(): Promise<void> {
   console.log(`ROLLOUT_SEED=${seed}, ${objectives} objectives`);
   const world = await startRolloutWorld({ environment: { LOG_LEVEL: "warn" } });
   const random = seededRandom(seed);
+  const randomRequest = seededRandom(seed + 1);
   const documents = createRandomDocuments({ random, models: world.models });
   const store = await world.store();
   const fill = async () => {
@@ -44,8 +45,8 @@ export async function run(): Promise<void> {
   });
   let envoyKilledAt = Number.NEGATIVE_INFINITY;
   const load = startRolloutLoad({
-    ...{ ...world, valid: documents.valid, random: Math.random, pauseMs },
-    objective: (protocol) => documents.objectiveFor(protocol, Math.random),
+    ...{ ...world, valid: documents.valid, random: randomRequest, pauseMs },
+    objective: (protocol) => documents.objectiveFor(protocol, randomRequest),
     isExcused: () => performance.now() - envoyKilledAt < excusedMs,
   });
   const running = { world, documents, load };
