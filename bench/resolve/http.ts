@@ -4,6 +4,8 @@ import { postJson } from "../../test/support/resolver-client.ts";
 import { median, type Row } from "../report.ts";
 import { runWrk } from "../wrk.ts";
 import { cpuSeconds } from "./cpu-time.ts";
+import { type Garbage, garbageOf } from "./garbage.ts";
+import { askedCountry, device } from "./rule-set.ts";
 
 const script = fileURLToPath(new URL("./load.lua", import.meta.url));
 const connections = 16;
@@ -27,15 +29,17 @@ export type ServerMeasured = {
   readonly p50Ms: number[];
   readonly p99Ms: number[];
   readonly p999Ms: number[];
+  /** Of all rounds together; null of a server that does not tell. */
+  garbage: Garbage | null;
 };
 
 export function serverMeasured(label: string): ServerMeasured {
-  return { label, requestsPerSecond: [], cpuMicroseconds: [], p50Ms: [], p99Ms: [], p999Ms: [] };
+  return { label, requestsPerSecond: [], cpuMicroseconds: [], p50Ms: [], p99Ms: [], p999Ms: [], garbage: null };
 }
 
 export const requestBody = {
   objective: "bench",
-  context: { userId: "user-1-0f3c9a52", country: "c49", device: "tv" },
+  context: { userId: "user-1-0f3c9a52", country: askedCountry, device },
 };
 
 /** The answer that the resolver gives, for servers that repeat it. */
@@ -51,6 +55,7 @@ export async function measureHttp(targets: readonly HttpTarget[], rounds: number
   for (let round = -1; round < rounds; round += 1) {
     for (const each of measured) {
       const { processId } = each.target.running;
+      const garbageBefore = await garbageOf(each.target.url);
       const before = cpuSeconds(processId);
       const { objectives, name } = each.target;
       const result = await runWrk({
@@ -67,12 +72,23 @@ export async function measureHttp(targets: readonly HttpTarget[], rounds: number
       each.p50Ms.push(result.p50Ms);
       each.p99Ms.push(result.p99Ms);
       each.p999Ms.push(result.p999Ms);
+      addGarbage(each, garbageBefore, await garbageOf(each.target.url));
     }
   }
   return measured;
 }
 
-export function serverRow({ label, requestsPerSecond, cpuMicroseconds, p50Ms, p99Ms, p999Ms }: ServerMeasured): Row {
+/** Adds what the collector did between two looks at it. */
+export function addGarbage(to: ServerMeasured, before: Garbage | null, after: Garbage | null): void {
+  if (before === null || after === null) return;
+  to.garbage = {
+    collections: (to.garbage?.collections ?? 0) + after.collections - before.collections,
+    milliseconds: (to.garbage?.milliseconds ?? 0) + after.milliseconds - before.milliseconds,
+  };
+}
+
+export function serverRow(server: ServerMeasured): Row {
+  const { label, requestsPerSecond, cpuMicroseconds, p50Ms, p99Ms, p999Ms, garbage } = server;
   return {
     server: label,
     "requests/s": Math.round(median(requestsPerSecond)),
@@ -80,6 +96,8 @@ export function serverRow({ label, requestsPerSecond, cpuMicroseconds, p50Ms, p9
     "p50 ms": median(p50Ms).toFixed(3),
     "p99 ms": median(p99Ms).toFixed(3),
     "p99.9 ms": median(p999Ms).toFixed(3),
+    "GC runs": garbage?.collections ?? "",
+    "GC ms": garbage?.milliseconds.toFixed(1) ?? "",
   };
 }
 

@@ -1,5 +1,6 @@
 import { postJson } from "../../test/support/resolver-client.ts";
 import { latencyOf } from "./latency.ts";
+import { askedCountry, device } from "./rule-set.ts";
 
 // Sends requests to a resolver of the 10,000 objectives at a steady pace, however long answers take, so that a standstill
 // shows in full, until its standard input ends. Argument: the resolver's URL. Prints one line of JSON.
@@ -13,7 +14,7 @@ let sent = 0;
 const timer = setInterval(() => {
   const sentAt = performance.now();
   const number = sent++;
-  const context = { userId: `user-${number}`, country: "c1", device: "tv" };
+  const context = { userId: `user-${number}`, country: askedCountry, device };
   const asked = postJson(`${url}/v1/resolve`, { objective: `bench-${(number * 7919) % 10_000}`, context });
   const one = asked.then(({ status }) => {
     if (status !== 200) throw new Error(`a request was answered with ${status}`);

@@ -22,16 +22,27 @@ export const ranker = modelSchema.parse({
 });
 
 /** An objective `default/<name>` with the first so many of the rules. */
-export function objectiveOf(name: string, rules: number, parameters: Readonly<Record<string, number>> = {}) {
+export function objectiveOf(name: string, rules: number) {
+  return objectiveWith({ name, countries: Array.from({ length: rules }, (_, index) => countryOf(index)) });
+}
+
+type Given = {
+  readonly name: string;
+  /** One for each rule. */
+  readonly countries: readonly string[];
+  readonly parameters?: Readonly<Record<string, number>>;
+};
+
+function objectiveWith({ name, countries, parameters = {} }: Given) {
   return objectiveSchema.parse({
     apiVersion,
     kind: "Objective",
     metadata: { name },
     spec: {
       default: { model: "ranker", version: "7", parameters },
-      rules: Array.from({ length: rules }, (_, index) => ({
+      rules: countries.map((country, index) => ({
         name: `rule-${index}`,
-        when: { country: countryOf(index), device },
+        when: { country, device },
         split: {
           variants: [
             { name: "a", weight: 50, model: "ranker", version: "7" },
@@ -51,7 +62,24 @@ export function contextsFor(rule: number | null): readonly BenchContext[] {
   return Array.from({ length: 1000 }, (_, unit) => ({ userId: `user-${unit}-0f3c9a52`, country, device }));
 }
 
-/** 10,000 objectives `bench-<n>` of four rules each; `parameters` tell one edition of them from another. */
+/** The country of the requests for the objectives of {@link manyObjectives}. */
+export const askedCountry = countryOf(49);
+const countries = 200;
+
+/**
+ * 10,000 objectives `bench-<n>` of four rules each, with other countries in each objective. The asked one is that of the first,
+ * second, third, fourth or no rule. `parameters` tell one edition of them from another.
+ */
 export function manyObjectives(parameters: Readonly<Record<string, number>> = {}) {
-  return Array.from({ length: 10_000 }, (_, index) => objectiveOf(`bench-${index}`, 4, parameters));
+  return Array.from({ length: 10_000 }, (_, index) => objectiveAmongMany(index, parameters));
+}
+
+/** One of {@link manyObjectives}. */
+export function objectiveAmongMany(index: number, parameters: Readonly<Record<string, number>> = {}) {
+  const others = [0, 1, 2, 3].map((rule) => countryOf(ruleCount + ((7 * index + 53 * rule) % countries)));
+  return objectiveWith({
+    name: `bench-${index}`,
+    countries: others.map((country, rule) => (rule === index % 5 ? askedCountry : country)),
+    parameters,
+  });
 }

@@ -5,13 +5,13 @@ import { promisify } from "node:util";
 import { startNats } from "../../test/support/nats.ts";
 import { freePorts } from "../../test/support/ports.ts";
 import { makeTemporaryFolder, type Running, startProcess } from "../../test/support/processes.ts";
-import { startTestResolver } from "../../test/support/resolver.ts";
+import { startTestResolver, type TestResolver } from "../../test/support/resolver.ts";
 import { testShard } from "../../test/support/store-documents.ts";
 import { publish } from "../publish.ts";
 import type { Figures, Row } from "../report.ts";
 import { grpcAnswerOf, measureGrpc } from "./grpc.ts";
 import { answerOf, measureHttp, type ServerMeasured, serverRatios, serverRow } from "./http.ts";
-import { manyObjectives, objectiveOf, ranker, ruleCount } from "./rule-set.ts";
+import { manyObjectives, objectiveAmongMany, objectiveOf, ranker, ruleCount } from "./rule-set.ts";
 import { measureUpdate } from "./update.ts";
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 7);
@@ -24,7 +24,7 @@ const environment = { LOG_LEVEL: "warn", RESOLVER_ACTIVATION: "immediate" };
  * because they hold on a machine that does other work too.
  */
 export async function measureServers(): Promise<{ readonly rows: readonly Row[]; readonly figures: Figures }> {
-  const folders = [makeTemporaryFolder(), makeTemporaryFolder()];
+  const folders = [1, 2, 3].map(makeTemporaryFolder);
   const running: Running[] = [];
   const start = async (index: number, documents: readonly unknown[]) => {
     const folder = folders[index] as string;
@@ -36,16 +36,16 @@ export async function measureServers(): Promise<{ readonly rows: readonly Row[];
     return { nats, resolver };
   };
   try {
-    const [bench, small] = [objectiveOf("bench", ruleCount), objectiveOf("small", 4)];
-    const one = await start(0, [bench, small]);
-    const many = await start(1, manyObjectives());
+    const one = await start(0, [objectiveOf("bench", ruleCount)]);
+    const alone = await start(1, [objectiveAmongMany(2)]);
+    const many = await start(2, manyObjectives());
     const [httpPort = 0, grpcPort = 0] = await freePorts(2);
     const bareHttp = await startBareHttp(httpPort, await answerOf(one.resolver.url));
     running.push(bareHttp);
     const bareGrpc = await startBareGrpc(grpcPort, await grpcAnswerOf(one.resolver.grpcAddress));
     running.push(bareGrpc);
     const resolver = { url: one.resolver.url, running: one.resolver, objectives: 1 };
-    const [bare, own, ownSmall, ownMany] = (await measureHttp(
+    const [bare, own, ownAlone, ownAmongMany, ownMany] = (await measureHttp(
       [
         {
           label: "bare node:http",
@@ -55,9 +55,10 @@ export async function measureServers(): Promise<{ readonly rows: readonly Row[];
           name: "bench",
         },
         { ...resolver, label: "resolver, HTTP, 100 rules", name: "bench" },
-        { ...resolver, label: "resolver, HTTP, 1 objective", name: "small" },
+        { ...oneOf(alone), label: "resolver, HTTP, 1 objective" },
+        { ...oneOf(many), label: "resolver, HTTP, 1 of 10,000 objectives" },
         {
-          label: "resolver, HTTP, 10,000 objectives",
+          label: "resolver, HTTP, 10,000 objectives in turn",
           url: many.resolver.url,
           running: many.resolver,
           objectives: 10_000,
@@ -65,25 +66,33 @@ export async function measureServers(): Promise<{ readonly rows: readonly Row[];
         },
       ],
       rounds,
-    )) as [ServerMeasured, ServerMeasured, ServerMeasured, ServerMeasured];
+    )) as [ServerMeasured, ServerMeasured, ServerMeasured, ServerMeasured, ServerMeasured];
     const [bareCalls, ownCalls] = (await measureGrpc(
       [
         { label: "bare grpc-js", address: `127.0.0.1:${grpcPort}`, running: bareGrpc },
-        { label: "resolver, gRPC, 100 rules", address: one.resolver.grpcAddress, running: one.resolver },
+        {
+          label: "resolver, gRPC, 100 rules",
+          address: one.resolver.grpcAddress,
+          running: one.resolver,
+          metricsUrl: one.resolver.url,
+        },
       ],
       rounds,
     )) as [ServerMeasured, ServerMeasured];
     const update = await measureUpdate(many.resolver, many.nats.url);
     const http = serverRatios(own, bare);
     const grpc = serverRatios(ownCalls, bareCalls);
-    const at10k = serverRatios(ownMany, ownSmall);
+    const among10k = serverRatios(ownAmongMany, ownAlone);
+    const at10k = serverRatios(ownMany, ownAlone);
     return {
-      rows: [bare, own, ownSmall, ownMany, bareCalls, ownCalls].map(serverRow),
+      rows: [bare, own, ownAlone, ownAmongMany, ownMany, bareCalls, ownCalls].map(serverRow),
       figures: {
         httpVsBareNodeRatio: http.requests,
         httpVsBareNodeCpuRatio: http.cpu,
         grpcVsBareRatio: grpc.requests,
         grpcVsBareCpuRatio: grpc.cpu,
+        resolveOneOf10kObjectivesRatio: among10k.requests,
+        resolveOneOf10kObjectivesCpuRatio: among10k.cpu,
         resolveAt10kObjectivesRatio: at10k.requests,
         resolveAt10kObjectivesCpuRatio: at10k.cpu,
         memoryPer10kObjectivesMiB: await measureMemory(),
@@ -94,6 +103,11 @@ export async function measureServers(): Promise<{ readonly rows: readonly Row[];
     for (const each of running.reverse()) await each.stop();
     for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Requests for one objective of {@link manyObjectives}, whose third rule they match. */
+function oneOf({ resolver }: { readonly resolver: TestResolver }) {
+  return { url: resolver.url, running: resolver, objectives: 1, name: "bench-2" };
 }
 
 function startBareHttp(port: number, answer: string): Promise<Running> {
