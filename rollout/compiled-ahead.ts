@@ -6,7 +6,7 @@ import type { DocumentSource } from "./current-selection.ts";
 
 /** Compiled without a pause: some hundred microseconds. */
 const fewObjectives = 8;
-const compileForMs = 5;
+const compileForMs = 1;
 
 /**
  * A source whose listeners hear of documents once what changed in them is compiled, piece by piece between other work, so

@@ -45,7 +45,7 @@ export type LiveFollower = {
 /** Entries settled in one go, before others get a turn of the event loop. */
 const entriesPerSlice = 500;
 /** Stored revisions are read and settled for so long, before others get a turn. */
-const workForMs = 5;
+const workForMs = 1;
 /** While updates keep coming, listeners hear of them this often. */
 const publishEveryMs = 200;
 
