@@ -61,14 +61,14 @@ export function extAuthz(deps: EndpointDeps & AnswerDeps): Endpoint {
 // Of each decision, as long as it lives.
 const answers = new WeakMap<Decision, string[]>();
 
-/** Names and values in turn. The last takes away what Envoy has set in case that nobody answers. */
+/** Names and values in turn. */
 export function answerHeaders(decision: Decision): string[] {
   const known = answers.get(decision);
   if (known) return known;
   const { routingKey, config, decision: described } = oneCallHeaders(decision);
   const made = [
     ...["x-routing-key", routingKey, "x-signalbox-config", config, "x-signalbox-decision", described],
-    ...["x-envoy-auth-headers-to-remove", "x-signalbox-fallback,x-signalbox-error", "content-length", "0"],
+    ...["content-length", "0"],
   ];
   answers.set(decision, made);
   return made;

@@ -19,7 +19,13 @@ export type FastRoute = {
 export type FastRequest = { readonly headers: PlainHeaders; readonly body: Buffer; readonly socket: Socket };
 
 /** `fields` are header lines, each with its end, `content-length` among them; `bytes` the length of the body in UTF-8. */
-export type FastAnswer = { readonly fields: string; readonly body: string; readonly bytes: number };
+export type FastAnswer = {
+  readonly fields: string;
+  readonly body: string;
+  readonly bytes: number;
+  /** Whether `fields` are all headers: `Date`, `Connection` and `Keep-Alive` are added by default, as node:http does. */
+  readonly isBare?: boolean;
+};
 
 export type FastLane = {
   /** Ends connections that wait for a request; the others go the ordinary way from their next request on. */
@@ -141,12 +147,13 @@ function flush(socket: Socket, waiting: string, text: string): string {
   return "";
 }
 
-/** The head of an answer, with the same headers as node:http adds. */
+/** The head of an answer, with the same headers as node:http adds unless it is bare. */
 function createHead(keepAliveTimeoutMs: number): (answer: FastAnswer) => string {
   const last = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveTimeoutMs / 1000)}\r\n\r\n`;
   let second = 0;
   let tail = "";
-  return ({ fields }) => {
+  return ({ fields, isBare }) => {
+    if (isBare) return `HTTP/1.1 200 OK\r\n${fields}\r\n`;
     const now = Math.floor(Date.now() / 1000);
     if (now !== second) {
       second = now;

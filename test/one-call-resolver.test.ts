@@ -314,8 +314,7 @@ test("of a resolver that is silent, another one is asked in what is left of the 
 
 /** What a resolver answers that decides for the version that is not the default. */
 function decides(response: ServerResponse): void {
-  const withoutMark = { "x-envoy-auth-headers-to-remove": "x-signalbox-fallback" };
-  response.writeHead(200, { "x-routing-key": "default/asking/ranker@8", ...withoutMark }).end();
+  response.writeHead(200, { "x-routing-key": "default/asking/ranker@8" }).end();
 }
 
 /** A server in place of a resolver, until the test ends; answers with its port. */

@@ -35,7 +35,7 @@ const fastRoute: FastRoute = {
     if (body.includes("slow")) return null;
     quick += 1;
     const json = answerTo(body, headers);
-    return jsonAnswer(json, Buffer.byteLength(json));
+    return { ...jsonAnswer(json, Buffer.byteLength(json)), isBare: body.includes("bare") };
   },
 };
 
@@ -76,6 +76,13 @@ async function compare(pieces: readonly string[]): Promise<{ readonly own: strin
 const request = (body: string, more = "", path = "/fast") =>
   `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n${more}Content-Length: ${Buffer.byteLength(body, "latin1")}\r\n\r\n${body}`;
 const last = request("end", "Connection: close\r\n");
+
+test("a bare answer has no headers but the route's own, and the connection is kept", async () => {
+  const answers = await talk(fast.port, [request("bare"), last]);
+  const [head = "", body = ""] = answers.split("\r\n\r\n");
+  expect(head).toMatch(/^HTTP\/1.1 200 OK\r\ncontent-type: [^\r]*\r\ncontent-length: \d+$/);
+  expect(body).toContain("HTTP/1.1 200 OK");
+});
 
 describe("the fast lane answers as node:http does", () => {
   test.each<[string, readonly string[], number]>([

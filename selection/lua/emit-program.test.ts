@@ -94,7 +94,7 @@ test("for the resolver, a program renames headers and has what counts when nobod
   const rules = [{ name: "a", when: { a: { matches: "a+" }, b: 1 }, serve }];
   const context = { a: { header: "x-a" } };
   const byDefault = emitResolverProgram(compiled({ rules, context }));
-  expect(byDefault).toBe(`return asking("default/test","7",{{"x-a","a"}},${ofDefault})`);
+  expect(byDefault).toBe(`return asking("default/test",{{"x-a","a"}},"default")`);
   const refusing = emitResolverProgram(compiled({ rules, policy: { onResolverFailure: "reject" } }));
-  expect(refusing).toBe('return asking("default/test","7",{})');
+  expect(refusing).toBe('return asking("default/test",{},"reject")');
 });

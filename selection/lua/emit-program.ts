@@ -34,7 +34,8 @@ export function emitProgram(compiled: CompiledObjective): string {
   const time = compiled.experiments.some(isTimed) ? ["local t=h:timestamp()"] : [];
   const choose = ["function(c,u,h)", "local m=false", ...time, ...statements, `return ${byDefault},m`, "end"];
   const parts = [
-    ...beginning(compiled),
+    luaString(compiled.name),
+    luaString(String(compiled.revision)),
     emitList(attributes.map((attribute, index) => emitAttribute(attribute, index > 0 && units.has(attribute.name)))),
     emitList(outcomes.emitted()),
     ...(statements.length > 0 ? [choose.join("\n")] : []),
@@ -45,7 +46,7 @@ export function emitProgram(compiled: CompiledObjective): string {
 
 /**
  * The program of an objective whose rules the resolver evaluates: the headers that it needs under the names it reads, and
- * what counts when it does not answer: the default, or, where there is none, {@link undecidedKey}.
+ * the end of the {@link undecidedKey}.
  */
 export function emitResolverProgram(compiled: CompiledObjective): string {
   const renamed = oneCallAttributes(compiled).flatMap(({ name, header }) =>
@@ -53,13 +54,8 @@ export function emitResolverProgram(compiled: CompiledObjective): string {
       ? []
       : [`{${luaString(header)},${luaString(name.toLowerCase())}}`],
   );
-  const refuses = compiled.objective.spec.policy.onResolverFailure === "reject";
-  const fallback = refuses ? [] : [emitOutcome(compiled.fallback.decided)];
-  return `return asking(${[...beginning(compiled), emitList(renamed), ...fallback].join(",")})`;
-}
-
-function beginning({ name, revision }: CompiledObjective): string[] {
-  return [name, String(revision)].map(luaString);
+  const { onResolverFailure } = compiled.objective.spec.policy;
+  return `return asking(${luaString(compiled.name)},${emitList(renamed)},${luaString(onResolverFailure)})`;
 }
 
 /** Its name alone, or with what is not as the name says. The first attribute is a unit without being told. */
@@ -72,9 +68,12 @@ function emitAttribute({ name, header, baggage, type }: OneCallAttribute, isUnit
   return isPlain ? luaString(name) : emitList([luaString(name), luaString(type), String(isUnit), ...sources]);
 }
 
-/** Stands in the place of a routing key while nobody has decided; no model is called so. */
-export function undecidedKey(objective: string): string {
-  return `${objective}/-`;
+/**
+ * Stands in the place of a routing key while no resolver has decided, and leads to what counts when none does: the default, or a
+ * refusal. No model is called so.
+ */
+export function undecidedKey(objective: string, onResolverFailure: "default" | "reject"): string {
+  return `${objective}/${onResolverFailure}`;
 }
 
 function variantsOf({ objective }: CompiledObjective, index: number): Arms {

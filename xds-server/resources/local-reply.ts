@@ -184,6 +184,12 @@ export function hasValue(name: string, value: string): Filter {
   return { filterSpecifier: { case: "headerFilter", value: { header } } };
 }
 
+export function endsWith(name: string, suffix: string): Filter {
+  const end = { matchPattern: { case: "suffix" as const, value: suffix } };
+  const header = { name, headerMatchSpecifier: { case: "stringMatch" as const, value: end } };
+  return { filterSpecifier: { case: "headerFilter", value: { header } } };
+}
+
 function isGrpc(): Filter {
   const prefix = { matchPattern: { case: "prefix" as const, value: "application/grpc" } };
   const header = { name: "content-type", headerMatchSpecifier: { case: "stringMatch" as const, value: prefix } };

@@ -1,5 +1,16 @@
+import { undecidedKey } from "../../selection/lua/emit-program.ts";
 import { headers } from "./headers.ts";
-import { all, flags, grpc, hasValue, isPresent, type LocalReply, status, type WrittenReply } from "./local-reply.ts";
+import {
+  all,
+  endsWith,
+  flags,
+  grpc,
+  hasValue,
+  isPresent,
+  type LocalReply,
+  status,
+  type WrittenReply,
+} from "./local-reply.ts";
 
 /** Why selection/lua/filter refuses a request: the code and the message are in headers. */
 const refusals = [
@@ -23,7 +34,7 @@ export const oneCallReplies: readonly (LocalReply | WrittenReply)[] = [
   {
     code: "selection_unavailable",
     grpcStatus: grpc.unavailable,
-    when: hasValue(headers.error, "selection_unavailable"),
+    when: endsWith(headers.routingKey, undecidedKey("", "reject")),
     message: "no resolver answered in time, and the objective does not fall back to its default",
     remedy: "try again; if it goes on, look at the resolvers",
   },

@@ -12,7 +12,6 @@ import {
   type HttpServiceSchema,
 } from "../../proto/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
 import type { HttpFilterSchema } from "../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
-import { contextHeader } from "../../selection/one-call/attributes.ts";
 import { headers } from "./headers.ts";
 import { duration, extensionChoice } from "./proto.ts";
 import { hostSelectionAttempts, otherHosts } from "./retries.ts";
@@ -33,7 +32,7 @@ export const defaultResolverTimeoutMs = 100;
 /** The filter that asks the resolver; it is off but for objectives that need it. */
 export const resolverFilterName = "signalbox.resolver";
 
-/** A request goes on without an answer, with what the program of its objective has set for that. */
+/** A request goes on without an answer, with the routing key that the program of its objective has set for that. */
 export function resolverFilter(): MessageInitShape<typeof HttpFilterSchema> {
   return {
     ...extensionChoice(resolverFilterName, ExtAuthzSchema, {
@@ -43,9 +42,9 @@ export function resolverFilter(): MessageInitShape<typeof HttpFilterSchema> {
       clearRouteCache: true,
       allowedHeaders: {
         patterns: [
-          ...[headers.objective, headers.override, headers.trafficClass, headers.client, "baggage"].map(exactly),
-          ...["traceparent", "tracestate"].map(exactly),
-          { matchPattern: { case: "prefix", value: contextHeader("") } },
+          // Objective, override, traffic class, client and context. Few patterns, because Envoy tries each with each header.
+          { matchPattern: { case: "prefix", value: "x-signalbox-" } },
+          ...["baggage", "traceparent", "tracestate"].map(exactly),
         ],
       },
     }),

@@ -1,20 +1,35 @@
 import { createHash } from "node:crypto";
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { VirtualHost, VirtualHostSchema } from "../../proto/gen/envoy/config/route/v3/route_components_pb.js";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type Route,
+  RouteSchema,
+  type VirtualHost,
+  type VirtualHostSchema,
+} from "../../proto/gen/envoy/config/route/v3/route_components_pb.js";
 import { ExtAuthzPerRouteSchema } from "../../proto/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
 import { LuaPerRouteSchema } from "../../proto/gen/envoy/extensions/filters/http/lua/v3/lua_pb.js";
-import { undecidedKey } from "../../selection/lua/emit-program.ts";
+import type { OneCallHeaders } from "../../selection/one-call/headers.ts";
 import type { OneCallRoutes } from "../routing/routing-table.ts";
 import { headers } from "./headers.ts";
 import { defaultResolverTimeoutMs, resolverFilterName, resolverService } from "./one-call-resolver.ts";
-import { addMissingHeader, any } from "./proto.ts";
+import { any, setHeader } from "./proto.ts";
 
 /** The filter of the one-call listener that selects. */
 export const oneCallFilterName = "signalbox.one_call";
 
-/** The routing keys that are refused: of a request that the resolver had to decide, and did not. */
-export function refusedKeys({ resolver }: OneCallRoutes, objective: string): string[] {
-  return resolver?.onFailure === "reject" ? [undecidedKey(objective)] : [];
+/** The routes of the default for a request that no resolver has decided: they say in headers what a resolver would have said. */
+export function asUndecided(given: Route, { routingKey, config, decision }: OneCallHeaders): Route {
+  const fallback = setHeader(headers.fallback, "resolver-unavailable");
+  const decided = [
+    setHeader(headers.routingKey, routingKey),
+    setHeader(headers.config, config),
+    setHeader(headers.decision, decision),
+  ];
+  return create(RouteSchema, {
+    ...given,
+    requestHeadersToAdd: [...given.requestHeadersToAdd, ...decided, fallback],
+    responseHeadersToAdd: [...given.responseHeadersToAdd, fallback],
+  });
 }
 
 /**
@@ -35,12 +50,7 @@ export function oneCallSettings({
   const asks = any(ExtAuthzPerRouteSchema, {
     override: { case: "checkSettings", value: serviceOverride ? { serviceOverride } : {} },
   });
-  return {
-    metadata,
-    typedPerFilterConfig: { ...selects, [resolverFilterName]: asks },
-    // Set by the program, and taken away again by the resolver's answer.
-    responseHeadersToAdd: [addMissingHeader(headers.fallback, `%REQ(${headers.fallback})%`)],
-  };
+  return { metadata, typedPerFilterConfig: { ...selects, [resolverFilterName]: asks } };
 }
 
 /** Bytes of a program that is itself the setting of the filter. Envoy copies that for every request. */

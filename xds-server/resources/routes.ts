@@ -10,9 +10,10 @@ import {
 } from "../../proto/gen/envoy/config/route/v3/route_components_pb.js";
 import { type RouteConfiguration, RouteConfigurationSchema } from "../../proto/gen/envoy/config/route/v3/route_pb.js";
 import { HttpRequestHeaderMatchInputSchema } from "../../proto/gen/envoy/type/matcher/v3/http_inputs_pb.js";
+import { undecidedKey } from "../../selection/lua/emit-program.ts";
 import type { ObjectiveRoutes, PathRule, VersionRoute } from "../routing/routing-table.ts";
 import { headers, shadowTrafficClass } from "./headers.ts";
-import { oneCallSettings, refusedKeys } from "./one-call-routes.ts";
+import { asUndecided, oneCallSettings } from "./one-call-routes.ts";
 import { placement } from "./placement.ts";
 import { any, duration, extension, setHeader, setHeaderFormat } from "./proto.ts";
 import { retryPolicy } from "./retries.ts";
@@ -46,7 +47,7 @@ export function routeConfiguration(objective: ObjectiveRoutes): RouteConfigurati
             value: {
               map: Object.fromEntries([
                 ...objective.versions.map((version) => [version.routingKey, onMatch(routesOf(version))]),
-                ...refusedKeys(objective.oneCall, objective.name).map((key) => [key, onMatch([refusal(503)])]),
+                ...undecidedEntries(objective, routesOf),
               ]),
             },
           },
@@ -61,6 +62,17 @@ export function routeConfiguration(objective: ObjectiveRoutes): RouteConfigurati
     virtualHosts: [retries ? { ...virtualHost, retryPolicy: retries } : virtualHost],
     responseHeadersToAdd: [setHeader(headers.revision, String(objective.revision))],
   });
+}
+
+/** The routing key of requests that a resolver has to decide, until it does, and its routes; nothing where none is asked. */
+function undecidedEntries({ name, oneCall }: ObjectiveRoutes, routesOf: (version: VersionRoute) => readonly Route[]) {
+  if (oneCall.resolver === null) return [];
+  const { undecided } = oneCall.resolver;
+  const routes =
+    undecided.onFailure === "reject"
+      ? [refusal(503)]
+      : routesOf(undecided.version).map((route) => asUndecided(route, undecided.headers));
+  return [[undecidedKey(name, undecided.onFailure), onMatch(routes)]] as const;
 }
 
 const routingKeyInput = extension(headers.routingKey, HttpRequestHeaderMatchInputSchema, {

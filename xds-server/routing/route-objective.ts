@@ -3,6 +3,7 @@ import type { Model, ModelVersion } from "../../config/documents/model.ts";
 import type { Objective } from "../../config/documents/objective.ts";
 import type { LiveDocuments } from "../../config/live-documents.ts";
 import { modelsIn, objectiveRevision } from "../../config/relations/needs.ts";
+import { oneCallHeaders } from "../../selection/one-call/headers.ts";
 import { planOneCall } from "../../selection/one-call/plan.ts";
 import { formatRoutingKey } from "../../selection/routing-key.ts";
 import { compileLive } from "../../selection/selector.ts";
@@ -22,30 +23,32 @@ export function routeObjective(live: LiveDocuments, name: string): ObjectiveRout
     .sort((a, b) => (a.routingKey < b.routingKey ? -1 : 1));
   const versions = candidates.map((candidate) => versionRoute(candidate, candidates, objective));
   const { policy, default: byDefault } = objective.spec;
-  const fallback = versions.find(({ model }) => model === `${byDefault.model}@${byDefault.version}`);
+  const ofDefault = versions.find(({ model }) => model === `${byDefault.model}@${byDefault.version}`);
+  const fallback = required(ofDefault, `the default of objective ${name}`);
   return {
     name,
     namespace: objective.metadata.namespace,
     objective: objective.metadata.name,
     revision: objectiveRevision(live, name),
     versions,
-    fallback: policy.onUnknownKey === "default" ? required(fallback, `the default of objective ${name}`) : null,
+    fallback: policy.onUnknownKey === "default" ? fallback : null,
     timeoutMs: policy.timeoutMs,
     idleTimeoutMs: policy.idleTimeoutMs,
     retries: policy.retries,
     isLazy: policy.loading === "lazy",
-    oneCall: oneCallRoutes(live, objective),
+    oneCall: oneCallRoutes(live, objective, fallback),
   };
 }
 
-function oneCallRoutes(live: LiveDocuments, objective: Objective): OneCallRoutes {
-  const { engine, program } = planOneCall(compileLive(live, objective));
-  const { timeoutMs, resolverTimeoutMs, onResolverFailure } = objective.spec.policy;
-  const resolver = {
-    timeoutMs: timeoutMs === 0 ? resolverTimeoutMs : Math.min(resolverTimeoutMs, timeoutMs),
-    onFailure: onResolverFailure,
-  };
-  return { program, resolver: engine === "resolver" ? resolver : null };
+function oneCallRoutes(live: LiveDocuments, objective: Objective, byDefault: VersionRoute): OneCallRoutes {
+  const compiled = compileLive(live, objective);
+  const { engine, program } = planOneCall(compiled);
+  if (engine === "embedded") return { program, resolver: null };
+  const { timeoutMs: wholeMs, resolverTimeoutMs, onResolverFailure: onFailure } = objective.spec.policy;
+  const timeoutMs = wholeMs === 0 ? resolverTimeoutMs : Math.min(resolverTimeoutMs, wholeMs);
+  const headers = oneCallHeaders(compiled.fallback.decided);
+  const undecided = onFailure === "reject" ? { onFailure } : { onFailure, version: byDefault, headers };
+  return { program, resolver: { timeoutMs, undecided } };
 }
 
 type Candidate = Omit<VersionRoute, "shadows"> & { readonly isGrpc: boolean };

@@ -1,4 +1,5 @@
 import type { Shard } from "../../config/documents/shard.ts";
+import type { OneCallHeaders } from "../../selection/one-call/headers.ts";
 
 /**
  * What is to be routed where, as plain data: the step between documents and Envoy resources, and the only one with
@@ -53,9 +54,14 @@ export type ObjectiveRoutes = {
 export type OneCallRoutes = {
   /** For the Lua filter of the listener. */
   readonly program: string;
-  /** Null when the program selects by itself; or else how the resolver is asked. */
-  readonly resolver: { readonly timeoutMs: number; readonly onFailure: "default" | "reject" } | null;
+  /** Null when the program selects by itself; or else how the resolver is asked, and what counts when none answers. */
+  readonly resolver: { readonly timeoutMs: number; readonly undecided: Undecided } | null;
 };
+
+/** What becomes of a request that no resolver has decided: it gets the default, with the headers that say so, or is refused. */
+export type Undecided =
+  | { readonly onFailure: "default"; readonly version: VersionRoute; readonly headers: OneCallHeaders }
+  | { readonly onFailure: "reject" };
 
 /** Where the requests with one routing key go. */
 export type VersionRoute = {

@@ -38,13 +38,13 @@ local function wordsOf(program, index)
   return words
 end
 
--- A program that leaves it to the resolver: the headers to rename, as { from, attribute in lower case }, and the outcome when
--- no resolver answers, nil where such a request is refused.
-local function asking(name, revision, renamed, outcome)
+-- A program that leaves it to the resolver: the headers to rename, as { from, attribute in lower case }, and the end of the routing
+-- key that counts until a resolver answers.
+local function asking(name, renamed, undecided)
   for index = 1, #renamed do
     renamed[index][2] = CONTEXT .. renamed[index][2]
   end
-  return { name = name, renamed = renamed, fallback = outcome and headersOf(name, revision, outcome) or { name .. "/-" } }
+  return { name = name, renamed = renamed, undecided = name .. "/" .. undecided }
 end
 
 -- What programs use. It comes as local variables, which are found faster than global ones; of those they have none.

@@ -14,8 +14,8 @@ local function decide(headers, words, decision)
   headers:add("x-signalbox-decision", decision)
 end
 
--- Puts attributes that come in headers of their own under the names that the resolver reads, and has ready what counts when
--- no resolver answers: the default, or a routing key that is refused. An answer takes the last header away again.
+-- Puts attributes that come in headers of their own under the names that the resolver reads. The routing key, which an answer
+-- replaces, leads to what counts when no resolver answers.
 local function prepareForResolver(headers, program)
   local renamed = program.renamed
   for index = 1, #renamed do
@@ -27,15 +27,7 @@ local function prepareForResolver(headers, program)
       headers:remove(to)
     end
   end
-  local fallback = program.fallback
-  headers:replace("x-routing-key", fallback[1])
-  if fallback[2] then
-    headers:replace("x-signalbox-config", fallback[2])
-    headers:replace("x-signalbox-decision", fallback[3])
-    headers:replace("x-signalbox-fallback", "resolver-unavailable")
-  else
-    headers:replace("x-signalbox-error", "selection_unavailable")
-  end
+  headers:add("x-routing-key", program.undecided)
 end
 
 function envoy_on_request(handle)
