@@ -1,4 +1,5 @@
-import { DeltaSubscription, prepareDelta } from "./delta.ts";
+import { DeltaSubscription } from "./delta.ts";
+import { prepareDelta } from "./prepare-delta.ts";
 import { contentVersion, type StoredResource } from "./resource.ts";
 import { createSharedFrames } from "./shared-frames.ts";
 import { SotwSubscription } from "./sotw.ts";
