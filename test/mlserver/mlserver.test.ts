@@ -25,7 +25,8 @@ let version7: MlServer;
 let version8: MlServer;
 
 beforeAll(async () => {
-  [version7, version8, system] = await Promise.all([startMlServer("a", "7"), startMlServer("b", "8"), startSystem()]);
+  system = await startSystem();
+  [version7, version8] = await Promise.all([startMlServer("a", "7"), startMlServer("b", "8")]);
   store = await connectStore({ servers: system.natsUrl });
   await store.apply((await exampleDocuments()).map((document) => ({ document })));
   await eventually(
