@@ -1,7 +1,7 @@
 import type { ServerHttp2Stream } from "node:http2";
 import type { Readable } from "node:stream";
 import { Metadata, type ServerDuplexStream } from "@grpc/grpc-js";
-import type { EncodedResponse } from "./wire.ts";
+import type { EncodedResponse } from "./encoding.ts";
 
 /** What of grpc-js' own is looked at; its version is pinned, and the tests of bad input fail when this is not there. */
 type Inner = { readonly call?: { readonly stream?: ServerHttp2Stream } };

@@ -1,5 +1,5 @@
+import type { EncodedResponse } from "./encoding.ts";
 import type { SendBudget } from "./send-budget.ts";
-import type { EncodedResponse } from "./wire.ts";
 
 export type OutboxDeps = {
   /** Hands a message to the network; `done` is called when it has left. */

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { heldHash, nameHash } from "./claim.ts";
 import type { Digest } from "./digest-sum.ts";
-import { encodeFrames, type Frames } from "./wire.ts";
+import { encodeFrames, type Frames } from "./encoding.ts";
 
 /** What the owner of a snapshot hands in for one resource. */
 export type ResourceInput = {

@@ -3,6 +3,7 @@ import type { AuthContext } from "@grpc/grpc-js/build/src/auth-context.js";
 import { type AdmissionLimits, createAdmission } from "./admission.ts";
 import { createAllowance } from "./allowance.ts";
 import { type Call, type CallEvents, handleCall, type OpenStream, Refusal } from "./call.ts";
+import type { EncodedResponse } from "./encoding.ts";
 import { createFlushQueue, type FlushQueueOptions } from "./flush-queue.ts";
 import type { StreamInfo, XdsHooks, XdsLogger } from "./hooks.ts";
 import { writeMessage } from "./http2-stream.ts";
@@ -14,7 +15,7 @@ import { definitionOf, discoveryServices } from "./service.ts";
 import type { SnapshotStore } from "./snapshot.ts";
 import { type ServedStream, type StreamLimits, XdsStream } from "./stream.ts";
 import { createVariants } from "./variants.ts";
-import type { EncodedResponse, Node } from "./wire.ts";
+import type { Node } from "./wire.ts";
 
 /** Where a stream comes from. */
 export type Peer = { readonly address: string; readonly auth: AuthContext };

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { encodeFrames } from "./encoding.ts";
 import { createSnapshotStore } from "./snapshot.ts";
 import { SotwSubscription } from "./sotw.ts";
 import type { Gate, Response } from "./subscription.ts";
 import { isFullState, typeUrls } from "./type-urls.ts";
-import { encodeFrames } from "./wire.ts";
 
 const universe = ["A", "B", "C", "D"];
 /** How other types of the stream may hold this one up: not at all, removals, the latest change, everything. */

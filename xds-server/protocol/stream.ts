@@ -1,5 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { type Allowance, createAllowance } from "./allowance.ts";
+import type { EncodedResponse } from "./encoding.ts";
 import type { FlushQueue } from "./flush-queue.ts";
 import type { CutReason, ReachedRevisions, StreamInfo, XdsHooks, XdsLogger } from "./hooks.ts";
 import { createOrdering, type Ordering, type OrderingOptions } from "./ordering.ts";
@@ -9,7 +10,7 @@ import type { GroupView } from "./snapshot.ts";
 import { type Response, type Subscription, TooFarBehindError, type Verdict } from "./subscription.ts";
 import type { TypeView } from "./type-state.ts";
 import { compareTypes, typeUrls } from "./type-urls.ts";
-import { type DeltaRequest, type EncodedResponse, MalformedRequestError, type Node, type SotwRequest } from "./wire.ts";
+import { type DeltaRequest, MalformedRequestError, type Node, type SotwRequest } from "./wire.ts";
 
 export type AnyRequest = DeltaRequest | SotwRequest;
 

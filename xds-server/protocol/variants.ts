@@ -1,21 +1,12 @@
 import { DeltaSubscription } from "./delta.ts";
+import { encodeDeltaResponse, encodeFrames, encodeNameOnly, encodeSotwResponse } from "./encoding.ts";
 import { prepareDelta } from "./prepare-delta.ts";
 import { contentVersion, type StoredResource } from "./resource.ts";
 import { createSharedFrames } from "./shared-frames.ts";
 import { SotwSubscription } from "./sotw.ts";
 import type { Variant } from "./stream.ts";
 import { typeUrls } from "./type-urls.ts";
-import {
-  type DeltaRequest,
-  decodeDeltaRequest,
-  decodeSotwRequest,
-  encodeDeltaResponse,
-  encodeFrames,
-  encodeNameOnly,
-  encodeSotwResponse,
-  type Node,
-  type SotwRequest,
-} from "./wire.ts";
+import { type DeltaRequest, decodeDeltaRequest, decodeSotwRequest, type Node, type SotwRequest } from "./wire.ts";
 
 /** The two variants of the protocol, over one shape of response. */
 export function createVariants(now: () => number) {

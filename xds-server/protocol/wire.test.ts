@@ -8,15 +8,8 @@ import {
   DiscoveryResponseSchema,
   ResourceSchema,
 } from "../../proto/gen/envoy/service/discovery/v3/discovery_pb.js";
-import {
-  completed,
-  decodeDeltaRequest,
-  decodeSotwRequest,
-  type EncodedResponse,
-  encodeDeltaResponse,
-  encodeFrames,
-  encodeSotwResponse,
-} from "./wire.ts";
+import { type EncodedResponse, encodeDeltaResponse, encodeFrames, encodeSotwResponse } from "./encoding.ts";
+import { completed, decodeDeltaRequest, decodeSotwRequest } from "./wire.ts";
 
 const typeUrl = "type.googleapis.com/example.Type";
 const node = {
