@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { HeldRemovals } from "./held-removals.ts";
 import { createOrdering } from "./ordering.ts";
-import { lowestOf, type Progress } from "./subscription.ts";
+import type { Progress } from "./subscription.ts";
 import { compareTypes, typeUrls } from "./type-urls.ts";
 
 const { cluster, endpoint, listener, route, scopedRoute, runtime } = typeUrls;
@@ -15,7 +16,9 @@ function orderingOf(
   const subscriptions = new Map(
     Object.entries(states).map(([typeUrl, { held = [], ...state }]) => {
       const progress = { sent: 0, settled: 0, acknowledged: 0, recentAcks: [], parked: new Map(), ...state };
-      return [typeUrl, { progress, earliestHeldRemoval: () => lowestOf(held) }] as const;
+      const removals = new HeldRemovals();
+      for (const [index, sequence] of held.entries()) removals.hold(`removed-${index}`, sequence);
+      return [typeUrl, { progress, earliestHeldRemoval: () => removals.earliest() }] as const;
     }),
   );
   return createOrdering(subscriptions, {

@@ -102,6 +102,13 @@ export function createXdsServer(deps: XdsServerDeps): XdsServer {
   let isClosed = false;
   let lastId = 0;
 
+  const logRefusal = (fields: object, message: string) => {
+    const allowance = refusalLog.take();
+    if (allowance === "none") return;
+    logger.warn(fields, message);
+    if (allowance === "last") logger.warn({}, "many xDS streams are refused; for now only counted");
+  };
+
   const unsubscribe = store.subscribe((group) => {
     for (const stream of streams) if (stream.info.group === group) queue.coalesced(stream);
   });
@@ -154,17 +161,11 @@ export function createXdsServer(deps: XdsServerDeps): XdsServer {
     maxNames: limits.namesPerType,
     onReject: (rejection) => {
       hooks.onReject?.(rejection);
-      const allowance = refusalLog.take();
-      if (allowance === "none") return;
-      logger.warn({ peer: rejection.peer, reason: rejection.details }, "xDS stream refused");
-      if (allowance === "last") logger.warn({}, "many xDS streams are refused; for now only counted");
+      logRefusal({ peer: rejection.peer, reason: rejection.details }, "xDS stream refused");
     },
     onCut: ({ peer, nodeId, reason, details }) => {
       hooks.onCut?.({ peer, reason, details });
-      const allowance = refusalLog.take();
-      if (allowance === "none") return;
-      logger.warn({ peer, nodeId, cause: reason, reason: details }, "xDS stream ended for what its client did");
-      if (allowance === "last") logger.warn({}, "many xDS streams are refused; for now only counted");
+      logRefusal({ peer, nodeId, cause: reason, reason: details }, "xDS stream ended for what its client did");
     },
   };
   const variants = createVariants(now);

@@ -1,9 +1,11 @@
+import { Cursor } from "./cursor.ts";
 import { Heartbeats } from "./heartbeats.ts";
+import { HeldRemovals } from "./held-removals.ts";
 import { Ledger } from "./ledger.ts";
 import type { StoredResource } from "./resource.ts";
 import {
+  earliestOf,
   type Gate,
-  lowestOf,
   type Progress,
   type Response,
   type Subscription,
@@ -44,15 +46,14 @@ export class SotwSubscription implements Subscription<SotwRequest> {
   readonly #ledger: Ledger;
   readonly #heartbeats = new Heartbeats();
   readonly #owed = new Set<string>();
-  readonly #held = new Map<string, number>();
-  readonly #ahead = new Map<string, number>();
+  readonly #removals = new HeldRemovals();
+  readonly #cursor = new Cursor();
   #names = new Set<string>();
   #lastNonce: string | undefined;
   #started = false;
   #wasNamed = false;
   #wildcard = false;
   #owesAll = false;
-  #cursor = 0;
 
   constructor({ typeUrl, now, answerMissing, takesLifetimes }: SotwOptions) {
     this.typeUrl = typeUrl;
@@ -64,11 +65,11 @@ export class SotwSubscription implements Subscription<SotwRequest> {
   }
 
   get progress(): Progress {
-    return this.#ledger.progress(this.#cursor);
+    return this.#ledger.progress(this.#cursor.sequence);
   }
 
   earliestHeldRemoval(): number {
-    return lowestOf(this.#held.values());
+    return this.#removals.earliest();
   }
 
   nameCount(): number {
@@ -77,8 +78,7 @@ export class SotwSubscription implements Subscription<SotwRequest> {
 
   wakeAt(): number | undefined {
     const beatAt = this.#ledger.outstanding === 0 ? this.#heartbeats.nextAt : undefined;
-    const wakeAt = Math.min(this.#ledger.pausedUntil ?? Number.POSITIVE_INFINITY, beatAt ?? Number.POSITIVE_INFINITY);
-    return Number.isFinite(wakeAt) ? wakeAt : undefined;
+    return earliestOf(this.#ledger.pausedUntil, beatAt);
   }
 
   /** "The server should not send a response for any request with a stale nonce": such a request is ignored whole. */
@@ -87,7 +87,7 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     const verdict = this.#ledger.answer(request.responseNonce, request.error, view.changedAt);
     if (verdict.kind === "nack") this.#ledger.retain((name) => this.#wants(name));
     if (verdict.kind === "ack" && this.#isFullState) this.#ledger.retain(() => false);
-    if (!this.#started) this.#cursor = view.sequence;
+    if (!this.#started) this.#cursor.moveTo(view.sequence);
     this.#started = true;
     this.#subscribe(request.resourceNames, view);
     this.#settleIfIdle();
@@ -133,7 +133,7 @@ export class SotwSubscription implements Subscription<SotwRequest> {
   #nextHeartbeat(view: TypeView, nextNonce: () => string): Response | undefined {
     const now = this.#now();
     if (this.#heartbeats.nextAt === undefined || this.#heartbeats.nextAt > now) return undefined;
-    if (this.#isFullState && this.#cursor < view.sequence) return undefined;
+    if (this.#isFullState && this.#cursor.sequence < view.sequence) return undefined;
     const { alive, expired } = this.#heartbeats.due(now, ({ name }) => this.#holds(name, view));
     const due = [...alive, ...expired];
     if (due.length === 0) return undefined;
@@ -144,9 +144,8 @@ export class SotwSubscription implements Subscription<SotwRequest> {
   }
 
   #holds(name: string, view: TypeView): boolean {
-    return (
-      this.#wants(name) && !this.#ledger.parked.has(name) && (view.get(name) !== undefined || this.#held.has(name))
-    );
+    const exists = view.get(name) !== undefined || this.#removals.has(name);
+    return exists && this.#wants(name) && !this.#ledger.parked.has(name);
   }
 
   /**
@@ -163,53 +162,42 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     const isSmaller = (this.#wildcard && !wildcard) || [...this.#names].some((name) => !names.has(name));
     this.#wildcard = wildcard;
     this.#names = names;
-    if (isSmaller) this.#dropUnwanted();
+    if (isSmaller) this.#forgetUnwanted();
   }
 
-  #dropUnwanted(): void {
+  #forgetUnwanted(): void {
     if (this.#wildcard) return;
     this.#owesAll = false;
-    for (const name of [...this.#owed, ...this.#held.keys(), ...this.#ahead.keys(), ...this.#ledger.parked.keys()]) {
-      if (this.#names.has(name)) continue;
-      this.#owed.delete(name);
-      this.#held.delete(name);
-      this.#ahead.delete(name);
-      this.#ledger.forget(name);
-    }
+    const wants = (name: string) => this.#names.has(name);
+    for (const name of this.#owed) if (!wants(name)) this.#owed.delete(name);
+    for (const part of [this.#removals, this.#cursor, this.#ledger]) part.retain(wants);
   }
 
   #wants(name: string): boolean {
     return this.#wildcard || this.#names.has(name);
   }
 
-  #hasSeen(name: string, sequence: number): boolean {
-    return sequence <= this.#cursor || this.#wasAnswered(name, sequence);
-  }
-
-  /** Whether that content went out before its turn, as the answer to a subscription. */
-  #wasAnswered(name: string, sequence: number): boolean {
-    return (this.#ahead.get(name) ?? 0) >= sequence;
-  }
-
   /** The whole state when there is a reason to send it. A change that has to wait makes the whole response wait. */
   #fullState(view: TypeView, limit: number, gate: Gate): Due | undefined {
     const mustAnswer = this.#owesAll || this.#owed.size > 0;
-    const changes = [...view.changes(this.#cursor, view.sequence)].filter((change) => this.#wants(change.name));
+    const changes = [...view.changes(this.#cursor.sequence, view.sequence)].filter((change) =>
+      this.#wants(change.name),
+    );
     if (!mustAnswer && changes.some((change) => change.sequence > limit)) return undefined;
     const changed: StoredResource[] = [];
     for (const { name, sequence } of changes) {
       const resource = view.get(name);
       if (resource) {
         changed.push(resource);
-        this.#held.delete(name);
+        this.#removals.forget(name);
       } else {
-        this.#held.set(name, sequence);
+        this.#removals.hold(name, sequence);
       }
     }
-    const mayHaveMissedSome = this.#cursor < view.horizon;
+    const mayHaveMissedSome = this.#cursor.sequence < view.horizon;
     const isDue = mustAnswer || mayHaveMissedSome || changed.length > 0;
-    const hasReleased = this.#release(view, gate).length > 0;
-    this.#cursor = view.sequence;
+    const hasReleased = [...this.#removals.release(view, gate)].length > 0;
+    this.#cursor.moveTo(view.sequence);
     this.#owesAll = false;
     this.#owed.clear();
     if (!isDue && !hasReleased) return undefined;
@@ -219,8 +207,8 @@ export class SotwSubscription implements Subscription<SotwRequest> {
 
   #everything(view: TypeView): readonly StoredResource[] {
     const present = this.#wildcard ? view.all() : [...this.#names].flatMap((name) => view.get(name) ?? []);
-    if (this.#held.size === 0) return present;
-    return [...present, ...[...this.#held.keys()].flatMap((name) => view.lastKnown(name) ?? [])];
+    if (this.#removals.size === 0) return present;
+    return [...present, ...[...this.#removals.names()].flatMap((name) => view.lastKnown(name) ?? [])];
   }
 
   /** What changed and what was asked for. Only where a stand-in exists can the absence of a resource be said. */
@@ -232,19 +220,18 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     };
     if (!this.#owesAll && this.#owed.size === 0) this.#addOffer(view, add);
     if (due.size > 0) return { resources: [...due.values()], changed: [...due.values()] };
-    for (const { name, sequence } of view.changes(this.#cursor, limit)) {
-      if (!this.#wants(name) || this.#wasAnswered(name, sequence)) continue;
+    for (const { name, sequence } of view.changes(this.#cursor.sequence, limit)) {
+      if (!this.#wants(name) || this.#cursor.wasAnswered(name, sequence)) continue;
       const resource = view.get(name);
       if (resource) {
-        this.#held.delete(name);
+        this.#removals.forget(name);
         add(name, resource);
       } else {
-        this.#held.set(name, sequence);
+        this.#removals.hold(name, sequence);
       }
     }
-    this.#cursor = Math.max(this.#cursor, limit);
-    for (const [name, sequence] of this.#ahead) if (sequence <= this.#cursor) this.#ahead.delete(name);
-    for (const name of this.#release(view, gate)) {
+    if (limit > this.#cursor.sequence) this.#cursor.moveTo(limit);
+    for (const name of this.#removals.release(view, gate)) {
       add(name, undefined);
       this.#ledger.forget(name);
     }
@@ -258,7 +245,7 @@ export class SotwSubscription implements Subscription<SotwRequest> {
    */
   #addOffer(view: TypeView, add: Add): void {
     const names = this.#ledger.takeOffer(
-      (name) => this.#hasSeen(name, view.changedAt(name)) && (view.get(name) !== undefined || !this.#held.has(name)),
+      (name) => this.#cursor.hasSeen(name, view) && (view.get(name) !== undefined || !this.#removals.has(name)),
     );
     for (const name of names) add(name, view.get(name));
   }
@@ -267,28 +254,20 @@ export class SotwSubscription implements Subscription<SotwRequest> {
   #addOwed(view: TypeView, add: Add): void {
     if (this.#owesAll) for (const { name } of view.all()) this.#owed.add(name);
     for (const name of this.#owed) {
-      add(name, view.get(name) ?? (this.#held.has(name) ? view.lastKnown(name) : undefined));
-      if (view.changedAt(name) > this.#cursor) this.#ahead.set(name, view.changedAt(name));
+      add(name, view.get(name) ?? (this.#removals.has(name) ? view.lastKnown(name) : undefined));
+      this.#cursor.noteAnswered(name, view);
     }
     this.#owesAll = false;
     this.#owed.clear();
   }
 
-  /** A resource that came back meanwhile is not removed first. */
-  #release(view: TypeView, gate: Gate): string[] {
-    const released: string[] = [];
-    for (const [name, sequence] of this.#held) if (gate.canRemove(sequence)) released.push(name);
-    for (const name of released) this.#held.delete(name);
-    return released.filter((name) => !view.get(name));
-  }
-
   /** A state that still holds removed resources is not the state that the version stands for. */
   #version(view: TypeView): string {
-    const isLagging = this.#isFullState && this.#held.size > 0 && !view.isVersionGiven;
-    return isLagging ? `${view.version}+${this.#held.size}` : view.version;
+    const isLagging = this.#isFullState && this.#removals.size > 0 && !view.isVersionGiven;
+    return isLagging ? `${view.version}+${this.#removals.size}` : view.version;
   }
 
   #settleIfIdle(): void {
-    if (!this.#owesAll && this.#owed.size === 0) this.#ledger.settle(this.#cursor);
+    if (!this.#owesAll && this.#owed.size === 0) this.#ledger.settle(this.#cursor.sequence);
   }
 }

@@ -1,37 +1,20 @@
 import { status } from "@grpc/grpc-js";
-import { type Allowance, createAllowance } from "./allowance.ts";
 import type { EncodedResponse } from "./encoding.ts";
 import type { FlushQueue } from "./flush-queue.ts";
 import type { CutReason, ReachedRevisions, StreamInfo, XdsHooks, XdsLogger } from "./hooks.ts";
+import { createNackLog, type Nack } from "./nack-log.ts";
 import { createOrdering, type Ordering, type OrderingOptions } from "./ordering.ts";
 import { Outbox } from "./outbox.ts";
 import type { SendBudget } from "./send-budget.ts";
 import type { GroupView } from "./snapshot.ts";
-import { type Response, type Subscription, TooFarBehindError, type Verdict } from "./subscription.ts";
+import { StreamSubscriptions, type SubscriptionLimits } from "./stream-subscriptions.ts";
+import { earliestOf, type Response, type Subscription, TooFarBehindError } from "./subscription.ts";
 import type { TypeView } from "./type-state.ts";
-import { compareTypes, typeUrls } from "./type-urls.ts";
-import { type DeltaRequest, MalformedRequestError, type Node, type SotwRequest } from "./wire.ts";
+import { typeUrls } from "./type-urls.ts";
+import type { AnyRequest, Variant } from "./variant.ts";
+import { MalformedRequestError } from "./wire.ts";
 
-export type AnyRequest = DeltaRequest | SotwRequest;
-
-/** One of the two variants of the protocol. */
-export type Variant<Request extends AnyRequest> = {
-  readonly name: "delta" | "sotw";
-  /** A piece at each step. Throws a `MalformedRequestError`, or a `TooManyNamesError` when it has more names than that. */
-  decode(bytes: Uint8Array, maxNames: number): Generator<undefined, Request>;
-  /** Work on a request before it is taken in, a piece at each step; gives the parts in which it is to be taken in. */
-  readonly prepare?: (request: Request, view: TypeView) => Generator<undefined, readonly Request[]>;
-  createSubscription(typeUrl: string, node: Node): Subscription<Request>;
-  encode(response: Response, node: Node): EncodedResponse;
-};
-
-export type StreamLimits = {
-  /** Types one stream may subscribe to. */
-  readonly typesPerStream: number;
-  /** Names one request may have, and one stream subscribe to of one type. */
-  readonly namesPerType: number;
-  /** Names one stream may subscribe to, all types together. */
-  readonly namesPerStream: number;
+export type StreamLimits = SubscriptionLimits & {
   /** Bytes that wait for the network before no further response is made. */
   readonly unsentBytes: number;
   /** Milliseconds in which a client has to read something while anything waits for it. */
@@ -71,14 +54,6 @@ export type ServedStream = {
   close(): void;
 };
 
-type Nack = Extract<Verdict, { readonly kind: "nack" }>;
-
-/** NACKs that are logged, per stream and minute. */
-const nackLogLines = { lines: 20, perMs: 60_000 };
-
-/** Characters of a client's message that are logged. */
-const maxLoggedReason = 4096;
-
 const maxEarlyRequests = 1000;
 const tooManyEarly = `more than ${maxEarlyRequests} requests before there was anything to answer with`;
 
@@ -86,9 +61,8 @@ const tooManyEarly = `more than ${maxEarlyRequests} requests before there was an
 export class XdsStream<Request extends AnyRequest> implements ServedStream {
   readonly info: StreamInfo;
   readonly #deps: StreamDeps<Request>;
-  readonly #subscriptions = new Map<string, Subscription<Request>>();
+  readonly #subscriptions: StreamSubscriptions<Request>;
   readonly #ordering: Ordering;
-  #inOrder: Subscription<Request>[] = [];
   /** Requests that came while the group had no content. */
   #early: { readonly typeUrl: string; readonly request: Request }[] = [];
   readonly #outbox: Outbox;
@@ -99,13 +73,18 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   /** The client has taken something in, or refused it. */
   #hasAnswered = false;
   #revisions: ReachedRevisions = { settled: undefined, acknowledged: undefined };
-  readonly #nackLog: Allowance;
+  readonly #logNack: (typeUrl: string, nack: Nack) => void;
 
   constructor(deps: StreamDeps<Request>) {
     this.#deps = deps;
-    this.#nackLog = createAllowance({ ...nackLogLines, now: deps.ordering.now });
     this.info = deps.info;
-    this.#ordering = createOrdering(this.#subscriptions, {
+    this.#logNack = createNackLog({ info: deps.info, logger: deps.logger, now: deps.ordering.now });
+    this.#subscriptions = new StreamSubscriptions({
+      create: (typeUrl) => deps.variant.createSubscription(typeUrl, deps.info.node),
+      limits: deps.limits,
+      cut: deps.cut,
+    });
+    this.#ordering = createOrdering(this.#subscriptions.byType, {
       ...deps.ordering,
       openedAt: deps.info.openedAt,
       isBeginning: () => deps.info.onlyType === undefined && !this.#hasAnswered,
@@ -125,7 +104,7 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   }
 
   get subscriptions(): ReadonlyMap<string, Subscription<Request>> {
-    return this.#subscriptions;
+    return this.#subscriptions.byType;
   }
 
   /** NACKs since the stream was opened. */
@@ -134,14 +113,7 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   }
 
   revisions(): ReachedRevisions {
-    const view = this.#deps.view();
-    let [settled, acknowledged] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
-    for (const { progress } of this.#subscriptions.values()) {
-      settled = Math.min(settled, progress.settled);
-      acknowledged = Math.min(acknowledged, progress.acknowledged);
-    }
-    if (!view || this.#subscriptions.size === 0) return { settled: undefined, acknowledged: undefined };
-    return { settled: view.revisionAt(settled), acknowledged: view.revisionAt(acknowledged) };
+    return this.#subscriptions.revisions(this.#deps.view());
   }
 
   /** Takes in a request; a large one in steps, lest it hold up the other streams. Throws a `MalformedRequestError`. */
@@ -174,13 +146,13 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   }
 
   #take(typeUrl: string, request: Request, view: GroupView): void {
-    const subscription = this.#subscription(typeUrl);
+    const subscription = this.#subscriptions.open(typeUrl);
     if (!subscription) return;
     const verdict = subscription.request(request, view.type(typeUrl));
     this.#hasAnswered ||= verdict.kind === "ack" || verdict.kind === "nack";
     if (verdict.kind === "nack") this.#noteNack(typeUrl, verdict);
     if (verdict.kind === "ack") this.#deps.hooks.onAck?.(this.info, { typeUrl, names: verdict.names });
-    if (this.#exceedsNames(typeUrl)) return;
+    if (this.#subscriptions.exceedNames(typeUrl)) return;
     this.#deps.queue.soon(this);
   }
 
@@ -214,7 +186,6 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
     this.#outbox.close();
     this.#deps.queue.remove(this);
     this.#subscriptions.clear();
-    this.#inOrder = [];
     this.#early = [];
   }
 
@@ -228,8 +199,8 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   /** One round over the types in their order. True when another one may find more to send. */
   #pass(view: GroupView): boolean {
     let sent = false;
-    const settledBefore = this.#settled();
-    for (const subscription of this.#inOrder) {
+    const settledBefore = this.#subscriptions.settledSum();
+    for (const subscription of this.#subscriptions) {
       if (this.#outbox.isBehind()) return false;
       const gate = this.#ordering.gate(subscription.typeUrl, view.sequence);
       const isTight = this.#outbox.isTight();
@@ -245,18 +216,12 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
         return false;
       }
     }
-    return sent || this.#settled() !== settledBefore;
-  }
-
-  #settled(): number {
-    let sum = 0;
-    for (const subscription of this.#inOrder) sum += subscription.progress.settled;
-    return sum;
+    return sent || this.#subscriptions.settledSum() !== settledBefore;
   }
 
   /** A changed cluster is a new one to Envoy, which waits for its endpoints without always asking for them again. */
   #resendEndpoints({ changed }: Response, view: TypeView): void {
-    const endpoints = this.#subscriptions.get(typeUrls.endpoint);
+    const endpoints = this.#subscriptions.byType.get(typeUrls.endpoint);
     endpoints?.resend(
       changed.map((resource) => resource.endpointsName),
       view,
@@ -279,9 +244,8 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   #schedule(): void {
     clearTimeout(this.#timer);
     if (this.#outbox.isBehind()) return;
-    const own = this.#inOrder.flatMap((subscription) => subscription.wakeAt() ?? []);
-    const wakeAt = Math.min(this.#ordering.wakeAt() ?? Number.POSITIVE_INFINITY, ...own);
-    if (!Number.isFinite(wakeAt)) return;
+    const wakeAt = earliestOf(this.#ordering.wakeAt(), this.#subscriptions.wakeAt());
+    if (wakeAt === undefined) return;
     const delayMs = Math.max(1, wakeAt - this.#deps.ordering.now());
     this.#timer = setTimeout(() => this.#deps.queue.soon(this), delayMs);
   }
@@ -294,48 +258,10 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
     this.#deps.hooks.onProgress?.(this.info, this.#revisions);
   }
 
-  #noteNack(typeUrl: string, { names, code, message, isUndecided }: Nack): void {
+  #noteNack(typeUrl: string, nack: Nack): void {
     this.#nacks++;
+    const { names, code, message } = nack;
     this.#deps.hooks.onNack?.(this.info, { typeUrl, names, code, message });
-    const { logger } = this.#deps;
-    const allowance = this.#nackLog.take();
-    if (allowance === "none") return;
-    const fields = { nodeId: this.info.node.id, typeUrl, resourceNames: names.slice(0, 20), resources: names.length };
-    const reason = message.slice(0, maxLoggedReason);
-    if (isUndecided)
-      logger.info({ ...fields, reason }, "client refused a response; its resources are offered in parts");
-    else logger.warn({ ...fields, reason }, "client refused resources; its last good ones stay");
-    if (allowance === "last")
-      logger.warn({ nodeId: this.info.node.id }, "client refuses again and again; for now only counted");
-  }
-
-  #subscription(typeUrl: string): Subscription<Request> | undefined {
-    const existing = this.#subscriptions.get(typeUrl);
-    if (existing) return existing;
-    const limit = this.#deps.limits.typesPerStream;
-    if (this.#subscriptions.size >= limit) {
-      this.#deps.cut("too_many_types", `more than ${limit} types on one stream`);
-      return undefined;
-    }
-    const created = this.#deps.variant.createSubscription(typeUrl, this.info.node);
-    this.#subscriptions.set(typeUrl, created);
-    this.#inOrder = [...this.#subscriptions.values()].sort((a, b) => compareTypes(a.typeUrl, b.typeUrl));
-    return created;
-  }
-
-  #exceedsNames(typeUrl: string): boolean {
-    const { namesPerType, namesPerStream } = this.#deps.limits;
-    let names = 0;
-    for (const subscription of this.#inOrder) {
-      const own = subscription.nameCount();
-      names += own;
-      if (subscription.typeUrl === typeUrl && own > namesPerType) {
-        this.#deps.cut("too_many_names", `${own} names of ${typeUrl} on one stream; at most ${namesPerType}`);
-        return true;
-      }
-    }
-    if (names <= namesPerStream) return false;
-    this.#deps.cut("too_many_names", `${names} names on one stream; at most ${namesPerStream}`);
-    return true;
+    this.#logNack(typeUrl, nack);
   }
 }

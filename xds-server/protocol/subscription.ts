@@ -86,17 +86,16 @@ export type Refusal = {
   readonly before: number;
 };
 
-/** The lowest of these sequences; infinite when there are none. They may be too many for arguments of a call. */
-export function lowestOf(sequences: Iterable<number>): number {
-  let lowest = Number.POSITIVE_INFINITY;
-  for (const sequence of sequences) if (sequence < lowest) lowest = sequence;
-  return lowest;
-}
-
 /** The stream lags so far that removals it has not seen are forgotten; it has to reconnect and say what it holds. */
 export class TooFarBehindError extends Error {
   override readonly name = "TooFarBehindError";
   constructor(typeUrl: string) {
     super(`${typeUrl}: too far behind the current state; reconnect to be brought up to date`);
   }
+}
+
+/** The earliest of some times; undefined when there are none. */
+export function earliestOf(...times: readonly (number | undefined)[]): number | undefined {
+  const earliest = Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY));
+  return Number.isFinite(earliest) ? earliest : undefined;
 }

@@ -4,8 +4,8 @@ import { prepareDelta } from "./prepare-delta.ts";
 import { contentVersion, type StoredResource } from "./resource.ts";
 import { createSharedFrames } from "./shared-frames.ts";
 import { SotwSubscription } from "./sotw.ts";
-import type { Variant } from "./stream.ts";
 import { typeUrls } from "./type-urls.ts";
+import type { Variant } from "./variant.ts";
 import { type DeltaRequest, decodeDeltaRequest, decodeSotwRequest, type Node, type SotwRequest } from "./wire.ts";
 
 /** The two variants of the protocol, over one shape of response. */
