@@ -18,7 +18,7 @@ function deciding(options: Partial<DecideDeps> = {}) {
     ...options,
   };
   const decide = (input: unknown, authorization?: string) =>
-    decideAll(deps, parseRequest(input), { authorization, peer: "" }, select);
+    decideAll(deps, parseRequest(input), { authorization, peer: () => "" }, select);
   return { decide, events };
 }
 

@@ -12,8 +12,8 @@ import type { ResolveRequest } from "./request.ts";
 export type Caller = {
   /** The `authorization` header or metadata. */
   readonly authorization: string | undefined;
-  /** Address, for logs. */
-  readonly peer: string;
+  /** Address, for logs. Asked only when they want it, because it costs more than a decision. */
+  peer(): string;
 };
 
 /** An override that was asked for, and what came of it. */

@@ -48,13 +48,7 @@ export function postEndpoint(deps: EndpointDeps, method: Method, answerJson: Ans
 }
 
 export function callerOf({ headers, socket }: IncomingMessage): Caller {
-  return {
-    authorization: headers.authorization,
-    // Only logs want it, and asking costs more than a decision.
-    get peer() {
-      return socket.remoteAddress ?? "";
-    },
-  };
+  return { authorization: headers.authorization, peer: () => socket.remoteAddress ?? "" };
 }
 
 /** For the other methods of a path that takes only this one. */

@@ -33,12 +33,7 @@ export function fastGrpcResolve(deps: AnswerDeps & WithCellsDeps) {
       const request = readPlainFields(plain);
       // What has to be looked up takes the way that can wait.
       if (request === null || needsCells(deps, request)) return null;
-      const caller = {
-        authorization: undefined,
-        get peer() {
-          return call.peer;
-        },
-      };
+      const caller = { authorization: undefined, peer: call.peer };
       const [outcome] = resolveAll(deps, request, caller);
       if (!outcome || !("value" in outcome)) return null;
       const bytes = bytesOf(outcome.value, request);

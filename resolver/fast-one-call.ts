@@ -21,13 +21,7 @@ function answer(deps: EndpointDeps & AnswerDeps, { headers, socket }: FastReques
     const request = readRequest(deps, headers);
     // What has to be looked up takes the way that can wait.
     if (needsCells(deps, request)) return null;
-    const caller = {
-      authorization: undefined,
-      // Only logs want it, and asking costs more than a decision.
-      get peer() {
-        return socket.remoteAddress ?? "";
-      },
-    };
+    const caller = { authorization: undefined, peer: () => socket.remoteAddress ?? "" };
     const fields = fieldsOf(decideOneCall(deps, request, caller));
     deps.observation.callEnded("http", "one_call", "ok", (performance.now() - startedAt) / 1000);
     // Envoy compares each header of the answer with what it may pass on, which costs more than all that is done here.

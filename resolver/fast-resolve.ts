@@ -25,13 +25,7 @@ function answer(deps: EndpointDeps & AnswerDeps, { headers, body, socket }: Fast
     const request = readPlainFields(JSON.parse(body.toString("utf8")));
     // What has to be looked up takes the way that can wait.
     if (request === null || needsCells(deps, request)) return null;
-    const caller = {
-      authorization: undefined,
-      // Only logs want it, and asking costs more than a decision.
-      get peer() {
-        return socket.remoteAddress ?? "";
-      },
-    };
+    const caller = { authorization: undefined, peer: () => socket.remoteAddress ?? "" };
     const [outcome] = resolveAll(deps, request, caller);
     if (!outcome || !("value" in outcome)) return null;
     deps.observation.callEnded("http", "resolve", "ok", (performance.now() - startedAt) / 1000);

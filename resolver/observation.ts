@@ -56,17 +56,17 @@ export function createObservation({ metrics, logger }: { metrics: Metrics; logge
       if (!logger.isLevelEnabled("debug")) return;
       const { objective, rule, variant, routingKey, revision, reason } = decision;
       const { trafficClass, client } = request;
-      const { peer } = caller;
+      const peer = caller.peer();
       logger.debug({ objective, rule, variant, routingKey, revision, reason, trafficClass, client, peer }, "decided");
     },
     objectiveFailed: (method, objective, error) => {
       errors.inc({ method, code: error.code });
       logError(logger, error, "objective failed", { method, objective });
     },
-    callFailed: (transport, method, thrown, { peer }) => {
+    callFailed: (transport, method, thrown, caller) => {
       const error = SignalboxError.from(thrown);
       errors.inc({ method, code: error.code });
-      logError(logger, error, "request failed", { transport, method, peer });
+      logError(logger, error, "request failed", { transport, method, peer: caller.peer() });
     },
     callEnded: (transport, method, code, seconds) => {
       durations.observe({ transport, method, code }, seconds);
@@ -75,7 +75,7 @@ export function createObservation({ metrics, logger }: { metrics: Metrics; logge
       const { namespace, client, trafficClass } = request;
       overrides.inc({ namespace, outcome });
       const level = outcome === "allowed" ? "info" : "warn";
-      const { peer } = caller;
+      const peer = caller.peer();
       logger[level]({ objective, wanted, outcome, tokenId, client, trafficClass, peer }, "override asked for");
     },
   };

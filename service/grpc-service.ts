@@ -21,7 +21,7 @@ import { SignalboxError } from "./errors.ts";
 export type UnaryCall = {
   readonly metadata: Metadata;
   /** Address and port of the caller. */
-  readonly peer: string;
+  peer(): string;
 };
 
 /** One function for each unary method of a service, by its local (camel-case) name. */
@@ -91,13 +91,17 @@ function serializer(schema: DescMessage) {
 function serve(method: string, handler: UnaryHandler, onError: OnGrpcError) {
   return async (call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) => {
     try {
-      callback(null, await handler(call.request, { metadata: call.metadata, peer: call.getPeer() }));
+      callback(null, await handler(call.request, callOf(call)));
     } catch (thrown) {
       const error = SignalboxError.from(thrown);
       callback(toStatus(error));
       onError(error, method);
     }
   };
+}
+
+function callOf(call: ServerUnaryCall<unknown, unknown>): UnaryCall {
+  return { metadata: call.metadata, peer: () => call.getPeer() };
 }
 
 const asIs = (bytes: Buffer) => bytes;
@@ -116,12 +120,7 @@ function serveFirst(
 ) {
   return (call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) => {
     const bytes = call.request as Buffer;
-    const answer = first(bytes, {
-      metadata: call.metadata,
-      get peer() {
-        return call.getPeer();
-      },
-    });
+    const answer = first(bytes, callOf(call));
     if (answer !== null) return callback(null, answer);
     try {
       call.request = requestDeserialize(bytes);
