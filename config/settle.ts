@@ -1,3 +1,4 @@
+import { createAttached } from "./attached.ts";
 import { keyTitle } from "./check.ts";
 import { kinds, parseDocumentKey } from "./documents/document.ts";
 import { createDraft, type Draft } from "./draft.ts";
@@ -91,7 +92,7 @@ function* takeBatch(settling: Settling, batch: readonly StoredEntry[]): Work<voi
 }
 
 // What was read ahead of a stored revision lives as long as that.
-const ahead = new WeakMap<StoredEntry, PendingEntry>();
+const ahead = createAttached<StoredEntry, PendingEntry>();
 
 /** Reads and checks a stored revision by itself, so that settling it costs next to nothing of that. Never throws. */
 export function readAhead(entry: StoredEntry): void {

@@ -35,8 +35,8 @@ function termsOf(condition: Condition): Set<string> {
     if (test === undefined) continue;
     if (key === "and") for (const part of condition.and ?? []) for (const term of termsOf(part)) terms.add(term);
     else if (key === "or") addAlternatives(terms, condition.or ?? []);
-    else if (key === "not" || typeof test !== "object")
-      terms.add(canonicalJson([key, key === "not" ? "not" : "eq", test]));
+    else if (typeof test !== "object") terms.add(JSON.stringify([key, "eq", test]));
+    else if (key === "not") terms.add(canonicalJson([key, "not", test]));
     else for (const [operator, value] of Object.entries(test)) terms.add(canonicalJson([key, operator, value]));
   }
   return terms;

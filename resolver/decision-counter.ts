@@ -1,3 +1,4 @@
+import { createAttached } from "../config/attached.ts";
 import type { Decision } from "../selection/decision.ts";
 import type { TrafficClass } from "../selection/labels.ts";
 import type { Metrics } from "../service/metrics.ts";
@@ -10,7 +11,7 @@ type Tally = { readonly labels: Labels; count: number };
  * counter when metrics are read, because finding a counter by its labels costs more than the decision itself.
  */
 export function createDecisionCounter(metrics: Metrics): (decision: Decision, trafficClass: TrafficClass) => void {
-  const known = new WeakMap<Decision, Tally>();
+  const known = createAttached<Decision, Tally>();
   const open = new Set<Tally>();
   const counter = metrics.counter({
     name: "signalbox_resolver_decisions_total",

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { createAttached } from "../config/attached.ts";
 import type { CompiledObjective } from "../selection/compile.ts";
 import type { Context } from "../selection/context.ts";
 import type { Decision } from "../selection/decision.ts";
@@ -59,7 +60,7 @@ export function extAuthz(deps: EndpointDeps & AnswerDeps): Endpoint {
 }
 
 // Of each decision, as long as it lives.
-const answers = new WeakMap<Decision, string[]>();
+const answers = createAttached<Decision, string[]>();
 
 /** Names and values in turn. */
 export function answerHeaders(decision: Decision): string[] {
@@ -118,7 +119,7 @@ function readOverride(text: string | undefined): ResolveRequest["override"] {
 }
 
 // Of each compiled objective, as long as it lives.
-const attributesOf = new WeakMap<CompiledObjective, readonly OneCallAttribute[]>();
+const attributesOf = createAttached<CompiledObjective, readonly OneCallAttribute[]>();
 
 /** Attributes that come in headers of their own have been put under the usual names inside Envoy. */
 function usualAttributes(compiled: CompiledObjective): readonly OneCallAttribute[] {

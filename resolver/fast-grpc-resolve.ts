@@ -1,4 +1,5 @@
 import { toBinary } from "@bufbuild/protobuf";
+import { createAttached } from "../config/attached.ts";
 import { ResolveResponseSchema } from "../proto/gen/signalbox/resolver/v1/resolver_pb.js";
 import type { Decision } from "../selection/decision.ts";
 import { hasLabels } from "../selection/resolution.ts";
@@ -16,7 +17,7 @@ import { needsCells, type WithCellsDeps } from "./with-cells.ts";
  */
 export function fastGrpcResolve(deps: AnswerDeps & WithCellsDeps) {
   // Written once for each decision, and kept as long as the decision.
-  const written = new WeakMap<Decision, Buffer>();
+  const written = createAttached<Decision, Buffer>();
   const bytesOf = (decision: Decision, request: ResolveRequest): Buffer => {
     const known = hasLabels(request) ? undefined : written.get(decision);
     if (known) return known;

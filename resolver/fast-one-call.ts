@@ -1,3 +1,4 @@
+import { createAttached } from "../config/attached.ts";
 import type { Decision } from "../selection/decision.ts";
 import type { FastAnswer, FastRequest, FastRoute } from "../service/fast-lane.ts";
 import { type AnswerDeps, decideOneCall } from "./answer.ts";
@@ -33,7 +34,7 @@ function answer(deps: EndpointDeps & AnswerDeps, { headers, socket }: FastReques
 }
 
 // Of each decision, as long as it lives.
-const written = new WeakMap<Decision, string>();
+const written = createAttached<Decision, string>();
 
 function fieldsOf(decision: Decision): string {
   const known = written.get(decision);

@@ -1,10 +1,11 @@
+import { createAttached } from "../config/attached.ts";
 import type { Decision } from "../selection/decision.ts";
 import { evaluateFlag } from "../selection/flag.ts";
 import type { Labels } from "../selection/labels.ts";
 import { hasLabels, resolutionOf } from "../selection/resolution.ts";
 
 // Written once for each decision, and kept as long as the decision: a namespace may have thousands of flags.
-const written = new WeakMap<Decision, string>();
+const written = createAttached<Decision, string>();
 
 /** An objective's whole answer as an OpenFeature flag, as JSON. */
 export function flagJson(decision: Decision, labels: Labels): string {

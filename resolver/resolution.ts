@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { createAttached } from "../config/attached.ts";
 import { type Decision, reasons } from "../selection/decision.ts";
 import type { Labels } from "../selection/labels.ts";
 import { hasLabels, newResolution, type Resolution, resolutionOf } from "../selection/resolution.ts";
@@ -26,7 +27,7 @@ export const resolutionSchema = z.object({
 });
 
 // Written once for each decision, and kept as long as the decision.
-const written = new WeakMap<Decision, ResolutionText>();
+const written = createAttached<Decision, ResolutionText>();
 
 /** The answer for a decision, as JSON. */
 export function resolutionJson(decision: Decision, labels: Labels = {}): string {

@@ -1,3 +1,4 @@
+import { createAttached } from "../config/attached.ts";
 import type { Condition, Operators, Scalar } from "../config/documents/condition.ts";
 import type { Audiences } from "./audience.ts";
 import type { Context } from "./context.ts";
@@ -21,7 +22,7 @@ export type ConditionNode =
 
 // Most objectives ask for the same few things: equal conditions, and equal parts of them, are one.
 const nodes = createWeakPool<ConditionNode>();
-const predicates = new WeakMap<ConditionNode, Predicate>();
+const predicates = createAttached<ConditionNode, Predicate>();
 
 /**
  * Parses a valid condition; one that is absent, or `{}`, is true of every context. Without `audiences`, nobody is in any.

@@ -1,3 +1,4 @@
+import { createAttached } from "../config/attached.ts";
 import type { Decision, Parameters, Reason } from "./decision.ts";
 import { formatDecisionHeader } from "./decision-header.ts";
 import { type Labels, labelHeaders } from "./labels.ts";
@@ -29,7 +30,7 @@ export type Resolution = {
 };
 
 // Decisions are shared by all contexts with the same answer and live as long as the compiled objective.
-const made = new WeakMap<Decision, Resolution>();
+const made = createAttached<Decision, Resolution>();
 
 /** The answer for a decision: one and the same object for each decision, but for one with labels. */
 export function resolutionOf(decision: Decision, labels: Labels = {}): Resolution {

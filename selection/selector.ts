@@ -1,3 +1,4 @@
+import { createAttached } from "../config/attached.ts";
 import { qualifiedName } from "../config/documents/document.ts";
 import type { Objective } from "../config/documents/objective.ts";
 import type { LiveDocuments } from "../config/live-documents.ts";
@@ -43,7 +44,7 @@ export function compileSelection(live: LiveDocuments, previous?: Selection): Sel
 }
 
 // What was compiled ahead for some documents lives as long as they do.
-const ahead = new WeakMap<LiveDocuments, Map<string, CompiledObjective>>();
+const ahead = createAttached<LiveDocuments, Map<string, CompiledObjective>>();
 
 /**
  * Compiles what `live` changes since `previous` (null: everything), and keeps it for {@link compileSelection} and

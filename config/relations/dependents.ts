@@ -1,3 +1,4 @@
+import { createAttached } from "../attached.ts";
 import { documentKey, type SignalboxDocument } from "../documents/document.ts";
 import { type LiveDocuments, liveMapsOf } from "../live-documents.ts";
 import { type SharedMap, sharedMap } from "../shared-map.ts";
@@ -7,7 +8,7 @@ import { referencedKeys } from "./references.ts";
 export type Dependents = SharedMap<SharedMap<true>>;
 
 // The index is worth as much as the live documents that it was made from, and lives as long.
-const known = new WeakMap<LiveDocuments, Dependents>();
+const known = createAttached<LiveDocuments, Dependents>();
 
 /** The reverse index of live documents: built once for each value, in a pass over everything when it is not known yet. */
 export function dependentsIndex(live: LiveDocuments): Dependents {

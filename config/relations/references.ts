@@ -104,11 +104,12 @@ function audience({ metadata: { namespace } }: Named, name: string, path: string
 /** The audiences that a condition asks for, however deep. */
 function audiencesIn(owner: Named, condition: Condition | undefined, path: string): Reference[] {
   return Object.entries(condition ?? {}).flatMap(([key, value]): Reference[] => {
+    if (typeof value !== "object" || value === null) return [];
     const own = `${path}${formatPath([key]).replace(/^(?!\[)/, ".")}`;
     if (key === "and" || key === "or")
       return (value as Condition[]).flatMap((part, p) => audiencesIn(owner, part, `${own}[${p}]`));
     if (key === "not") return audiencesIn(owner, value as Condition, own);
-    const name = typeof value === "object" ? (value as Operators).inAudience : undefined;
+    const name = (value as Operators).inAudience;
     return name === undefined ? [] : [audience(owner, name, `${own}.inAudience`)];
   });
 }
@@ -150,7 +151,14 @@ export function referencedKeys(document: SignalboxDocument): Set<string> {
 
 /** The models that an objective itself names (default, rules, shadows), each once, as `<namespace>/<name>`. */
 export function modelsOf(objective: Objective): string[] {
-  return [...new Set(modelReferences(objective).map(({ namespace, name }) => `${namespace}/${name}`))];
+  const { metadata, spec } = objective;
+  const models = new Set([spec.default.model]);
+  for (const { serve, split } of spec.rules) {
+    if (serve) models.add(serve.model);
+    for (const { model } of split?.variants ?? []) models.add(model);
+  }
+  for (const { model } of spec.shadow) models.add(model);
+  return Array.from(models, (model) => `${metadata.namespace}/${model}`);
 }
 
 /** The shards in the placements of all versions of a model, each once, as `<namespace>/<name>`. */

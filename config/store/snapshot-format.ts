@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { createAttached } from "../attached.ts";
 import {
   anyDocumentSchema,
   documentId,
@@ -109,7 +110,7 @@ function digest(body: Buffer): string {
   return createHash("sha256").update(body).digest("hex");
 }
 
-const lineOf = new WeakMap<Live<SignalboxDocument>, string>();
+const lineOf = createAttached<Live<SignalboxDocument>, string>();
 
 /** Live entries never change, so that only what is new since the last snapshot is encoded. */
 function documentLine(live: Live<SignalboxDocument>): string {

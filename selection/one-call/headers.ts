@@ -1,3 +1,4 @@
+import { createAttached } from "../../config/attached.ts";
 import type { Decision } from "../decision.ts";
 import { type ObjectiveConfig, resolutionOf } from "../resolution.ts";
 
@@ -13,7 +14,7 @@ export type OneCallHeaders = {
 };
 
 // Decisions live as long as the compiled objective.
-const made = new WeakMap<Decision, OneCallHeaders>();
+const made = createAttached<Decision, OneCallHeaders>();
 
 /** The headers of a decision; parameters too large for {@link maxConfigHeaderBytes} are left out, and the config says so. */
 export function oneCallHeaders(decision: Decision): OneCallHeaders {
