@@ -6,6 +6,7 @@ import type { Decision } from "../selection/decision.ts";
 import { clientName, type TrafficClass, trafficClasses } from "../selection/labels.ts";
 import { contextHeader, type OneCallAttribute, oneCallAttributes } from "../selection/one-call/attributes.ts";
 import { oneCallHeaders } from "../selection/one-call/headers.ts";
+import { oneCallPath } from "../selection/one-call/question.ts";
 import { readContext } from "../selection/one-call/read-context.ts";
 import { type ErrorCode, SignalboxError } from "../service/errors.ts";
 import { sendError } from "../service/http-app.ts";
@@ -14,9 +15,6 @@ import type { Caller } from "./decide.ts";
 import { callerOf, type Endpoint, type EndpointDeps } from "./endpoint.ts";
 import type { ResolveRequest } from "./request.ts";
 import { withCells } from "./with-cells.ts";
-
-/** What Envoy's authorisation requests begin with; the path of the client follows. */
-export const oneCallPath = "/v1/one-call";
 
 /** A version that an authorised caller asks for. */
 export const overrideHeader = "x-signalbox-override";
@@ -29,7 +27,7 @@ const headers = {
 } as const;
 
 /**
- * Selects for a request in one-call mode: Envoy's `ext_authz` asks with the headers of the client's request, in any method
+ * Selects for a request in one-call mode: Envoy's Lua filter or its `ext_authz` asks with the headers of the client's request, in any method
  * and below {@link oneCallPath}. 200 carries the headers that the request goes on with; 4xx goes to the client as it is;
  * 5xx counts as no answer, and Envoy does what the objective's policy says for that.
  */

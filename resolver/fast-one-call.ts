@@ -1,9 +1,10 @@
 import { createAttached } from "../config/attached.ts";
 import type { Decision } from "../selection/decision.ts";
+import { oneCallPath } from "../selection/one-call/question.ts";
 import type { FastAnswer, FastRequest, FastRoute } from "../service/fast-lane.ts";
 import { type AnswerDeps, decideOneCall } from "./answer.ts";
 import type { EndpointDeps } from "./endpoint.ts";
-import { answerHeaders, oneCallPath, overrideHeader, readRequest } from "./ext-authz.ts";
+import { answerHeaders, overrideHeader, readRequest } from "./ext-authz.ts";
 import { needsCells } from "./with-cells.ts";
 
 /**
@@ -25,7 +26,7 @@ function answer(deps: EndpointDeps & AnswerDeps, { headers, socket }: FastReques
     const caller = { authorization: undefined, peer: () => socket.remoteAddress ?? "" };
     const fields = fieldsOf(decideOneCall(deps, request, caller));
     deps.observation.callEnded("http", "one_call", "ok", (performance.now() - startedAt) / 1000);
-    // Envoy compares each header of the answer with what it may pass on, which costs more than all that is done here.
+    // Each header of the answer costs Envoy more than all that is done here.
     return { fields, body: "", bytes: 0, isBare: true };
   } catch {
     // A request fails before anything is counted.

@@ -1,5 +1,6 @@
 import { Resolver } from "../proto/gen/signalbox/resolver/v1/resolver_pb.js";
 import { Revisions } from "../proto/gen/signalbox/rollout/v1/rollout_pb.js";
+import { oneCallPath } from "../selection/one-call/question.ts";
 import { type GrpcServer, startGrpcServer } from "../service/grpc-server.ts";
 import { createHttpApp } from "../service/http-app.ts";
 import { type HttpServer, startHttpServer } from "../service/http-server.ts";
@@ -7,7 +8,7 @@ import type { Started } from "../service/lifecycle.ts";
 import type { ResolverConfig } from "./config.ts";
 import { createContext, type ResolverContext } from "./context.ts";
 import { getOnly, postOnly } from "./endpoint.ts";
-import { extAuthz, oneCallPath } from "./ext-authz.ts";
+import { extAuthz } from "./ext-authz.ts";
 import { fastOneCall } from "./fast-one-call.ts";
 import { fastResolve } from "./fast-resolve.ts";
 import { getDefaults } from "./get-defaults.ts";

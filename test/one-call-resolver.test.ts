@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
-import { createServer, type RequestListener, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type EchoServer, type Received, startEchoServer } from "./support/echo-server.ts";
+import { envoyVersions, missingEnvoyReason } from "./support/envoy-versions.ts";
 import { startLoad } from "./support/load.ts";
 import { eventually } from "./support/processes.ts";
 import { publishAndWait } from "./support/publish.ts";
-import { startRoutedEnvoy } from "./support/routed-envoy.ts";
+import { type RoutedEnvoyOptions, startRoutedEnvoy } from "./support/routed-envoy.ts";
 import { sampleExperiment, sampleModel, sampleObjective, sampleShard } from "./support/sample-documents.ts";
 import { type System, startSystem } from "./support/system.ts";
 
@@ -296,6 +297,61 @@ test("a resolver is asked with headers alone: the body, however long, goes to th
   expect(echo.received.slice(before)).toMatchObject([{ bytes: 7 * 1024 * 1024 }]);
 });
 
+test("is asked once with what decisions, counts and traces need, and whole when that brings no decision", async () => {
+  const heard: IncomingMessage[] = [];
+  const undecided: RequestListener = (request, response) => {
+    heard.push(request);
+    // As the filter has it, a routing key is enough.
+    response.writeHead(200, { "x-routing-key": "default/asking/ranker@8" }).end();
+  };
+  const ask = await startAsking([await listen(undecided)]);
+  const labels = { "x-signalbox-client": "shop", "x-signalbox-traffic-class": "test", traceparent: "00-1-2-01" };
+  const secret = { authorization: "Bearer secret", "x-other": "1" };
+  expect(await ask("", { ...labels, ...secret, "x-signalbox-context-userid": "u-1", baggage: "a=1" })).toBe("ranker@8");
+  const [plain, whole, ...more] = heard;
+  expect(more).toEqual([]);
+  expect([plain?.method, plain?.url, whole?.url]).toEqual(["POST", "/v1/one-call/", "/v1/one-call/infer"]);
+  const ofEnvoy = ([name]: readonly [string, unknown]) => name.startsWith("x-envoy-");
+  expect(Object.fromEntries(Object.entries(plain?.headers ?? {}).filter((each) => !ofEnvoy(each)))).toEqual({
+    host: "signalbox_resolver",
+    "content-length": "0",
+    "x-signalbox-objective": "default/asking",
+    "x-signalbox-context-userid": "u-1",
+    ...labels,
+  });
+  expect(plain?.headers["x-envoy-expected-rq-timeout-ms"]).toBe("5000");
+  expect(whole?.headers).toMatchObject({ ...labels, authorization: "Bearer secret", baggage: "a=1" });
+});
+
+describe.each(envoyVersions.slice(1))("Envoy %s", (version) => {
+  const reason = missingEnvoyReason(version);
+  if (reason) console.warn(reason);
+  test.skipIf(reason !== null)("asks once as well, and whole when that brings no decision", async () => {
+    const paths: (string | undefined)[] = [];
+    const failing: RequestListener = (request, response) => {
+      paths.push(request.url);
+      if (paths.length === 2) response.writeHead(503).end();
+      else decides(response);
+    };
+    const ask = await startAsking([await listen(failing)], 10_000, { version });
+    expect([await ask(), await ask()]).toEqual(["ranker@8", "ranker@8"]);
+    expect(paths).toEqual(["/v1/one-call/", "/v1/one-call/", "/v1/one-call/infer"]);
+  });
+});
+
+test("with an override is asked whole, and once", async () => {
+  const heard: IncomingMessage[] = [];
+  const ready: RequestListener = (request, response) => {
+    heard.push(request);
+    decides(response);
+  };
+  const ask = await startAsking([await listen(ready)]);
+  expect(await ask("", { "x-signalbox-override": "8", authorization: "Bearer secret" })).toBe("ranker@8");
+  expect(heard.map(({ url, headers }) => [url, headers["x-signalbox-override"], headers.authorization])).toEqual([
+    ["/v1/one-call/infer", "8", "Bearer secret"],
+  ]);
+});
+
 test("of a resolver that is silent, another one is asked in what is left of the time", async () => {
   const asked = { silent: 0, ready: 0 };
   const silent: RequestListener = () => {
@@ -314,7 +370,8 @@ test("of a resolver that is silent, another one is asked in what is left of the 
 
 /** What a resolver answers that decides for the version that is not the default. */
 function decides(response: ServerResponse): void {
-  response.writeHead(200, { "x-routing-key": "default/asking/ranker@8" }).end();
+  const decision = { "x-signalbox-config": "e30", "x-signalbox-decision": "objective=default/asking" };
+  response.writeHead(200, { "x-routing-key": "default/asking/ranker@8", ...decision }).end();
 }
 
 /** A server in place of a resolver, until the test ends; answers with its port. */
@@ -329,16 +386,20 @@ async function listen(listener: RequestListener): Promise<number> {
 }
 
 /** An Envoy that asks these resolvers; what it answers with is the model, or why the default answered. */
-async function startAsking(resolverPorts: readonly number[], resolverTimeoutMs = 10_000) {
-  const routed = await startRoutedEnvoy({ resolverPorts });
+async function startAsking(
+  resolverPorts: readonly number[],
+  resolverTimeoutMs = 10_000,
+  options: RoutedEnvoyOptions = {},
+) {
+  const routed = await startRoutedEnvoy({ resolverPorts, ...options });
   onTestFinished(() => routed.stop());
   await routed.publish([
     sampleShard("pool", [echo.http1Port]),
     sampleModel("ranker", { "7": ["pool"], "8": ["pool"] }),
     sampleObjective("asking", "ranker", "7", { policy: { engine: "resolver", resolverTimeoutMs, timeoutMs: 20_000 } }),
   ]);
-  return async (body = "hello") => {
-    const headers = { "x-signalbox-objective": "default/asking" };
+  return async (body = "hello", given: Record<string, string> = {}) => {
+    const headers = { ...given, "x-signalbox-objective": "default/asking" };
     const response = await fetch(`${routed.oneCallUrl}/infer`, { method: "POST", headers, body });
     await response.arrayBuffer();
     return response.headers.get("x-signalbox-fallback") ?? response.headers.get("x-signalbox-model");

@@ -90,11 +90,13 @@ test("what Envoy cannot evaluate is not emitted", () => {
   expect(() => emitProgram(compiled({}, { experiments }))).toThrow("cells cannot be looked up inside Envoy");
 });
 
-test("for the resolver, a program renames headers and has what counts when nobody answers", () => {
+test("for the resolver, a program has the attributes to send, what counts when nobody answers, and half of the time", () => {
   const rules = [{ name: "a", when: { a: { matches: "a+" }, b: 1 }, serve }];
-  const context = { a: { header: "x-a" } };
+  const context = { a: { header: "x-a" }, b: { baggage: "b" } };
   const byDefault = emitResolverProgram(compiled({ rules, context }));
-  expect(byDefault).toBe(`return asking("default/test",{{"x-a","a"}},"default")`);
-  const refusing = emitResolverProgram(compiled({ rules, policy: { onResolverFailure: "reject" } }));
-  expect(refusing).toBe('return asking("default/test",{},"reject")');
+  expect(byDefault).toBe(`return asking("default/test",{{"x-a","a"}},"default",{"userid",false},50)`);
+  const refusing = emitResolverProgram(
+    compiled({ rules, policy: { onResolverFailure: "reject", resolverTimeoutMs: 7 } }),
+  );
+  expect(refusing).toBe('return asking("default/test",{},"reject",{"userid","a","b"},4)');
 });

@@ -2,6 +2,7 @@ import type { CompiledObjective, CompiledRule } from "../compile.ts";
 import type { Decision, Outcome } from "../decision.ts";
 import { contextHeader, type OneCallAttribute, oneCallAttributes } from "../one-call/attributes.ts";
 import { parametersInConfig } from "../one-call/headers.ts";
+import { resolverTimes } from "../one-call/question.ts";
 import { emitCondition, type ProgramData } from "./emit-condition.ts";
 import { emitExperiment, isTimed } from "./emit-experiment.ts";
 import { type Arms, emitSplit, type Places } from "./emit-split.ts";
@@ -45,17 +46,24 @@ export function emitProgram(compiled: CompiledObjective): string {
 }
 
 /**
- * The program of an objective whose rules the resolver evaluates: the headers that it needs under the names it reads, and
- * the end of the {@link undecidedKey}.
+ * The program of an objective whose rules the resolver evaluates: the headers that it needs under the names it reads,
+ * the end of the {@link undecidedKey}, the attributes whose headers have those names already, and the time of the first question.
  */
 export function emitResolverProgram(compiled: CompiledObjective): string {
-  const renamed = oneCallAttributes(compiled).flatMap(({ name, header }) =>
-    header === null || header === contextHeader(name)
-      ? []
-      : [`{${luaString(header)},${luaString(name.toLowerCase())}}`],
-  );
-  const { onResolverFailure } = compiled.objective.spec.policy;
-  return `return asking(${luaString(compiled.name)},${emitList(renamed)},${luaString(onResolverFailure)})`;
+  const attributes = oneCallAttributes(compiled);
+  const isRenamed = ({ name, header }: OneCallAttribute) => header !== null && header !== contextHeader(name);
+  const nameOf = ({ name }: OneCallAttribute) => luaString(name.toLowerCase());
+  const renamed = attributes.filter(isRenamed);
+  const others = attributes.filter((attribute) => !isRenamed(attribute));
+  const { policy } = compiled.objective.spec;
+  const parts = [
+    luaString(compiled.name),
+    emitList(renamed.map((attribute) => emitList([luaString(attribute.header ?? ""), nameOf(attribute)]))),
+    luaString(policy.onResolverFailure),
+    emitList(others.map((attribute) => (attribute.header === null ? "false" : nameOf(attribute)))),
+    String(resolverTimes(policy).firstMs),
+  ];
+  return `return asking(${parts.join(",")})`;
 }
 
 /** Its name alone, or with what is not as the name says. The first attribute is a unit without being told. */

@@ -21,7 +21,7 @@ export type EnvoyLua = {
 /** What the statements may use: functions of the filter, which are local to it. */
 const inScope = [
   ...["finish", "readContext", "pick", "arm", "split", "isUtf8", "plainNumber"],
-  ...["programOf", "loadProgram", "noGlobals", "wordsOf"],
+  ...["programOf", "loadProgram", "noGlobals", "wordsOf", "questionOf", "decideByResolver"],
 ];
 
 const runBody = `

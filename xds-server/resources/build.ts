@@ -4,13 +4,14 @@ import { ListenerSchema } from "../../proto/gen/envoy/config/listener/v3/listene
 import { RouteConfigurationSchema } from "../../proto/gen/envoy/config/route/v3/route_pb.js";
 import { ScopedRouteConfigurationSchema } from "../../proto/gen/envoy/config/route/v3/scoped_route_pb.js";
 import { RuntimeSchema } from "../../proto/gen/envoy/service/runtime/v3/rtds_pb.js";
+import { resolverClusterName } from "../../selection/one-call/question.ts";
 import type { ObjectiveRoutes, ShardCluster } from "../routing/routing-table.ts";
 import { apiListener, apiListenerName } from "./api-listener.ts";
 import { cluster } from "./clusters.ts";
 import { clusterLoadAssignment, endpointsName } from "./endpoints.ts";
 import { type KeyedListenerSettings, keyedListener, keyedListenerName } from "./keyed-listener.ts";
 import { oneCallListener, oneCallListenerName } from "./one-call-listener.ts";
-import { type ResolverAddress, resolverCluster, resolverClusterName } from "./one-call-resolver.ts";
+import { type ResolverAddress, resolverCluster } from "./one-call-resolver.ts";
 import { type Resource, resource } from "./resource.ts";
 import { routeConfiguration } from "./routes.ts";
 import { runtimeLayer, runtimeLayerName } from "./runtime.ts";

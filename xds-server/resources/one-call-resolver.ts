@@ -12,6 +12,7 @@ import {
   type HttpServiceSchema,
 } from "../../proto/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js";
 import type { HttpFilterSchema } from "../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { askingMetadata, oneCallPath, resolverClusterName } from "../../selection/one-call/question.ts";
 import { headers } from "./headers.ts";
 import { duration, extensionChoice } from "./proto.ts";
 import { hostSelectionAttempts, otherHosts } from "./retries.ts";
@@ -20,19 +21,16 @@ import { httpProtocolOptions, httpProtocolOptionsName } from "./upstream-http.ts
 /** A resolver's HTTP address, such as `127.0.0.1:7070`. */
 export type ResolverAddress = { readonly host: string; readonly port: number };
 
-/** No shard has this name: theirs have a namespace and a slash. */
-export const resolverClusterName = "signalbox_resolver";
+/** How long the filter may take when the objective does not say otherwise. */
+export const defaultResolverTimeoutMs = 50;
 
-/** Below it, the path of the client follows. */
-export const resolverPathPrefix = "/v1/one-call";
-
-/** How long the resolver may take when the objective does not say otherwise. */
-export const defaultResolverTimeoutMs = 100;
-
-/** The filter that asks the resolver; it is off but for objectives that need it. */
+/** The filter that asks the resolvers; it is off but for objectives that need it. */
 export const resolverFilterName = "signalbox.resolver";
 
-/** A request goes on without an answer, with the routing key that the program of its objective has set for that. */
+/**
+ * Asks for what the program of an objective has not got decided by a single question. A request goes on without an answer, with
+ * the routing key that the program has set for that.
+ */
 export function resolverFilter(): MessageInitShape<typeof HttpFilterSchema> {
   return {
     ...extensionChoice(resolverFilterName, ExtAuthzSchema, {
@@ -40,6 +38,11 @@ export function resolverFilter(): MessageInitShape<typeof HttpFilterSchema> {
       transportApiVersion: ApiVersion.V3,
       failureModeAllow: true,
       clearRouteCache: true,
+      filterEnabledMetadata: {
+        filter: askingMetadata.namespace,
+        path: [{ segment: { case: "key", value: askingMetadata.key } }],
+        value: { matchPattern: { case: "boolMatch", value: true } },
+      },
       allowedHeaders: {
         patterns: [
           // Objective, override, traffic class, client and context. Few patterns, because Envoy tries each with each header.
@@ -60,7 +63,7 @@ export function resolverService(timeoutMs: number): MessageInitShape<typeof Http
       httpUpstreamType: { case: "cluster", value: resolverClusterName },
       timeout: duration(timeoutMs),
     },
-    pathPrefix: resolverPathPrefix,
+    pathPrefix: oneCallPath,
     retryPolicy: retryElsewhere(timeoutMs),
     authorizationResponse: {
       allowedUpstreamHeaders: {

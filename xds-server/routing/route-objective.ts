@@ -5,6 +5,7 @@ import type { LiveDocuments } from "../../config/live-documents.ts";
 import { modelsIn, objectiveRevision } from "../../config/relations/needs.ts";
 import { oneCallHeaders } from "../../selection/one-call/headers.ts";
 import { planOneCall } from "../../selection/one-call/plan.ts";
+import { resolverTimes } from "../../selection/one-call/question.ts";
 import { formatRoutingKey } from "../../selection/routing-key.ts";
 import { compileLive } from "../../selection/selector.ts";
 import { pathRules } from "./path-rules.ts";
@@ -44,11 +45,11 @@ function oneCallRoutes(live: LiveDocuments, objective: Objective, byDefault: Ver
   const compiled = compileLive(live, objective);
   const { engine, program } = planOneCall(compiled);
   if (engine === "embedded") return { program, resolver: null };
-  const { timeoutMs: wholeMs, resolverTimeoutMs, onResolverFailure: onFailure } = objective.spec.policy;
-  const timeoutMs = wholeMs === 0 ? resolverTimeoutMs : Math.min(resolverTimeoutMs, wholeMs);
+  const { policy } = objective.spec;
+  const { onResolverFailure: onFailure } = policy;
   const headers = oneCallHeaders(compiled.fallback.decided);
   const undecided = onFailure === "reject" ? { onFailure } : { onFailure, version: byDefault, headers };
-  return { program, resolver: { timeoutMs, undecided } };
+  return { program, resolver: { timeoutMs: resolverTimes(policy).restMs, undecided } };
 }
 
 type Candidate = Omit<VersionRoute, "shadows"> & { readonly isGrpc: boolean };

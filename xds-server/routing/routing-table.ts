@@ -54,7 +54,7 @@ export type ObjectiveRoutes = {
 export type OneCallRoutes = {
   /** For the Lua filter of the listener. */
   readonly program: string;
-  /** Null when the program selects by itself; or else how the resolver is asked, and what counts when none answers. */
+  /** Null when the program selects by itself; or else how long resolvers are asked after the program has, and what counts then. */
   readonly resolver: { readonly timeoutMs: number; readonly undecided: Undecided } | null;
 };
 

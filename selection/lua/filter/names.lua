@@ -7,7 +7,7 @@
 local bxor, rol, rshift = bit.bxor, bit.rol, bit.rshift
 local byte, char, find, gmatch, gsub, lower, match, sub = string.byte, string.char, string.find, string.gmatch, string.gsub, string.lower, string.match, string.sub
 local log, floor, max, concat = math.log, math.floor, math.max, table.concat
-local type, tonumber, unpack, assert, loadstring, setfenv, collectgarbage = type, tonumber, unpack, assert, loadstring, setfenv, collectgarbage
+local type, tonumber, unpack, assert, pcall, loadstring, setfenv, collectgarbage = type, tonumber, unpack, assert, pcall, loadstring, setfenv, collectgarbage
 
 local MAX_ATTRIBUTE_BYTES = @MAX_ATTRIBUTE_BYTES@
 -- Memory of programs in each of the two generations of the cache, and what was measured of one: so much, and so many bytes more

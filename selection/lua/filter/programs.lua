@@ -38,13 +38,22 @@ local function wordsOf(program, index)
   return words
 end
 
--- A program that leaves it to the resolver: the headers to rename, as { from, attribute in lower case }, and the end of the routing
--- key that counts until a resolver answers.
-local function asking(name, renamed, undecided)
+-- A program that leaves it to the resolver: the headers to rename, as { from, attribute in lower case }, the end of the routing
+-- key that counts until a resolver answers, the other attributes by their names in lower case, or false for one that only baggage
+-- has, and how many milliseconds the first question may take. Programs of before ADR 177 end before the others: nothing is asked here.
+local function asking(name, renamed, undecided, others, timeout)
+  others = others or {}
+  local sources = {}
   for index = 1, #renamed do
     renamed[index][2] = CONTEXT .. renamed[index][2]
+    sources[index] = renamed[index]
   end
-  return { name = name, renamed = renamed, undecided = name .. "/" .. undecided }
+  for index = 1, #others do
+    local header = others[index] and CONTEXT .. others[index]
+    sources[#sources + 1] = { header, header }
+  end
+  local call = timeout and { timeout_ms = timeout, send_xff = false }
+  return { name = name, renamed = renamed, undecided = name .. "/" .. undecided, sources = sources, call = call }
 end
 
 -- What programs use. It comes as local variables, which are found faster than global ones; of those they have none.

@@ -14,9 +14,9 @@ local function decide(headers, words, decision)
   headers:add("x-signalbox-decision", decision)
 end
 
--- Puts attributes that come in headers of their own under the names that the resolver reads. The routing key, which an answer
--- replaces, leads to what counts when no resolver answers.
-local function prepareForResolver(headers, program)
+-- Leaves it to Envoy's filter for questions: puts attributes that come in headers of their own under the names that the resolver
+-- reads. The routing key, which an answer replaces, leads to what counts when no resolver answers.
+local function leaveToFilter(handle, headers, program)
   local renamed = program.renamed
   for index = 1, #renamed do
     local from, to = renamed[index][1], renamed[index][2]
@@ -28,6 +28,20 @@ local function prepareForResolver(headers, program)
     end
   end
   headers:add("x-routing-key", program.undecided)
+  handle:streamInfo():dynamicMetadata():set("@ASKING_NAMESPACE@", "@ASKING_KEY@", true)
+end
+
+-- Overrides, which come with a secret, and all that a resolver does not answer with a decision are the filter's.
+local function decideByResolver(handle, headers, program)
+  local words = nil
+  if program.call and not headers:get("x-signalbox-override") then
+    words = askResolver(handle, headers, program)
+    headers = handle:headers()
+  end
+  if words == nil then
+    return leaveToFilter(handle, headers, program)
+  end
+  decide(headers, words, words[3])
 end
 
 function envoy_on_request(handle)
@@ -41,7 +55,7 @@ function envoy_on_request(handle)
     return refuse(handle, headers, "400", "invalid_request", "x-signalbox-objective must be <namespace>/<objective>, once")
   end
   if program.renamed then
-    return prepareForResolver(headers, program)
+    return decideByResolver(handle, headers, program)
   end
   if headers:get("x-signalbox-override") then
     return refuse(handle, headers, "403", "override_denied", "the rules of this objective run inside Envoy, which knows no tokens")
