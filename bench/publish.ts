@@ -6,12 +6,21 @@ import { validateDocument } from "../config/validate.ts";
 const batchSize = 1000;
 
 /** Validates and publishes documents, in their order, in batches of 1,000. Answers with the newest revision. */
-export async function publish(natsUrl: string, documents: readonly unknown[]): Promise<number> {
-  const valid = documents.map((document): SignalboxDocument => {
+export function publish(natsUrl: string, documents: readonly unknown[]): Promise<number> {
+  return publishValid(natsUrl, validated(documents));
+}
+
+/** The documents with their defaults; throws for one that is not valid. */
+export function validated(documents: readonly unknown[]): readonly SignalboxDocument[] {
+  return documents.map((document) => {
     const validation = validateDocument(document);
     if (!validation.ok) throw new Error(JSON.stringify(validation.problems));
     return validation.document;
   });
+}
+
+/** {@link publish} of what has been validated already. */
+export async function publishValid(natsUrl: string, valid: readonly SignalboxDocument[]): Promise<number> {
   const store = await connectStore({ servers: natsUrl });
   let revision = 0;
   try {

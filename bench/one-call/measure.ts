@@ -8,6 +8,7 @@ import { type System, startSystem } from "../../test/support/system.ts";
 import { publish } from "../publish.ts";
 import { type Figures, median, type Row } from "../report.ts";
 import { cpuSeconds } from "../resolve/cpu-time.ts";
+import { type Garbage, garbageBetween, garbageColumns, garbageOf } from "../resolve/garbage.ts";
 import { requireWrk, runWrk, type WrkResult } from "../wrk.ts";
 import { documents } from "./documents.ts";
 
@@ -16,7 +17,11 @@ const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
 const secondsPerRun = Number(process.env.BENCH_SECONDS ?? 2);
 
 type Target = { readonly name: string; readonly url: string; readonly listener: string; readonly objective: string };
-type Round = WrkResult & { readonly envoyMicroseconds: number; readonly resolverMicroseconds: number };
+type Round = WrkResult & {
+  readonly envoyMicroseconds: number;
+  readonly resolverMicroseconds: number;
+  readonly garbage: Garbage;
+};
 
 /**
  * What selecting inside the proxy hop costs: the one-call listener with the rules inside Envoy, and with the resolver,
@@ -77,6 +82,7 @@ function row(target: string, connections: number, results: readonly Round[]): Ro
     "requests/s": Math.round(middle((each) => each.requestsPerSecond)),
     "Envoy CPU µs each": middle((each) => each.envoyMicroseconds).toFixed(1),
     "resolver CPU µs each": middle((each) => each.resolverMicroseconds).toFixed(1),
+    ...garbageColumns(results.map(({ garbage }) => garbage)),
     "p50 ms": middle((each) => each.p50Ms).toFixed(3),
     "p99 ms": middle((each) => each.p99Ms).toFixed(3),
     "p99.9 ms": middle((each) => each.p999Ms).toFixed(3),
@@ -93,14 +99,16 @@ async function takeTurns(
   for (let round = -1; round < rounds; round++) {
     for (const { name, url, listener, objective } of targets) {
       const before = [envoy, resolver].map((part) => cpuSeconds(part.running().processId));
+      const garbageBefore = await garbageOf(system.resolverUrl);
       const scriptArguments = [listener, objective];
       const result = await runWrk({ url, connections, seconds: secondsPerRun, script, scriptArguments });
       if (result.errors > 0) throw new Error(`${name} answered ${result.errors} requests with errors`);
       const [envoyMicroseconds = 0, resolverMicroseconds = 0] = [envoy, resolver].map(
         (part, index) => ((cpuSeconds(part.running().processId) - (before[index] ?? 0)) * 1e6) / result.requests,
       );
+      const garbage = garbageBetween(garbageBefore, await garbageOf(system.resolverUrl));
       // The first round warms up.
-      if (round >= 0) results.get(name)?.push({ ...result, envoyMicroseconds, resolverMicroseconds });
+      if (round >= 0) results.get(name)?.push({ ...result, envoyMicroseconds, resolverMicroseconds, garbage });
     }
   }
   return results;

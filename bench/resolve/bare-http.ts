@@ -1,8 +1,9 @@
 import { createServer } from "node:http";
+import { serveGarbage } from "./garbage.ts";
 
 // The least that a node:http server can do: it reads a request to its end and writes an answer that stands fixed, with
-// the headers of the resolver's. Arguments: port, answer.
-const [port = "", answer = ""] = process.argv.slice(2);
+// the headers of the resolver's. Arguments: port, answer, port for its metrics.
+const [port = "", answer = "", metricsPort = ""] = process.argv.slice(2);
 const headers = { "content-type": "application/json; charset=utf-8", "content-length": Buffer.byteLength(answer) };
 
 createServer((request, response) => {
@@ -12,3 +13,4 @@ createServer((request, response) => {
     response.end(answer);
   });
 }).listen(Number(port), "127.0.0.1");
+serveGarbage(Number(metricsPort));

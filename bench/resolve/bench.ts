@@ -13,6 +13,7 @@ export async function run(): Promise<void> {
   const inProcess = await measureInProcess();
   console.table(inProcess.rows);
   const servers = await measureServers();
+  console.table(servers.updateRows);
   const oneCall = await measureOneCall();
   console.table(oneCall.rows);
   report("resolve", servers.rows, { ...inProcess.figures, ...servers.figures, ...oneCall.figures });

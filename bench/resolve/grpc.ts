@@ -6,9 +6,9 @@ import { Client, credentials } from "@grpc/grpc-js";
 import { ResolveRequestSchema } from "../../proto/gen/signalbox/resolver/v1/resolver_pb.js";
 import type { Running } from "../../test/support/processes.ts";
 import { cpuSeconds } from "./cpu-time.ts";
-import { garbageOf } from "./garbage.ts";
+import { garbageBetween, garbageOf } from "./garbage.ts";
 import { resolveMethod } from "./grpc-method.ts";
-import { addGarbage, requestBody, type ServerMeasured, serverMeasured } from "./http.ts";
+import { requestBody, type ServerMeasured, serverMeasured } from "./http.ts";
 
 const load = fileURLToPath(new URL("./grpc-load.ts", import.meta.url));
 const concurrency = 32;
@@ -21,7 +21,8 @@ export type GrpcTarget = {
   readonly label: string;
   readonly address: string;
   readonly running: Running;
-  readonly metricsUrl?: string;
+  /** Where it tells of its garbage collector. */
+  readonly metricsUrl: string;
 };
 
 /** The bytes of the resolver's answer, for a server that repeats them. */
@@ -41,11 +42,10 @@ export function grpcAnswerOf(address: string): Promise<Buffer> {
 /** Loads the servers in turn, so many rounds, after some that are not counted. */
 export async function measureGrpc(targets: readonly GrpcTarget[], rounds: number): Promise<readonly ServerMeasured[]> {
   const measured = targets.map(({ label }) => serverMeasured(label));
-  const garbage = ({ metricsUrl }: GrpcTarget) => (metricsUrl === undefined ? null : garbageOf(metricsUrl));
   for (let round = -warmUpRuns; round < rounds; round += 1) {
     for (const [index, target] of targets.entries()) {
-      const { label, address, running } = target;
-      const garbageBefore = await garbage(target);
+      const { label, address, running, metricsUrl } = target;
+      const garbageBefore = await garbageOf(metricsUrl);
       const before = cpuSeconds(running.processId);
       const args = [load, address, String(concurrency), String(callsPerRun)];
       const { stdout } = await promisify(execFile)(process.execPath, args);
@@ -58,7 +58,7 @@ export async function measureGrpc(targets: readonly GrpcTarget[], rounds: number
       into.p50Ms.push(result.p50 / 1000);
       into.p99Ms.push(result.p99 / 1000);
       into.p999Ms.push(result.p999 / 1000);
-      addGarbage(into, garbageBefore, await garbage(target));
+      into.garbage.push(garbageBetween(garbageBefore, await garbageOf(metricsUrl)));
     }
   }
   return measured;

@@ -4,7 +4,7 @@ import { postJson } from "../../test/support/resolver-client.ts";
 import { median, type Row } from "../report.ts";
 import { runWrk } from "../wrk.ts";
 import { cpuSeconds } from "./cpu-time.ts";
-import { type Garbage, garbageOf } from "./garbage.ts";
+import { type Garbage, garbageBetween, garbageColumns, garbageOf } from "./garbage.ts";
 import { askedCountry, device } from "./rule-set.ts";
 
 const script = fileURLToPath(new URL("./load.lua", import.meta.url));
@@ -15,6 +15,8 @@ const secondsPerRun = Number(process.env.BENCH_SECONDS ?? 2);
 export type HttpTarget = {
   readonly label: string;
   readonly url: string;
+  /** Where it tells of its garbage collector; `url` when absent. */
+  readonly metricsUrl?: string;
   readonly running: Running;
   readonly objectives: number;
   readonly name: string;
@@ -29,12 +31,11 @@ export type ServerMeasured = {
   readonly p50Ms: number[];
   readonly p99Ms: number[];
   readonly p999Ms: number[];
-  /** Of all rounds together; null of a server that does not tell. */
-  garbage: Garbage | null;
+  readonly garbage: Garbage[];
 };
 
 export function serverMeasured(label: string): ServerMeasured {
-  return { label, requestsPerSecond: [], cpuMicroseconds: [], p50Ms: [], p99Ms: [], p999Ms: [], garbage: null };
+  return { label, requestsPerSecond: [], cpuMicroseconds: [], p50Ms: [], p99Ms: [], p999Ms: [], garbage: [] };
 }
 
 export const requestBody = {
@@ -54,12 +55,13 @@ export async function measureHttp(targets: readonly HttpTarget[], rounds: number
   const measured = targets.map((target) => ({ target, ...serverMeasured(target.label) }));
   for (let round = -1; round < rounds; round += 1) {
     for (const each of measured) {
-      const { processId } = each.target.running;
-      const garbageBefore = await garbageOf(each.target.url);
+      const { running, url, metricsUrl = url } = each.target;
+      const { processId } = running;
+      const garbageBefore = await garbageOf(metricsUrl);
       const before = cpuSeconds(processId);
       const { objectives, name } = each.target;
       const result = await runWrk({
-        url: each.target.url,
+        url,
         connections,
         seconds: secondsPerRun,
         script,
@@ -72,19 +74,10 @@ export async function measureHttp(targets: readonly HttpTarget[], rounds: number
       each.p50Ms.push(result.p50Ms);
       each.p99Ms.push(result.p99Ms);
       each.p999Ms.push(result.p999Ms);
-      addGarbage(each, garbageBefore, await garbageOf(each.target.url));
+      each.garbage.push(garbageBetween(garbageBefore, await garbageOf(metricsUrl)));
     }
   }
   return measured;
-}
-
-/** Adds what the collector did between two looks at it. */
-export function addGarbage(to: ServerMeasured, before: Garbage | null, after: Garbage | null): void {
-  if (before === null || after === null) return;
-  to.garbage = {
-    collections: (to.garbage?.collections ?? 0) + after.collections - before.collections,
-    milliseconds: (to.garbage?.milliseconds ?? 0) + after.milliseconds - before.milliseconds,
-  };
 }
 
 export function serverRow(server: ServerMeasured): Row {
@@ -96,8 +89,7 @@ export function serverRow(server: ServerMeasured): Row {
     "p50 ms": median(p50Ms).toFixed(3),
     "p99 ms": median(p99Ms).toFixed(3),
     "p99.9 ms": median(p999Ms).toFixed(3),
-    "GC runs": garbage?.collections ?? "",
-    "GC ms": garbage?.milliseconds.toFixed(1) ?? "",
+    ...garbageColumns(garbage),
   };
 }
 

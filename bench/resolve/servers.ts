@@ -23,7 +23,11 @@ const environment = { LOG_LEVEL: "warn", RESOLVER_ACTIVATION: "immediate" };
  * while 10,000 documents change. Ratios are of requests a second; those by the servers' own CPU time stand beside them,
  * because they hold on a machine that does other work too.
  */
-export async function measureServers(): Promise<{ readonly rows: readonly Row[]; readonly figures: Figures }> {
+export async function measureServers(): Promise<{
+  readonly rows: readonly Row[];
+  readonly updateRows: readonly Row[];
+  readonly figures: Figures;
+}> {
   const folders = [1, 2, 3].map(makeTemporaryFolder);
   const running: Running[] = [];
   const start = async (index: number, documents: readonly unknown[]) => {
@@ -39,10 +43,10 @@ export async function measureServers(): Promise<{ readonly rows: readonly Row[];
     const one = await start(0, [objectiveOf("bench", ruleCount)]);
     const alone = await start(1, [objectiveAmongMany(2)]);
     const many = await start(2, manyObjectives());
-    const [httpPort = 0, grpcPort = 0] = await freePorts(2);
-    const bareHttp = await startBareHttp(httpPort, await answerOf(one.resolver.url));
+    const [httpPort = 0, grpcPort = 0, httpMetricsPort = 0, grpcMetricsPort = 0] = await freePorts(4);
+    const bareHttp = await startBareHttp(httpPort, await answerOf(one.resolver.url), httpMetricsPort);
     running.push(bareHttp);
-    const bareGrpc = await startBareGrpc(grpcPort, await grpcAnswerOf(one.resolver.grpcAddress));
+    const bareGrpc = await startBareGrpc(grpcPort, await grpcAnswerOf(one.resolver.grpcAddress), grpcMetricsPort);
     running.push(bareGrpc);
     const resolver = { url: one.resolver.url, running: one.resolver, objectives: 1 };
     const [bare, own, ownAlone, ownAmongMany, ownMany] = (await measureHttp(
@@ -50,6 +54,7 @@ export async function measureServers(): Promise<{ readonly rows: readonly Row[];
         {
           label: "bare node:http",
           url: `http://127.0.0.1:${httpPort}`,
+          metricsUrl: `http://127.0.0.1:${httpMetricsPort}`,
           running: bareHttp,
           objectives: 1,
           name: "bench",
@@ -69,7 +74,12 @@ export async function measureServers(): Promise<{ readonly rows: readonly Row[];
     )) as [ServerMeasured, ServerMeasured, ServerMeasured, ServerMeasured, ServerMeasured];
     const [bareCalls, ownCalls] = (await measureGrpc(
       [
-        { label: "bare grpc-js", address: `127.0.0.1:${grpcPort}`, running: bareGrpc },
+        {
+          label: "bare grpc-js",
+          address: `127.0.0.1:${grpcPort}`,
+          running: bareGrpc,
+          metricsUrl: `http://127.0.0.1:${grpcMetricsPort}`,
+        },
         {
           label: "resolver, gRPC, 100 rules",
           address: one.resolver.grpcAddress,
@@ -79,13 +89,24 @@ export async function measureServers(): Promise<{ readonly rows: readonly Row[];
       ],
       rounds,
     )) as [ServerMeasured, ServerMeasured];
-    const update = await measureUpdate(many.resolver, many.nats.url);
+    const update = await measureUpdate(
+      [
+        { label: "resolver, 10,000 objectives", url: many.resolver.url, metricsUrl: many.resolver.url },
+        {
+          label: "bare node:http",
+          url: `http://127.0.0.1:${httpPort}`,
+          metricsUrl: `http://127.0.0.1:${httpMetricsPort}`,
+        },
+      ],
+      many.nats.url,
+    );
     const http = serverRatios(own, bare);
     const grpc = serverRatios(ownCalls, bareCalls);
     const among10k = serverRatios(ownAmongMany, ownAlone);
     const at10k = serverRatios(ownMany, ownAlone);
     return {
       rows: [bare, own, ownAlone, ownAmongMany, ownMany, bareCalls, ownCalls].map(serverRow),
+      updateRows: update.rows,
       figures: {
         httpVsBareNodeRatio: http.requests,
         httpVsBareNodeCpuRatio: http.cpu,
@@ -96,7 +117,7 @@ export async function measureServers(): Promise<{ readonly rows: readonly Row[];
         resolveAt10kObjectivesRatio: at10k.requests,
         resolveAt10kObjectivesCpuRatio: at10k.cpu,
         memoryPer10kObjectivesMiB: await measureMemory(),
-        ...update,
+        ...update.figures,
       },
     };
   } finally {
@@ -110,14 +131,16 @@ function oneOf({ resolver }: { readonly resolver: TestResolver }) {
   return { url: resolver.url, running: resolver, objectives: 1, name: "bench-2" };
 }
 
-function startBareHttp(port: number, answer: string): Promise<Running> {
+function startBareHttp(port: number, answer: string, metricsPort: number): Promise<Running> {
   const ready = async () => (await fetch(`http://127.0.0.1:${port}/`, { method: "POST", body: "{}" })).ok;
-  return startProcess(process.execPath, [programNamed("bare-http.ts"), String(port), answer], { ready });
+  return startProcess(process.execPath, [programNamed("bare-http.ts"), String(port), answer, String(metricsPort)], {
+    ready,
+  });
 }
 
-function startBareGrpc(port: number, answer: Buffer): Promise<Running> {
+function startBareGrpc(port: number, answer: Buffer, metricsPort: number): Promise<Running> {
   const ready = async () => (await grpcAnswerOf(`127.0.0.1:${port}`)).equals(answer);
-  const args = [programNamed("bare-grpc.ts"), String(port), answer.toString("base64")];
+  const args = [programNamed("bare-grpc.ts"), String(port), answer.toString("base64"), String(metricsPort)];
   return startProcess(process.execPath, args, { ready });
 }
 
