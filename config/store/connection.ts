@@ -4,6 +4,7 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection, NodeConnectionOptions } from "@nats-io/transport-node";
 import { connect, credsAuthenticator, PermissionViolationError } from "@nats-io/transport-node";
 import { backoffMs } from "./backoff.ts";
+import { hearSocketErrors } from "./nats-sockets.ts";
 import { messageOf, StoreError } from "./store-error.ts";
 
 /** How to reach NATS. */
@@ -50,6 +51,7 @@ export async function whenConnected(link: NatsLink, signal?: AbortSignal): Promi
 
 /** Connects; throws a StoreError "unreachable" or "denied" when that does not work at the first attempt. */
 export async function connectToNats(settings: NatsSettings): Promise<NatsLink> {
+  hearSocketErrors();
   const servers = serverList(settings.servers);
   const reconnects = reconnectDelays();
   const connection = await connect({
