@@ -22,11 +22,14 @@ export type MovingWorld = {
   stop(): Promise<void>;
 };
 
-/** `shard`: settings of the shard `good`. */
-export async function startMovingWorld(shard: Partial<ShardInput["spec"]> = {}): Promise<MovingWorld> {
+/** `shard`: settings of the shard `good`; `options`: those of the system. */
+export async function startMovingWorld(
+  shard: Partial<ShardInput["spec"]> = {},
+  options: Parameters<typeof startSystem>[1] = {},
+): Promise<MovingWorld> {
   const [good, system] = await Promise.all([
     startEchoServer({ name: "good" }),
-    startSystem({ XDS_ROUTE_GRACE_MS: "200" }),
+    startSystem({ XDS_ROUTE_GRACE_MS: "200" }, options),
   ]);
   await publishAndWait(system, "moving", [
     sampleShard("good", [good.http1Port], shard),

@@ -6,6 +6,7 @@ import { startEnvoy } from "./envoy.ts";
 import { startNats, type TestNats } from "./nats.ts";
 import { freePort, freePorts } from "./ports.ts";
 import { answers, makeTemporaryFolder, type Running, startProcess } from "./processes.ts";
+import { type Alter, startXdsRelay } from "./xds-relay.ts";
 
 /** One part of a running Signalbox that a test may kill and start again. */
 export type Part = {
@@ -36,9 +37,12 @@ export type System = {
 
 /**
  * Starts the system. It is empty: Envoy gets its listener when the first documents arrive, so only nats-server and the
- * processes' own HTTP servers are awaited.
+ * processes' own HTTP servers are awaited. `alter` changes what Envoy is sent by the xds-server, on its way.
  */
-export async function startSystem(environment: Readonly<Record<string, string>> = {}): Promise<System> {
+export async function startSystem(
+  environment: Readonly<Record<string, string>> = {},
+  { alter }: { readonly alter?: Alter } = {},
+): Promise<System> {
   const folder = makeTemporaryFolder();
   const [http, grpc, xds, xdsHttp, envoyPort, adminPort, oneCallPort] = (await freePorts(7)) as [
     number,
@@ -70,11 +74,12 @@ export async function startSystem(environment: Readonly<Record<string, string>> 
       environment: variables,
       ready: () => answers(readyUrl),
     });
+  const relay = alter && (await startXdsRelay(xds, alter));
   const parts = {
     nats: await startPart(() => startNats(folder, natsPort)),
     resolver: await startPart(node("resolver/main.ts", `http://127.0.0.1:${http}/healthz`)),
     xdsServer: await startPart(node("xds-server/main.ts", `http://127.0.0.1:${xdsHttp}/healthz`)),
-    envoy: await startPart(() => startEnvoy(renderBootstrap({ xdsPort: xds, adminPort }), adminPort)),
+    envoy: await startPart(() => startEnvoy(renderBootstrap({ xdsPort: relay?.port ?? xds, adminPort }), adminPort)),
   };
   return {
     folder,
@@ -90,6 +95,7 @@ export async function startSystem(environment: Readonly<Record<string, string>> 
     environment: variables,
     stop: async () => {
       for (const part of [parts.envoy, parts.xdsServer, parts.resolver, parts.nats]) await part.running().stop();
+      await relay?.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };

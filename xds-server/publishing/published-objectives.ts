@@ -23,8 +23,10 @@ export type FormChange = {
   readonly revision: number | null;
   /** The store revision up to which the form before was the newest. */
   readonly previousRevision: number;
-  /** It was not served before, and Envoy asks for its routes as soon as it knows its scope. */
+  /** It was not served before: unless it is lazy, Envoy asks for its routes as soon as it knows its scope. */
   readonly isNew: boolean;
+  /** Its routes come to an Envoy with its first request, whenever that is. */
+  readonly isLazy: boolean;
 };
 
 export type PublishedObjectivesDeps = {
@@ -97,7 +99,13 @@ export function createPublishedObjectives(deps: PublishedObjectivesDeps): Publis
     if (!old) return [];
     if (!old.isDeleted) {
       retained?.change(name, old, null, live.revision);
-      onForm({ objective: name, revision: null, previousRevision: round.before?.revision ?? 0, isNew: false });
+      onForm({
+        objective: name,
+        revision: null,
+        previousRevision: round.before?.revision ?? 0,
+        isNew: false,
+        isLazy: false,
+      });
     }
     const kept = keptOf(name);
     const { scopes, changes } = scopesOf(live, name, live.revision, round);
@@ -147,9 +155,9 @@ export function createPublishedObjectives(deps: PublishedObjectivesDeps): Publis
       const forms = { owner, names: namesOf(resources), held: held.map(publishedForm) };
       routed.set(name, { ...forms, routes: newest, ttlMs, isDeleted: false });
       holds.end(name);
-      // The routes of a lazy objective come with its first request, whenever that is.
-      const isNew = old === undefined && !newest.isLazy;
-      onForm({ objective: name, revision: live.revision, previousRevision: round.before?.revision ?? 0, isNew });
+      const previousRevision = round.before?.revision ?? 0;
+      const { isLazy } = newest;
+      onForm({ objective: name, revision: live.revision, previousRevision, isNew: old === undefined, isLazy });
       return [...changes, ...replaceForms(old?.held ?? [], held), ...replace(owner, old?.names ?? [], resources)];
     } catch (error) {
       return refuse([{ path: "", message: `cannot be routed: ${error instanceof Error ? error.message : error}` }]);

@@ -122,7 +122,7 @@ export function createReporting(deps: ReportingDeps): Reporting {
     published: (commit, changes) => {
       latest = commit;
       const held = new Set(deps.held().map(({ objective }) => objective));
-      for (const { objective, revision, previousRevision, isNew } of changes) {
+      for (const { objective, revision, previousRevision, isNew, isLazy } of changes) {
         if (revision === null) {
           ending.set(objective, { commit, activeRevision: previousRevision });
           forms.delete(objective);
@@ -130,7 +130,9 @@ export function createReporting(deps: ReportingDeps): Reporting {
           continue;
         }
         forms.set(objective, { revision, previousRevision, commit });
-        if (isNew) ledger.awaitRoutes(objective);
+        // An Envoy may never ask for the routes of a lazy one, though it was eager and they were awaited.
+        if (isLazy) ledger.forgetRoutes(objective);
+        else if (isNew) ledger.awaitRoutes(objective);
         if (heldBefore.has(objective) && !held.has(objective)) released.add(objective);
       }
       heldBefore = held;

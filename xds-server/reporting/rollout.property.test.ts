@@ -263,7 +263,13 @@ class World {
   #commit(server: ServerModel, to: number, isFirst = false): void {
     const before = server.documents;
     const changes: FormChange[] = isFirst
-      ? [...server.forms.keys()].map((objective) => ({ objective, revision: to, previousRevision: 0, isNew: true }))
+      ? [...server.forms.keys()].map((objective) => ({
+          objective,
+          revision: to,
+          previousRevision: 0,
+          isNew: true,
+          isLazy: false,
+        }))
       : [];
     for (const objective of new Set([...this.#changed(before, to), ...server.held.keys()])) {
       if (server.wanted.has(objective)) {
@@ -281,7 +287,7 @@ class World {
       server.retained.change(objective, old ? served(old) : null, form && served(form), to);
       if (form) server.forms.set(objective, form);
       else server.forms.delete(objective);
-      changes.push({ objective, revision: form && to, previousRevision: before, isNew: !old });
+      changes.push({ objective, revision: form && to, previousRevision: before, isNew: !old, isLazy: false });
     }
     server.documents = to;
     this.#serve(server, changes);
