@@ -8,7 +8,7 @@ import { eventually } from "./support/processes.ts";
 import { allVariants, clientForTest, serverForTest } from "./support/xds-world.ts";
 
 const { cluster } = typeUrls;
-const channelOptions = { ...maxConnectionAge(1500), "grpc.max_connection_age_grace_ms": 100 };
+const channelOptions = { ...maxConnectionAge(3000), "grpc.max_connection_age_grace_ms": 100 };
 
 test.each(allVariants)(
   "a connection ends at its age, and its streams leave nothing behind: $title",

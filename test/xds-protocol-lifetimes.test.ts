@@ -6,7 +6,8 @@ import { freePort } from "./support/ports.ts";
 import { eventually } from "./support/processes.ts";
 import { startXdsServer } from "./support/xds-server.ts";
 
-const ttlMs = 2000;
+/** Long enough that a machine that is busy for a second or two lets nothing expire. */
+const ttlMs = 4000;
 
 describe.each(envoysOverAds())("a real Envoy $version over ADS, $apiType", ({ version, apiType, reason }) => {
   const it = test.skipIf(reason);
@@ -37,10 +38,10 @@ describe.each(envoysOverAds())("a real Envoy $version over ADS, $apiType", ({ ve
     await eventually("the layer", async () => (await limit()) === "7");
 
     const misses: unknown[] = [];
-    await eventually("heartbeats for more than twice its time to live", async () => {
+    await eventually("heartbeats for longer than its time to live", async () => {
       const value = await limit();
       if (value !== "7") misses.push(value);
-      return heartbeats + contents > 7;
+      return heartbeats + contents > 4;
     });
     expect(misses).toEqual([]);
     if (apiType === "DELTA_GRPC") expect(contents).toBe(1);

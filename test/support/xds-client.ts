@@ -47,7 +47,7 @@ export type XdsClient = {
   send(fields: RequestFields): void;
   /** Sends bytes that need not be a request. */
   sendBytes(bytes: Uint8Array): void;
-  /** The next message not yet taken, of that type if one is given; throws after 3 s or when the stream ended. */
+  /** The next message not yet taken, of that type if one is given; throws after 20 s or when the stream ended. */
   receive(typeUrl?: string): Promise<Received>;
   /** Messages not yet taken. */
   pending(typeUrl?: string): readonly Received[];
@@ -129,7 +129,7 @@ function openStream(settings: StreamSettings): XdsClient {
           if (!first && status) throw new Error(`the stream ended: ${status.code} ${status.details}`);
           return first;
         },
-        3000,
+        20_000,
       );
       taken.add(message);
       return message;
