@@ -13,6 +13,8 @@ import {
   serverWith,
   sotwVariants,
   subscriberForTest,
+  subscriberOf,
+  variants,
 } from "./support/xds-world.ts";
 
 const { cluster, endpoint } = typeUrls;
@@ -155,6 +157,25 @@ describe.each(deltaVariants)("$title: reconnect", (variant) => {
     const { sent, removed } = await differenceOf(2, after);
     expect(Object.fromEntries(sent)).toEqual({ [names[500] ?? ""]: "2" });
     expect([...removed]).toEqual(["gone"]);
+  });
+});
+
+describe("delta ADS: reconnect", () => {
+  it("endpoints that the client holds are sent again when their cluster changed meanwhile, and no others", async () => {
+    const server = await serverWith({ [cluster]: { A: "1", B: "1" }, [endpoint]: { A: "1", B: "1" } });
+    const heldOf = (typeUrl: string) => {
+      const resources = server.store.view("test")?.type(typeUrl).all() ?? [];
+      return Object.fromEntries(resources.map(({ name, version }) => [name, version]));
+    };
+    const held = { clusters: heldOf(cluster), endpoints: heldOf(endpoint) };
+    server.change({ [cluster]: { A: "2" } });
+    const clusters = subscriberForTest(server, variants.deltaAds, cluster);
+    clusters.client.send({ typeUrl: cluster, initialVersions: held.clusters });
+    expect(Object.fromEntries((await clusters.receive()).resources)).toEqual({ A: "2" });
+    const endpoints = subscriberOf(clusters.client, variants.deltaAds, endpoint);
+    endpoints.client.send({ typeUrl: endpoint, initialVersions: held.endpoints, subscribe: ["A", "B"] });
+    expect(Object.fromEntries((await endpoints.accept()).resources)).toEqual({ A: "1" });
+    await expectSilence(server, endpoints);
   });
 });
 

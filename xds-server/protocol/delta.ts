@@ -107,13 +107,17 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     return response;
   }
 
-  resend(names: Iterable<string>, view: TypeView): void {
+  resend(names: Iterable<string>, view: TypeView): string[] {
     const { names: subscribed, owed } = this.#state;
+    const others: string[] = [];
     for (const name of names) {
-      if (!subscribed.has(name) || !view.get(name)) continue;
-      owed.dissolveParts();
-      owed.add(name);
+      if (!subscribed.has(name)) others.push(name);
+      else if (view.get(name) && !owed.hasAllParts) {
+        owed.dissolveParts();
+        owed.add(name);
+      }
     }
+    return others;
   }
 
   /**

@@ -6,6 +6,7 @@ export class Owed {
   /** Names owed for the first time: there is nothing yet to remove from the client. */
   readonly #fresh = new Set<string>();
   #parts: readonly (readonly StoredResource[])[] = [];
+  #areAllParts = false;
   #isAll = false;
 
   get isEmpty(): boolean {
@@ -25,6 +26,11 @@ export class Owed {
   /** All that the type had at the cursor is owed to a client that subscribed to every name, or what is left of it. */
   get hasParts(): boolean {
     return this.#parts.length > 0;
+  }
+
+  /** None of the parts has been sent yet. */
+  get hasAllParts(): boolean {
+    return this.hasParts && this.#areAllParts;
   }
 
   isFresh(name: string): boolean {
@@ -50,11 +56,13 @@ export class Owed {
 
   setParts(parts: readonly (readonly StoredResource[])[]): void {
     this.#parts = parts;
+    this.#areAllParts = true;
   }
 
   takePart(): readonly StoredResource[] {
     const [first = [], ...others] = this.#parts;
     this.#parts = others;
+    this.#areAllParts = false;
     return first;
   }
 

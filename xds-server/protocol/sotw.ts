@@ -106,8 +106,13 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     return response;
   }
 
-  resend(names: Iterable<string>, view: TypeView): void {
-    for (const name of names) if (this.#wants(name) && view.get(name)) this.#owed.add(name);
+  resend(names: Iterable<string>, view: TypeView): string[] {
+    const others: string[] = [];
+    for (const name of names) {
+      if (!this.#wants(name)) others.push(name);
+      else if (view.get(name)) this.#owed.add(name);
+    }
+    return others;
   }
 
   #nextContent(view: TypeView, gate: Gate, nextNonce: () => string): Response | undefined {

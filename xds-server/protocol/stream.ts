@@ -65,6 +65,8 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   readonly #ordering: Ordering;
   /** Requests that came while the group had no content. */
   #early: { readonly typeUrl: string; readonly request: Request }[] = [];
+  /** Endpoints to send although the client holds them: their clusters were sent before it subscribed to them. */
+  #awaitedEndpoints: readonly string[] = [];
   readonly #outbox: Outbox;
   #nonces = 0;
   #nacks = 0;
@@ -150,6 +152,9 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
     if (!subscription) return;
     const verdict = subscription.request(request, view.type(typeUrl));
     this.#hasAnswered ||= verdict.kind === "ack" || verdict.kind === "nack";
+    if (typeUrl === typeUrls.endpoint) this.#resendEndpoints(this.#awaitedEndpoints, view.type(typeUrl));
+    // What a client holds it says before it takes anything in.
+    if (this.#hasAnswered) this.#awaitedEndpoints = [];
     if (verdict.kind === "nack") this.#noteNack(typeUrl, verdict);
     if (verdict.kind === "ack") this.#deps.hooks.onAck?.(this.info, { typeUrl, names: verdict.names });
     if (this.#subscriptions.exceedNames(typeUrl)) return;
@@ -209,7 +214,10 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
       if (response) {
         sent = true;
         this.#send(response);
-        if (response.typeUrl === typeUrls.cluster) this.#resendEndpoints(response, view.type(typeUrls.endpoint));
+        if (response.typeUrl === typeUrls.cluster) {
+          const names = response.changed.map((resource) => resource.endpointsName);
+          this.#resendEndpoints([...this.#awaitedEndpoints, ...names], view.type(typeUrls.endpoint));
+        }
       }
       if (subscription.isUnfinished) {
         this.#deps.queue.soon(this);
@@ -220,12 +228,10 @@ export class XdsStream<Request extends AnyRequest> implements ServedStream {
   }
 
   /** A changed cluster is a new one to Envoy, which waits for its endpoints without always asking for them again. */
-  #resendEndpoints({ changed }: Response, view: TypeView): void {
-    const endpoints = this.#subscriptions.byType.get(typeUrls.endpoint);
-    endpoints?.resend(
-      changed.map((resource) => resource.endpointsName),
-      view,
-    );
+  #resendEndpoints(names: readonly string[], view: TypeView): void {
+    if (names.length === 0) return;
+    const others = this.#subscriptions.byType.get(typeUrls.endpoint)?.resend(names, view) ?? names;
+    this.#awaitedEndpoints = this.#hasAnswered ? [] : others;
   }
 
   #send(response: Response): void {

@@ -51,8 +51,11 @@ export interface Subscription<Request> {
    * cannot be sent in parts waits. Throws `TooFarBehindError`.
    */
   next(view: TypeView, gate: Gate, nextNonce: () => string, isTight?: boolean): Response | undefined;
-  /** Makes the next answer hold those of these names again that are subscribed and exist, changed or not. */
-  resend(names: Iterable<string>, view: TypeView): void;
+  /**
+   * Makes the next answer hold those of these names again that are subscribed and exist, changed or not; gives those that are not
+   * subscribed.
+   */
+  resend(names: Iterable<string>, view: TypeView): string[];
   /** `next` stopped only because it had looked through enough: it is to be called again in another turn of the event loop. */
   readonly isUnfinished: boolean;
   readonly progress: Progress;
