@@ -71,7 +71,8 @@ export function activate(deps: ActivationDeps): Activation {
           signal,
         });
   const folder = openFormerFolder(deps.folder);
-  const source = compiledAhead(waitingFor(prepare(), follower));
+  let startedFrom: LiveDocuments | null = null;
+  const source = compiledAhead(waitingFor(prepare(), follower), () => startedFrom);
   const selection = createCurrentSelection({
     ...{ source, statuses, logger, now, group: deps.group },
     history: (revision) => documentsAt(documents, revision),
@@ -97,7 +98,9 @@ export function activate(deps: ActivationDeps): Activation {
     const former = await folder.load();
     await follower.started;
     const snapshot = deps.snapshot();
-    if (snapshot && statuses) selection.startFrom(snapshot, former);
+    if (!snapshot || !statuses) return;
+    startedFrom = snapshot;
+    selection.startFrom(snapshot, former);
   }
 
   async function firstWord(): Promise<void> {

@@ -17,29 +17,34 @@ function documents(objectives: number, ttlMs: number, from: LiveDocuments = empt
 }
 
 /** A source that the test drives, and what a listener of the one around it heard. */
-function driven() {
+function driven(start: { readonly current?: LiveDocuments; readonly known?: LiveDocuments } = {}) {
   const listeners = new Set<(live: LiveDocuments) => void>();
-  let current = emptyLiveDocuments;
-  const source = compiledAhead({
-    current: () => current,
-    subscribe: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
+  let current = start.current ?? emptyLiveDocuments;
+  const source = compiledAhead(
+    {
+      current: () => current,
+      subscribe: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+      started: Promise.resolve(),
     },
-    started: Promise.resolve(),
-  });
+    () => start.known ?? null,
+  );
   const heard: LiveDocuments[] = [];
   const stop = source.subscribe((live) => heard.push(live));
   const update = (live: LiveDocuments) => {
     current = live;
     for (const listener of listeners) listener(live);
   };
-  return { heard, update, stop, listeners };
+  return { heard, update, stop, listeners, started: source.started };
 }
 
 describe("documents compiled ahead", () => {
   test("are told once they are compiled, in their order, the newest of those that came meanwhile", async () => {
-    const { heard, update } = driven();
+    const { heard, update, started } = driven();
+    await started;
+    heard.length = 0;
     const first = documents(500, 1);
     const second = documents(500, 2, first);
     const third = documents(500, 3, second);
@@ -57,6 +62,24 @@ describe("documents compiled ahead", () => {
     const second = settle(first, [stored(first.revision + 1, writtenObjective("o1", "m", "1"))], now);
     update(second);
     expect(heard).toEqual([first, second]);
+  });
+
+  test("that were there at the start are told once they are compiled, so that the first change after them is small", async () => {
+    const first = documents(500, 1);
+    const { heard, update, started } = driven({ current: first });
+    await started;
+    expect(heard).toEqual([first]);
+    const second = settle(first, [stored(first.revision + 1, writtenObjective("o1", "m", "1"))], now);
+    update(second);
+    expect(heard).toEqual([first, second]);
+  });
+
+  test("that the listeners have are not compiled anew", () => {
+    const known = documents(500, 1);
+    const { heard, update } = driven({ known });
+    const changed = settle(known, [stored(known.revision + 1, writtenObjective("o1", "m", "1"))], now);
+    update(changed);
+    expect(heard).toEqual([changed]);
   });
 
   test("are compiled already when they are told, and the same as compiled at once", async () => {

@@ -11,9 +11,9 @@ const compileForMs = 1;
 /**
  * A source whose listeners hear of documents once what changed in them is compiled, piece by piece between other work, so
  * that taking them in stops nobody. Small changes are passed on at once. While one change is compiled, of those that
- * come only the newest is kept.
+ * come only the newest is kept. `known` gives the documents that the listeners have before they hear of any.
  */
-export function compiledAhead(source: DocumentSource): DocumentSource {
+export function compiledAhead(source: DocumentSource, known: () => LiveDocuments | null = () => null): DocumentSource {
   const listeners = new Set<(live: LiveDocuments) => void>();
   let told: LiveDocuments | null = null;
   let next: LiveDocuments | null = null;
@@ -34,6 +34,7 @@ export function compiledAhead(source: DocumentSource): DocumentSource {
     busy = null;
   };
   const onChange = (live: LiveDocuments) => {
+    told ??= known();
     next = live;
     if (busy) return;
     if (told && affectedObjectives(told, live).size <= fewObjectives) {
@@ -52,6 +53,8 @@ export function compiledAhead(source: DocumentSource): DocumentSource {
       };
     },
     started: source.started.then(async () => {
+      // Nobody need have told of what was there at the start, and a first change would be taken for one of everything.
+      if (!told && !busy) onChange(source.current());
       while (busy) await busy;
     }),
   };
