@@ -4,6 +4,7 @@ import type { Bucket, BucketSettings } from "../config/store/bucket.ts";
 import { connectToNats, type NatsLink, type NatsSettings } from "../config/store/connection.ts";
 import { readAll } from "../config/store/read.ts";
 import { messageOf } from "../config/store/store-error.ts";
+import { isAwaited } from "./awaited-news.ts";
 import { cpuTimeMs } from "./cpu-time.ts";
 import { type ProcessStatus, processStatusSchema } from "./process-status.ts";
 import { openStatusBucket } from "./status-bucket.ts";
@@ -11,7 +12,7 @@ import { withinLimits } from "./status-size.ts";
 
 export type HeartbeatSettings = NatsSettings &
   BucketSettings & {
-    /** Asked before every heartbeat. */
+    /** Asked before every heartbeat, and after every call of `changed`. */
     readonly status: () => ProcessStatus;
     /** Between two heartbeats; 2,000 by default. */
     readonly intervalMs?: number;
@@ -20,7 +21,7 @@ export type HeartbeatSettings = NatsSettings &
   };
 
 export type Heartbeat = {
-  /** Publishes soon instead of at the next interval: call it when something changed. */
+  /** Something changed: what somebody waits for (see {@link isAwaited}) is published at once, all else a while later. */
   changed(): void;
   /** Milliseconds since the last heartbeat that reached NATS, or since the start. */
   silentMs(): number;
@@ -30,8 +31,10 @@ export type Heartbeat = {
 
 /** After a heartbeat that was expensive to make, so many times as long as that took is for everything else. */
 const restFactor = 3;
-/** How soon after a change, so that many changes are one heartbeat. */
-const afterChangeMs = 3;
+/** How soon after a change, so that what happens at once is one heartbeat. */
+const afterChangeMs = 1;
+/** How soon after one that nobody waits for. */
+const unawaitedMs = 50;
 
 /**
  * Publishes the process' status every two seconds until it is stopped. NATS may be away at any time, also at the
@@ -45,6 +48,8 @@ export function startHeartbeat(settings: HeartbeatSettings): Heartbeat {
   let problem: string | null = null;
   let publishedAtMs = performance.now();
   let restMs = 0;
+  /** Null when it is not known whether the last heartbeat has arrived. */
+  let published: ProcessStatus | null = null;
   const report = (now: string | null) => {
     if (now !== problem) settings.onProblem?.(now);
     problem = now;
@@ -60,12 +65,32 @@ export function startHeartbeat(settings: HeartbeatSettings): Heartbeat {
     if (!link.connected()) throw new Error("the connection to NATS was lost");
     // Opened again after a failure: the bucket is in memory and goes with the server.
     bucket ??= await openStatusBucket(link, settings);
+    const status = look();
+    const text = JSON.stringify(status);
+    published = null;
+    await link.client.publish(bucket.subjectOf(keyOf(status)), text, { timeout: 2000 });
+    published = status;
+    publishedAtMs = performance.now();
+  };
+
+  const look = () => {
     const cpuBeforeMs = cpuTimeMs();
     const status = withinLimits(settings.status());
-    const text = JSON.stringify(status);
     restMs = restFactor * (cpuTimeMs() - cpuBeforeMs);
-    await link.client.publish(bucket.subjectOf(keyOf(status)), text, { timeout: 2000 });
-    publishedAtMs = performance.now();
+    return status;
+  };
+
+  const untilDue = async () => {
+    let dueAtMs = performance.now() + (settings.intervalMs ?? 2000);
+    while (!stopping.signal.aborted) {
+      const restingMs = Math.max(0, dueAtMs - performance.now());
+      await sleep(restingMs, AbortSignal.any([wake.signal, stopping.signal]));
+      if (!wake.signal.aborted) return;
+      wake = new AbortController();
+      dueAtMs = Math.min(dueAtMs, performance.now() + unawaitedMs);
+      await sleep(Math.max(afterChangeMs, restMs), stopping.signal);
+      if (isAwaited(published, look())) return;
+    }
   };
 
   const run = async () => {
@@ -78,8 +103,7 @@ export function startHeartbeat(settings: HeartbeatSettings): Heartbeat {
         bucket = null;
         report(messageOf(error));
       }
-      await sleep(settings.intervalMs ?? 2000, AbortSignal.any([wake.signal, stopping.signal]));
-      if (wake.signal.aborted) await sleep(Math.max(afterChangeMs, restMs), stopping.signal);
+      await untilDue();
     }
     await leave(link, bucket, settings.status()).catch(() => undefined);
     await link?.close();

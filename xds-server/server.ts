@@ -55,6 +55,11 @@ async function start(context: Context, stopping: AbortController): Promise<Start
     },
     options: { ...xdsChannelOptions, ...maxConnectionAge(config.XDS_MAX_CONNECTION_AGE_MS) },
   });
+  const noteForms = (commit: number) => {
+    context.reporting.published(commit, context.changes.takeForms());
+    context.retaining.changed();
+    heartbeat.changed();
+  };
   const publishing = publishDocuments({
     documents: follower,
     changes: context.changes,
@@ -62,13 +67,12 @@ async function start(context: Context, stopping: AbortController): Promise<Start
     due: context.retaining.due,
     onPublished: (published) => {
       context.xdsMetrics.published(published);
-      context.reporting.published(published.commit, context.changes.takeForms());
+      noteForms(published.commit);
       context.acceptance.published(published.commit);
-      context.retaining.changed();
       const { revision, changed, durationMs } = published;
       logger.info({ revision, changed, durationMs: Math.round(durationMs) }, "resources published to the Envoys");
-      heartbeat.changed();
     },
+    onUnchanged: noteForms,
     signal: stopping.signal,
   });
   logger.info({ http: http.url, grpcPort: grpc.port }, "started");

@@ -109,8 +109,10 @@ export function createXdsServer(deps: XdsServerDeps): XdsServer {
     if (allowance === "last") logger.warn({}, "many xDS streams are refused; for now only counted");
   };
 
-  const unsubscribe = store.subscribe((group) => {
-    for (const stream of streams) if (stream.info.group === group) queue.coalesced(stream);
+  const unsubscribe = store.subscribe((group, isChanged) => {
+    // A commit that changes nothing is only taken note of: what changes next need not wait for it.
+    const flush = isChanged ? queue.coalesced : queue.soon;
+    for (const stream of streams) if (stream.info.group === group) flush(stream);
   });
 
   const openStream: OpenStream = (call, service, variant, node, ending) => {

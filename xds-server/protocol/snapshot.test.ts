@@ -96,12 +96,13 @@ describe("a snapshot store", () => {
   it("tells its listeners of commits and removals until they stop listening", () => {
     const store = createSnapshotStore();
     const heard: string[] = [];
-    const stop = store.subscribe((group) => heard.push(group));
+    const stop = store.subscribe((group, isChanged) => heard.push(isChanged ? group : `${group} as it was`));
     store.set("g", snapshotOf({ a: "1" }));
+    store.set("g", snapshotOf({ a: "1" }), { revision: 2 });
     store.remove("g");
     stop();
     store.set("h", snapshotOf({ a: "1" }));
-    expect(heard).toEqual(["g", "g"]);
+    expect(heard).toEqual(["g", "g as it was", "g"]);
     expect(store.groups()).toEqual(["h"]);
   });
 });

@@ -54,8 +54,11 @@ export type SnapshotStore = {
   /** Undefined until the group's first commit. */
   view(group: string): GroupView | undefined;
   groups(): readonly string[];
-  /** Calls `listener` after every commit and removal, synchronously; returns the way to stop it. */
-  subscribe(listener: (group: string) => void): () => void;
+  /**
+   * Calls `listener` after every commit and removal, synchronously, with whether the content is another; returns the way to
+   * stop it.
+   */
+  subscribe(listener: (group: string, isChanged: boolean) => void): () => void;
 };
 
 export type SnapshotStoreOptions = {
@@ -84,21 +87,22 @@ type Group = { sequence: number; types: Map<string, TypeState>; commits: CommitR
 export function createSnapshotStore(options: SnapshotStoreOptions = {}): SnapshotStore {
   const { maxRemembered = 10_000, sliceMs = 10, maxAtOnce = 1000 } = options;
   const groups = new Map<string, Group>();
-  const listeners = new Set<(group: string) => void>();
+  const listeners = new Set<(group: string, isChanged: boolean) => void>();
   const staging = new Set<string>();
 
   const existing = (name: string): Group => {
     if (staging.has(name)) throw new Error(`group "${name}": a commit in slices is not finished; wait for it`);
     return groups.get(name) ?? { sequence: 0, types: new Map<string, TypeState>(), commits: [] };
   };
-  const notify = (name: string, group: Group) => {
+  const notify = (name: string, group: Group, sequenceBefore: number) => {
     groups.set(name, group);
-    for (const listener of listeners) listener(name);
+    for (const listener of listeners) listener(name, group.sequence !== sequenceBefore);
   };
   const commit = (name: string, changesOf: (group: Group) => Steps, options: CommitOptions) => {
     const group = existing(name);
+    const { sequence } = group;
     const result = applyChanges(group, changesOf(group), { ...options, maxRemembered });
-    notify(name, group);
+    notify(name, group, sequence);
     return result;
   };
   const commitInSlices = async (
@@ -107,6 +111,7 @@ export function createSnapshotStore(options: SnapshotStoreOptions = {}): Snapsho
     options: CommitOptions,
   ): Promise<Commit> => {
     const group = existing(name);
+    const { sequence } = group;
     staging.add(name);
     try {
       const slice = createSlice(sliceMs);
@@ -116,7 +121,7 @@ export function createSnapshotStore(options: SnapshotStoreOptions = {}): Snapsho
         changes.length <= maxAtOnce
           ? applyChanges(group, changes, all)
           : await applyInSlices(group, changes, all, slice);
-      notify(name, group);
+      notify(name, group, sequence);
       return result;
     } finally {
       staging.delete(name);
@@ -132,7 +137,7 @@ export function createSnapshotStore(options: SnapshotStoreOptions = {}): Snapsho
     prepare: (changes) => encodeInSlices(changes, createSlice(sliceMs)),
     remove: (name) => {
       if (!groups.delete(name)) return;
-      for (const listener of listeners) listener(name);
+      for (const listener of listeners) listener(name, true);
     },
     view: (name) => {
       const group = groups.get(name);

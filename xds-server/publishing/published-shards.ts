@@ -38,7 +38,7 @@ export type PublishedShards = {
     round: Round,
   ): Wait | null;
   /** Those whose newest revision is not in Envoy yet. */
-  waiting(): Iterable<string>;
+  waiting(): ReadonlySet<string>;
 };
 
 /** What is published of a shard: its newest form, and those that pins hold. */
@@ -113,7 +113,7 @@ export function createPublishedShards(deps: PublishedShardsDeps): PublishedShard
       if (found.length === 0) return null;
       return { shards: found.map(({ name }) => name), reason: found.map(({ reason }) => reason).join("; ") };
     },
-    waiting: () => obstacles.keys(),
+    waiting: () => new Set(obstacles.keys()),
   };
 }
 

@@ -19,6 +19,8 @@ function setUp() {
   const stopping = new AbortController();
   const store = createSnapshotStore();
   const published: Published[] = [];
+  const unchanged: number[] = [];
+  const dueListeners = new Set<() => void>();
   let live = emptyLiveDocuments;
   const ended = publishDocuments({
     documents: {
@@ -31,7 +33,14 @@ function setUp() {
     },
     changes: createResourceChanges({ validate: () => [], now: () => new Date(0) }),
     views: createViews({ store, audiences: audiences(common) }),
+    due: {
+      subscribe: (listener) => {
+        dueListeners.add(listener);
+        return () => void dueListeners.delete(listener);
+      },
+    },
     onPublished: (commit) => published.push(commit),
+    onUnchanged: (commit) => unchanged.push(commit),
     signal: stopping.signal,
   });
   const idle = () => new Promise<void>((resolve) => setTimeout(resolve, 20));
@@ -43,7 +52,10 @@ function setUp() {
     stopping.abort();
     await ended;
   };
-  return { store, published, started, set, idle, stop, listeners };
+  const lookAgain = () => {
+    for (const listener of dueListeners) listener();
+  };
+  return { store, published, unchanged, started, set, lookAgain, idle, stop, listeners };
 }
 
 const documents = publish([shard("gpu-a"), model("ranker", { "7": ["gpu-a"] }), objective("ranking", "ranker", "7")]);
@@ -89,6 +101,18 @@ describe("the publisher", () => {
     expect(published.map(({ revision }) => revision)).toEqual([3, 4]);
     const view = store.view("envoys");
     expect(view?.revisionAt(view.sequence)).toBe(4);
+    await stop();
+  });
+
+  test("makes no commit when it looks again at what waits and finds nothing new", async () => {
+    const { published, unchanged, started, set, lookAgain, idle, stop } = setUp();
+    set(documents);
+    started.resolve();
+    await idle();
+    lookAgain();
+    await idle();
+    expect(published).toHaveLength(1);
+    expect(unchanged).toEqual([published[0]?.commit]);
     await stop();
   });
 

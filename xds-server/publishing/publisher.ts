@@ -17,6 +17,8 @@ export type PublisherDeps = {
   /** Calls its listener when `changes` has something to do though no document changed. */
   readonly due?: { subscribe(listener: () => void): () => void };
   readonly onPublished: (published: Published) => void;
+  /** It was looked again at what waits, and the commit of this number goes on to be the newest. */
+  readonly onUnchanged?: (commit: number) => void;
   readonly signal: AbortSignal;
 };
 
@@ -56,6 +58,10 @@ export async function publishDocuments(deps: PublisherDeps): Promise<void> {
         isDue = false;
         const startedAt = performance.now();
         const updates = await changes.update(live);
+        if (updates.length === 0 && live === published) {
+          deps.onUnchanged?.(commit);
+          continue;
+        }
         const prepared = await views.prepare(updates);
         commit = nextCommitNumber(commit, live.revision);
         const changed = views.apply(prepared, { revision: commit });

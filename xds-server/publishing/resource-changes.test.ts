@@ -107,6 +107,43 @@ describe("the changes for Envoy", () => {
   });
 });
 
+test("an objective goes to a new shard with nothing but its routes, once that is ready and taken by the Envoys", async () => {
+  let [isReady, isTaken] = [false, false];
+  const changes = createResourceChanges({
+    validate: valid,
+    now: () => new Date(0),
+    readiness: {
+      of: () => ({ some: isReady, all: isReady, reason: "503" }),
+      keepOnly: () => undefined,
+      stop: () => undefined,
+    },
+    acceptance: {
+      added: () => undefined,
+      obstacle: () => (isTaken ? null : "on the way"),
+      keepOnly: () => undefined,
+    },
+  });
+  const first = publish(start);
+  await changes.update(first);
+  const endpoints = [{ address: "10.0.0.9", port: 80 }];
+  const checked: Sample = ["Shard", "gpu-c", { endpoints, healthCheck: { path: "/ready" } }];
+  const moved = publish([checked, model("ranker", { "7": ["gpu-c"] })], first);
+  expect(await changed(changes, moved)).toEqual([
+    "+Cluster default/gpu-c",
+    "+ClusterLoadAssignment default/gpu-c/http1",
+  ]);
+  isTaken = true;
+  changes.shardChanged("default/gpu-c");
+  expect(await changed(changes, moved)).toEqual([]);
+  isReady = true;
+  changes.shardChanged("default/gpu-c");
+  // With another form of its endpoints, Envoy would wait for the first round of health checks.
+  expect(await changed(changes, moved)).toEqual([
+    "+RouteConfiguration default/ranking",
+    "+ScopedRouteConfiguration default/ranking",
+  ]);
+});
+
 describe("a document whose resources Envoy would refuse", () => {
   /** Refuses the resources of one type while it is told to. */
   function fussy(type: string, name: string) {

@@ -79,8 +79,9 @@ export type ResourceChanges = {
 /** Follows the documents and tells what it means for Envoy. Holds what is published at present. */
 export function createResourceChanges(deps: ResourceChangesDeps): ResourceChanges {
   const { validate, sliceMs = 10, retained, pinned } = deps;
-  /** Shards to look at again with the next update, and objectives. */
+  /** Shards to publish anew with the next update, those of which something became known, and objectives to look at again. */
   const dueShards = new Set<string>();
+  const knownShards = new Set<string>();
   const dueObjectives = new Set<string>();
   let before: LiveDocuments | null = null;
   let forms: FormChange[] = [];
@@ -93,6 +94,10 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
     acceptance: deps.acceptance,
     onDue: (shard) => {
       dueShards.add(shard);
+      deps.onDue?.();
+    },
+    onKnown: (shard) => {
+      knownShards.add(shard);
       deps.onDue?.();
     },
   });
@@ -148,7 +153,7 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
       ...affectedObjectives(round.before, live),
       ...(isRepinned ? objectives.repinned(live) : []),
       ...dueObjectives,
-      ...held.waitingFor(round.dueShards),
+      ...held.waitingFor(round.knownShards),
     ]);
   };
 
@@ -158,9 +163,20 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
       const isRepinned = (await pinned?.prepare(live, before)) ?? false;
       const slice = createSlice(sliceMs);
       // More may become due while this one is under way.
-      const round: Round = { before, dueShards: new Set(dueShards) };
+      const round: Round = {
+        before,
+        dueShards: new Set(dueShards),
+        knownShards: new Set([...dueShards, ...knownShards]),
+      };
       dueShards.clear();
-      const changed = new Set([...changedShards(before, live), ...restagedShards(before, live), ...round.dueShards]);
+      knownShards.clear();
+      const waiting = shards.waiting();
+      const changed = new Set([
+        ...changedShards(before, live),
+        ...restagedShards(before, live),
+        ...round.dueShards,
+        ...[...round.knownShards].filter((name) => waiting.has(name)),
+      ]);
       for (const name of changed) {
         changes.push(...shards.update(live, name, round));
         await slice();
@@ -185,7 +201,7 @@ export function createResourceChanges(deps: ResourceChangesDeps): ResourceChange
     },
     former: held.former,
     shardChanged: (name) => {
-      dueShards.add(name);
+      knownShards.add(name);
     },
     secretsChanged: (names) => {
       for (const [name, { document }] of before?.shards ?? []) {

@@ -13,7 +13,7 @@ export type StagedShard = {
 export type ShardStaging = {
   /** Why the newest revision of a shard has to wait; null when it need not. */
   obstacle(name: string, spec: Shard["spec"], old: StagedShard | undefined): string | null;
-  /** Since when Envoy checks its hosts once this revision is published. `isDue`: something became known of the shard. */
+  /** Since when Envoy checks its hosts once this revision is published. `isDue`: it is published anew for that. */
   checkedSinceMs(spec: Shard["spec"], old: StagedShard | undefined, isDue: boolean): number | null;
   /** A revision of a shard was published. */
   published(name: string, old: StagedShard | undefined, checkedSinceMs: number | null): void;
@@ -36,8 +36,10 @@ export type ShardStagingDeps = {
   readonly readiness: ShardReadiness | undefined;
   /** Whether the Envoys have taken a cluster; when absent, they take all. */
   readonly acceptance: Pick<ClusterAcceptance, "added" | "obstacle" | "keepOnly"> | undefined;
-  /** Called when a shard is worth another look. */
+  /** Called when a shard is to be published anew. */
   readonly onDue: (name: string) => void;
+  /** Called when what waits for a shard is worth another look. */
+  readonly onKnown: (name: string) => void;
 };
 
 /** How long a new cluster has to become known to the Envoys, without its hosts' health being checked. */
@@ -45,9 +47,9 @@ const checksAfterMs = 300;
 /** How long the first round of health checks is given before a shard gets requests of which some hosts are not ready. */
 const firstChecksMs = 500;
 
-export function createShardStaging({ readiness, acceptance, onDue }: ShardStagingDeps): ShardStaging {
-  const later = (name: string, delayMs: number) => {
-    setTimeout(onDue, delayMs, name).unref();
+export function createShardStaging({ readiness, acceptance, onDue, onKnown }: ShardStagingDeps): ShardStaging {
+  const later = (tell: (name: string) => void, name: string, delayMs: number) => {
+    setTimeout(tell, delayMs, name).unref();
   };
 
   return {
@@ -67,8 +69,8 @@ export function createShardStaging({ readiness, acceptance, onDue }: ShardStagin
     },
     published: (name, old, checkedSinceMs) => {
       if (!old) acceptance?.added(name);
-      if (!old && checkedSinceMs === null) later(name, checksAfterMs);
-      if (old && old.checkedSinceMs === null && checkedSinceMs !== null) later(name, firstChecksMs);
+      if (!old && checkedSinceMs === null) later(onDue, name, checksAfterMs);
+      if (old && old.checkedSinceMs === null && checkedSinceMs !== null) later(onKnown, name, firstChecksMs);
     },
     requestsObstacle: (name, spec, served, hasFormer) => {
       // Without former routes nobody asks for the objective before it is activated.
