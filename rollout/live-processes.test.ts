@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { countedServers } from "./live-processes.ts";
+import { countedServers, hasCaughtUpOn } from "./live-processes.ts";
 import { sampleEnvoy, sampleStatus } from "./testing.ts";
 
 const ending = sampleStatus("xds-server", "ending", 7, { envoys: [sampleEnvoy("e1", 7)], leaving: true });
@@ -15,4 +15,15 @@ test("an xds-server that ends counts until its Envoys have caught up on another 
 
 test("an Envoy that left another xds-server before is not one that went there", () => {
   expect(idsOf(ending, other({ counts: true, goneSince: "2026-11-21T08:00:00.000Z" }))).toEqual(["ending", "other"]);
+});
+
+test("an Envoy has caught up on an xds-server that counts it, is connected to it and waits for nothing", () => {
+  const isThere = (status: Parameters<typeof hasCaughtUpOn>[0]) => hasCaughtUpOn(status, "e1");
+  const there = other({ counts: true });
+  expect(isThere(there)).toBe(true);
+  expect(hasCaughtUpOn(there, "e2")).toBe(false);
+  expect(isThere(other({ counts: false }))).toBe(false);
+  expect(isThere(other({ counts: true, goneSince: "2026-11-21T08:00:00.000Z" }))).toBe(false);
+  expect(isThere({ ...there, revision: 8 })).toBe(false);
+  expect(isThere({ ...there, leaving: true })).toBe(false);
 });

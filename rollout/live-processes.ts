@@ -9,6 +9,15 @@ export function countedServers(statuses: readonly ProcessStatus[]): ProcessStatu
   return servers.filter((server) => !server.leaving || !moved(server));
 }
 
+/**
+ * Whether a status says that an Envoy is connected to another xds-server, which waits for it and for nothing else: it has
+ * what there is for it, or refused it.
+ */
+export function hasCaughtUpOn({ process, leaving, revision, rollout, envoys }: ProcessStatus, nodeId: string): boolean {
+  if (process !== "xds-server" || leaving || !rollout || rollout.watermark < revision) return false;
+  return (envoys ?? []).some((envoy) => envoy.nodeId === nodeId && envoy.counts === true && isThere(envoy));
+}
+
 /** The processes that answer with routing keys. */
 export function countedResolvers(statuses: readonly ProcessStatus[]): ProcessStatus[] {
   return statuses.filter(({ process, leaving }) => process === "resolver" && !leaving);

@@ -71,3 +71,20 @@ test("a process that was heard of is not taken for what a former one remembers o
   expect(ids()).toEqual(["r1"]);
   expect(remembered(60_000)[0]?.rollout?.watermark).toBe(7);
 });
+
+test("what was stored for a while is not said now, whenever it is heard", () => {
+  const { note, pass, saidAfter, suspend, resume } = table();
+  const ids = (atMs: number) => saidAfter(atMs).map(({ id }) => id);
+  note("x.1", sampleStatus("xds-server", "x1", 1));
+  pass(1000);
+  note("x.2", sampleStatus("xds-server", "x2", 1));
+  expect([ids(-1), ids(0)]).toEqual([["x1", "x2"], ["x2"]]);
+  suspend();
+  pass(1000);
+  note("x.2", sampleStatus("xds-server", "x2", 1), true);
+  resume();
+  expect(ids(0)).toEqual([]);
+  pass(1000);
+  note("x.2", sampleStatus("xds-server", "x2", 1));
+  expect(ids(2999)).toEqual(["x2"]);
+});

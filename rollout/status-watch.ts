@@ -25,6 +25,8 @@ export type StatusWatch = {
   current(): readonly ProcessStatus[] | null;
   /** Besides those alive, the ones that vanished less than `forMs` ago. Also while NATS is away. */
   remembered(forMs: number): readonly ProcessStatus[];
+  /** Those who said their last status after this (`now`), and not before NATS was last away. */
+  saidAfter(atMs: number): readonly ProcessStatus[];
   /** Everybody heard of in the last day, to be written down and taken in again by the next process: see {@link ProcessTable}. */
   readonly memory: Pick<ProcessTable, "silences" | "restore">;
   /** Called after every change, and when a process has vanished; returns what ends that. */
@@ -74,7 +76,9 @@ export function watchStatuses(settings: StatusWatchSettings): StatusWatch {
     try {
       const bucket = await openStatusBucket(link, settings);
       const waitMs = (await wereStatusesLost(link, bucket, settings)) ? reportAgainMs : 0;
+      let isStored = true;
       const caughtUp = () => {
+        isStored = false;
         table.resume();
         report(null);
         completeAtMs ??= now() + waitMs;
@@ -85,7 +89,7 @@ export function watchStatuses(settings: StatusWatchSettings): StatusWatch {
           const { key, value } = delivery.entry;
           const status = parseStatus(value);
           // Garbage says nothing of the process; a deletion is a goodbye.
-          if (status !== null || value === null) table.note(key, status);
+          if (status !== null || value === null) table.note(key, status, isStored);
           if (delivery.pending === 0) caughtUp();
         }
         if (delivery.type !== "entry" || delivery.pending === 0) notify();
@@ -113,6 +117,7 @@ export function watchStatuses(settings: StatusWatchSettings): StatusWatch {
   return {
     current: () => (isComplete() ? table.alive() : null),
     remembered: table.remembered,
+    saidAfter: (atMs) => (isComplete() ? table.saidAfter(atMs) : []),
     memory: { silences: table.silences, restore: table.restore },
     subscribe: (listener) => {
       const own = () => listener();

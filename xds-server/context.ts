@@ -149,8 +149,12 @@ export async function createContext(config: XdsServerConfig, signal: AbortSignal
     usersOf: changes.usersOf,
     held: changes.held,
     envoyTtlMs: statusLifetimeMs,
+    isElsewhere: (nodeId, sinceMs) => retaining.isOnAnother(identity.id, nodeId, sinceMs),
     monotonicMs: () => performance.now(),
     now,
+  });
+  retaining.onStatuses(() => {
+    if (reporting.vanished().length > 0) soon();
   });
   const hooks = {
     ...xdsMetrics.hooks,

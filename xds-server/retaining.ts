@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { documentTitle } from "../config/documents/document.ts";
 import type { NatsSettings } from "../config/store/connection.ts";
 import { createFormerWriter, documentsAt, openFormerFolder } from "../rollout/former-documents.ts";
-import { countedServers } from "../rollout/live-processes.ts";
+import { countedServers, hasCaughtUpOn } from "../rollout/live-processes.ts";
 import { watchStatuses } from "../rollout/status-watch.ts";
 import type { Logger } from "../service/logger.ts";
 import type { Metrics } from "../service/metrics.ts";
@@ -39,6 +39,10 @@ export type Retaining = {
   start(changes: ResourceChanges): Promise<void>;
   /** Whether there is another xds-server, as far as was heard last. */
   hasOtherServers(ownId: string): boolean;
+  /** Whether another xds-server has said after this, as `performance.now()`, that it waits for the Envoy. */
+  isOnAnother(ownId: string, nodeId: string, sinceMs: number): boolean;
+  /** Calls its listener when others have said something. */
+  onStatuses(listener: () => void): void;
   /** Something was published: what is held back or retained may have changed. */
   changed(): void;
   /** Resolves when all has ended after `signal` aborted. */
@@ -145,6 +149,9 @@ export function createRetaining({ config, nats, folder, logger, metrics, signal 
     },
     hasOtherServers: (ownId) =>
       countedServers(statuses.remembered(0)).some(({ id, leaving }) => id !== ownId && !leaving),
+    isOnAnother: (ownId, nodeId, sinceMs) =>
+      statuses.saidAfter(sinceMs).some((status) => status.id !== ownId && hasCaughtUpOn(status, nodeId)),
+    onStatuses: statuses.subscribe,
     changed: () => {
       file.changed();
       former.changed();

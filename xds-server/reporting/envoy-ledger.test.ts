@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { createEnvoyLedger } from "./envoy-ledger.ts";
 
-function ledger() {
+function ledger(isElsewhere?: (nodeId: string, sinceMs: number) => boolean) {
   let nowMs = 0;
-  const made = createEnvoyLedger({ ttlMs: 10_000, now: () => nowMs });
+  const made = createEnvoyLedger({ ttlMs: 10_000, now: () => nowMs, ...(isElsewhere ? { isElsewhere } : {}) });
   const counting = () => made.known().flatMap(({ nodeId, counts, settled }) => (counts ? [[nodeId, settled]] : []));
   return {
     ...made,
@@ -34,6 +34,40 @@ test("an Envoy that vanished counts for its time to live as it was, and no longe
   observe([], 7);
   expect(counting()).toEqual([["e1", 5]]);
   pass(1);
+  observe([], 7);
+  expect(counting()).toEqual([]);
+});
+
+test("an Envoy that vanished counts no more once another xds-server has waited for it after that", () => {
+  const asked: number[] = [];
+  let saidAtMs = 500;
+  const { observe, counting, pass } = ledger((_nodeId, sinceMs) => {
+    asked.push(sinceMs);
+    return saidAtMs > sinceMs;
+  });
+  observe([envoy("e1", 5)], 5);
+  expect(asked).toEqual([]);
+  pass(100);
+  observe([], 7);
+  // Said before it went, as far as anybody knows.
+  expect(counting()).toEqual([["e1", 5]]);
+  saidAtMs = 1101;
+  observe([], 7);
+  expect(counting()).toEqual([]);
+  expect(asked).toEqual([1100, 1100]);
+});
+
+test("an Envoy from which routes were awaited when it vanished is waited for as long as it may come back", () => {
+  const { observe, counting, awaitRoutes, answeredRoutes, pass } = ledger(() => true);
+  observe([envoy("e1", 5), envoy("e2", 5)], 5);
+  awaitRoutes("default/a");
+  answeredRoutes("e2", ["default/a"]);
+  observe([], 6);
+  // It may get those routes from the other one alone.
+  awaitRoutes("default/b");
+  observe([], 7);
+  expect(counting()).toEqual([["e1", 5]]);
+  pass(10_000);
   observe([], 7);
   expect(counting()).toEqual([]);
 });

@@ -39,16 +39,29 @@ type Entry = {
   behindSinceMs: number | null;
   /** Since when it is not connected; null while it is. */
   goneSinceMs: number | null;
+  /** Routes were awaited from it when it went: nobody else may know that it lacks them. */
+  lacksRoutes: boolean;
   readonly awaited: Set<string>;
 };
 
 /**
- * An Envoy counts from when it has caught up with what there was when it connected. One that vanished counts for `ttlMs`
- * more, as it was, for it may only be reconnecting; one that is connected and answers nothing for `ttlMs` counts no more until
- * it has caught up. `now`: milliseconds of a clock that never jumps.
+ * How long after an Envoy went another one's word for it is not taken yet: what was said before it went may still come, and an
+ * Envoy asks for the routes of a scope only once it has the scope.
  */
-export function createEnvoyLedger(deps: { readonly ttlMs: number; readonly now: () => number }): EnvoyLedger {
-  const { ttlMs, now } = deps;
+const elsewhereForMs = 1000;
+
+/**
+ * An Envoy counts from when it has caught up with what there was when it connected. One that vanished counts for `ttlMs`
+ * more, as it was, for it may only be reconnecting, unless another xds-server waits for it by then; one that is connected and answers nothing for `ttlMs` counts no more until
+ * it has caught up. `now`: milliseconds of a clock that never jumps; `isElsewhere`: whether another xds-server has waited for an
+ * Envoy since some time of it.
+ */
+export function createEnvoyLedger(deps: {
+  readonly ttlMs: number;
+  readonly now: () => number;
+  readonly isElsewhere?: (nodeId: string, sinceMs: number) => boolean;
+}): EnvoyLedger {
+  const { ttlMs, now, isElsewhere = () => false } = deps;
   const entries = new Map<string, Entry>();
 
   const noteConnected = ({ nodeId, settled = 0 }: EnvoyProgress, latest: number) => {
@@ -68,15 +81,21 @@ export function createEnvoyLedger(deps: { readonly ttlMs: number; readonly now: 
     }
   };
 
+  const noteGone = (nodeId: string, entry: Entry) => {
+    if (entry.goneSinceMs === null) {
+      entry.goneSinceMs = now();
+      entry.lacksRoutes = entry.awaited.size > 0;
+    }
+    const isOver = now() - entry.goneSinceMs >= ttlMs;
+    if (isOver || !entry.counts || (!entry.lacksRoutes && isElsewhere(nodeId, entry.goneSinceMs + elsewhereForMs)))
+      entries.delete(nodeId);
+  };
+
   return {
     observe: (connected, latest) => {
       for (const each of connected) noteConnected(each, latest);
       const ids = new Set(connected.map(({ nodeId }) => nodeId));
-      for (const [nodeId, entry] of entries) {
-        if (ids.has(nodeId)) continue;
-        entry.goneSinceMs ??= now();
-        if (!entry.counts || now() - entry.goneSinceMs >= ttlMs) entries.delete(nodeId);
-      }
+      for (const [nodeId, entry] of entries) if (!ids.has(nodeId)) noteGone(nodeId, entry);
     },
     known: () => [...entries].map(([nodeId, { settled, counts, awaited }]) => ({ nodeId, settled, counts, awaited })),
     awaitRoutes: (objective) => {
@@ -93,5 +112,6 @@ export function createEnvoyLedger(deps: { readonly ttlMs: number; readonly now: 
 }
 
 function newEntry(target: number): Entry {
-  return { settled: 0, counts: false, target, behindSinceMs: null, goneSinceMs: null, awaited: new Set() };
+  const unknown = { behindSinceMs: null, goneSinceMs: null, lacksRoutes: false };
+  return { settled: 0, counts: false, target, ...unknown, awaited: new Set() };
 }

@@ -17,6 +17,8 @@ export type ReportingDeps = {
   readonly held: () => readonly HeldObjective[];
   /** How long an Envoy that vanished, or answers nothing, is waited for. */
   readonly envoyTtlMs: number;
+  /** Whether another xds-server has said after this (`monotonicMs`) that it waits for the Envoy; when absent, none has. */
+  readonly isElsewhere?: (nodeId: string, sinceMs: number) => boolean;
   /** Milliseconds of a clock that never jumps. */
   readonly monotonicMs: () => number;
   readonly now: () => Date;
@@ -44,7 +46,10 @@ export type VanishedEnvoy = { readonly node: NodeStatus; readonly sinceMs: numbe
 
 /** Knows what of the documents is in use in this xds-server's Envoys. */
 export function createReporting(deps: ReportingDeps): Reporting {
-  const ledger = createEnvoyLedger({ ttlMs: deps.envoyTtlMs, now: deps.monotonicMs });
+  const ledger = createEnvoyLedger({
+    ...{ ttlMs: deps.envoyTtlMs, now: deps.monotonicMs },
+    ...(deps.isElsewhere ? { isElsewhere: deps.isElsewhere } : {}),
+  });
   const forms = new Map<string, ServedForm>();
   const released = new Set<string>();
   /** Deleted in a commit that some Envoy may not have yet: it may lack what they were before as well. */

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Candidates, decideActivation, withChanges } from "../../rollout/activation.ts";
-import { countedResolvers, countedServers } from "../../rollout/live-processes.ts";
+import { countedResolvers, countedServers, hasCaughtUpOn } from "../../rollout/live-processes.ts";
 import type { HeldObjective, ProcessStatus } from "../../rollout/process-status.ts";
 import { createProcessTable, type ProcessTable } from "../../rollout/process-table.ts";
 import { sampleStatus } from "../../rollout/testing.ts";
@@ -16,6 +16,10 @@ import { createReporting, type Reporting } from "./reporting.ts";
 const objectives = ["default/a", "default/b"] as const;
 const lifetimeMs = 10_000;
 const cutOffMs = 60_000;
+/** An xds-server that is cut off for so long sends its Envoys to another one. */
+const sendsAwayAfterMs = 4000;
+/** No longer than it counts: one that is back later has to catch up before an Envoy connects to it. */
+const cutServerForMs = 5000;
 
 type Keys = ReadonlySet<string>;
 /** An objective as it came with some revision: its keys, and how long clients may reuse an answer with one. */
@@ -38,7 +42,7 @@ type Step =
       readonly who: number;
       readonly some: number;
     }
-  | { readonly do: "serverHears"; readonly who: number; readonly some: number }
+  | { readonly do: "serverHears" | "cutServer"; readonly who: number; readonly some: number }
   | { readonly do: "wait" | "allGoOn"; readonly who: number; readonly some: number };
 
 const steps: fc.Arbitrary<Step> = fc.oneof(
@@ -74,7 +78,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constantFrom(
         ...(["serverRestarts", "hold", "unhold", "envoyRefuses", "envoyMoves", "envoyVanishes"] as const),
-        ...(["resolverRestarts", "cut"] as const),
+        ...(["resolverRestarts", "cut", "cutServer"] as const),
       ),
       who: fc.nat(2),
       some: fc.nat(9),
@@ -94,6 +98,8 @@ type ServerModel = {
   readonly retained: RetainedKeys;
   readonly reporting: Reporting;
   readonly table: ProcessTable;
+  /** Since when it is cut off from NATS; null while it is not. */
+  cutSinceMs: number | null;
 };
 
 type ResolverModel = {
@@ -161,6 +167,7 @@ class World {
     else if (step.do === "resolverReports") this.#resolverReports(resolver);
     else if (step.do === "resolverRestarts") this.#resolverRestarts(resolver, step.some % 2 === 0);
     else if (step.do === "cut") this.#cut(resolver);
+    else if (step.do === "cutServer") this.#cutServer(server);
     else if (step.do === "allGoOn") this.#allGoOn();
     else this.#nowMs += [1, 10, 100, 500, 1000, 1500, 2000, 3000, 4000, 5000][step.some] ?? 1;
     this.#expire();
@@ -208,17 +215,22 @@ class World {
     const monotonicMs = () => this.#nowMs + skewMs;
     const held = new Map<string, HeldObjective>();
     const retained = createRetainedKeys({ graceMs: 1000, now: monotonicMs });
+    const table = createProcessTable({ lifetimeMs, now: monotonicMs });
+    const id = `x${index}-${this.#names++}`;
     const reporting = createReporting({
       envoys: () => this.#connectedTo(index),
       isServed: () => true,
       usersOf: () => [],
       held: () => [...held.values()],
       envoyTtlMs: lifetimeMs,
+      isElsewhere: (nodeId, sinceMs) =>
+        this.#servers[index]?.cutSinceMs === null &&
+        table.saidAfter(sinceMs).some((status) => status.id !== id && hasCaughtUpOn(status, nodeId)),
       monotonicMs,
       now: () => new Date(monotonicMs()),
     });
     return {
-      id: `x${index}-${this.#names++}`,
+      id,
       documents: 0,
       commit: 0,
       forms: new Map<string, KeysForm>(),
@@ -227,7 +239,8 @@ class World {
       wanted: new Set<string>(),
       retained,
       reporting,
-      table: createProcessTable({ lifetimeMs, now: monotonicMs }),
+      table,
+      cutSinceMs: null,
     };
   }
 
@@ -254,7 +267,7 @@ class World {
 
   #serverTakes(index: number, some: number): void {
     const server = this.#servers[index];
-    if (!server) return;
+    if (!server || server.cutSinceMs !== null) return;
     const to = Math.min(this.#revisions.length, server.documents + 1 + some);
     this.#commit(server, to);
   }
@@ -312,14 +325,14 @@ class World {
 
   #serverReports(index: number, more: Partial<ProcessStatus> = {}): void {
     const server = this.#servers[index];
-    if (!server) return;
+    if (!server || server.cutSinceMs !== null) return;
     const rollout = server.reporting.report();
     const counts = new Map(server.reporting.envoys().map((each) => [each.nodeId, each.counts]));
     const envoys = [
       ...this.#connectedTo(index).map(({ nodeId }) => ({ nodeId, counts: counts.get(nodeId) })),
       ...server.reporting.vanished().map(({ node }) => ({ nodeId: node.nodeId, counts: true, goneSince: "" })),
     ] as unknown as ProcessStatus["envoys"];
-    this.#put({ ...sampleStatus("xds-server", server.id, 0), rollout, envoys, ...more });
+    this.#put({ ...sampleStatus("xds-server", server.id, server.documents), rollout, envoys, ...more });
   }
 
   /** What it wrote down is what it begins with. Killed, it leaves its last report as it was; otherwise, its last words. */
@@ -342,10 +355,44 @@ class World {
 
   #serverHears(index: number): void {
     const server = this.#servers[index];
-    if (!server) return;
-    for (const [key, { status }] of this.#bucket) server.table.note(key, status);
+    if (!server || server.cutSinceMs !== null) return;
+    this.#hears(server);
     const { objectives: left } = server.retained.release(countedResolvers(server.table.remembered(cutOffMs)));
     if (left.length > 0) this.#serve(server, []);
+  }
+
+  #hears({ table }: ServerModel): void {
+    for (const [key, { status, atMs }] of this.#bucket) table.note(key, status, atMs !== this.#nowMs);
+  }
+
+  /** What is stored when it is back may have been said some time ago. */
+  #cutServer(index: number): void {
+    const server = this.#servers[index];
+    if (!server) return;
+    const isBack = server.cutSinceMs !== null;
+    // Nobody waits for one that was never heard of; without documents, it serves no Envoy.
+    if (!isBack && !this.#bucket.has(`xds-server.${server.id}`)) return;
+    server.cutSinceMs = isBack ? null : this.#nowMs;
+    if (isBack) server.table.resume();
+    else server.table.suspend();
+    if (isBack) for (const [key, { status }] of this.#bucket) server.table.note(key, status, true);
+  }
+
+  /** An xds-server that is cut off sends its Envoys to the other one. */
+  #sendAway(): void {
+    for (const [index, { cutSinceMs }] of this.#servers.entries()) {
+      if (cutSinceMs === null || this.#nowMs - cutSinceMs < sendsAwayAfterMs) continue;
+      if (this.#servers[1 - index]?.cutSinceMs !== null) continue;
+      for (const [who, { server, goneSinceMs }] of this.#envoys.entries()) {
+        if (server === index && goneSinceMs === null) this.#envoyMoves(who);
+      }
+    }
+  }
+
+  #mend(): void {
+    for (const [index, { cutSinceMs }] of this.#servers.entries()) {
+      if (cutSinceMs !== null && this.#nowMs - cutSinceMs >= cutServerForMs) this.#cutServer(index);
+    }
   }
 
   #hold(index: number, objective: string, isOn: boolean): void {
@@ -472,13 +519,13 @@ class World {
       const isUpToDate = envoy.goneSinceMs === null && envoy.settled === this.#servers[envoy.server]?.commit;
       if (isUpToDate) envoy.answeredAtMs = this.#nowMs;
     }
+    this.#sendAway();
+    this.#mend();
     for (const index of [0, 1]) {
       this.#serverReports(index);
       this.#resolverReports(index);
     }
-    for (const { table } of this.#servers) {
-      for (const [key, { status }] of this.#bucket) table.note(key, status);
-    }
+    for (const server of this.#servers) if (server.cutSinceMs === null) this.#hears(server);
   }
 
   #put(status: ProcessStatus): void {
