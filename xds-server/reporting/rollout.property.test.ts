@@ -325,8 +325,9 @@ class World {
 
   #serverReports(index: number, more: Partial<ProcessStatus> = {}): void {
     const server = this.#servers[index];
-    if (!server || server.cutSinceMs !== null) return;
+    if (!server) return;
     const rollout = server.reporting.report();
+    if (server.cutSinceMs !== null) return;
     const counts = new Map(server.reporting.envoys().map((each) => [each.nodeId, each.counts]));
     const envoys = [
       ...this.#connectedTo(index).map(({ nodeId }) => ({ nodeId, counts: counts.get(nodeId) })),
@@ -338,7 +339,8 @@ class World {
   /** What it wrote down is what it begins with. Killed, it leaves its last report as it was; otherwise, its last words. */
   #serverRestarts(index: number, isKilled: boolean, hasMissed: boolean): void {
     const old = this.#servers[index];
-    if (!old) return;
+    // Its last report is as old as the cut, and may end before an Envoy that it answered since is found on another one.
+    if (!old || old.cutSinceMs !== null) return;
     if (!isKilled) this.#serverReports(index, { leaving: true });
     const next = this.#newServer(index);
     next.documents = old.documents;
