@@ -1,39 +1,30 @@
-import { createAttached } from "../config/attached.ts";
 import type { Decision } from "../selection/decision.ts";
+import { KeptDecision } from "../selection/kept-decision.ts";
 import type { TrafficClass } from "../selection/labels.ts";
 import type { Metrics } from "../service/metrics.ts";
 
 type Labels = Readonly<Record<"namespace" | "objective" | "model" | "version" | "reason" | "traffic_class", string>>;
-type Tally = { readonly labels: Labels; count: number };
 
 /**
- * Counts decisions as `signalbox_resolver_decisions_total`. Real traffic is tallied by decision and handed to the
- * counter when metrics are read, because finding a counter by its labels costs more than the decision itself.
+ * Counts decisions as `signalbox_resolver_decisions_total`. Real traffic is tallied in the decisions and handed to the
+ * counter when metrics are read, because finding a counter by its labels costs more than the decision itself. So there
+ * must be one counter for a decision.
  */
 export function createDecisionCounter(metrics: Metrics): (decision: Decision, trafficClass: TrafficClass) => void {
-  const known = createAttached<Decision, Tally>();
-  const open = new Set<Tally>();
+  const open = new Set<KeptDecision>();
   const counter = metrics.counter({
     name: "signalbox_resolver_decisions_total",
     help: "Objectives decided, by the model version chosen. `reason` is rule, default, unit_missing, experiment or override.",
     labelNames: ["namespace", "objective", "model", "version", "reason", "traffic_class"],
     collect() {
-      for (const tally of open) {
-        this.inc(tally.labels, tally.count);
-        tally.count = 0;
-      }
+      for (const decision of open) this.inc(labelsOf(decision, "real"), decision.takeCount());
       open.clear();
     },
   });
   return (decision, trafficClass) => {
-    if (trafficClass !== "real") return counter.inc(labelsOf(decision, trafficClass));
-    let tally = known.get(decision);
-    if (!tally) {
-      tally = { labels: labelsOf(decision, trafficClass), count: 0 };
-      known.set(decision, tally);
-    }
-    if (tally.count === 0) open.add(tally);
-    tally.count += 1;
+    const isTallied = trafficClass === "real" && decision instanceof KeptDecision;
+    if (!isTallied) return counter.inc(labelsOf(decision, trafficClass));
+    if (decision.count() === 1) open.add(decision);
   };
 }
 

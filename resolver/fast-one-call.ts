@@ -27,7 +27,7 @@ function answer(deps: EndpointDeps & AnswerDeps, { headers, socket }: FastReques
     const fields = fieldsOf(decideOneCall(deps, request, caller));
     deps.observation.callEnded("http", "one_call", "ok", (performance.now() - startedAt) / 1000);
     // Each header of the answer costs Envoy more than all that is done here.
-    return { fields, body: "", bytes: 0, isBare: true };
+    return { fields, body: "", isBare: true };
   } catch {
     // A request fails before anything is counted.
     return null;

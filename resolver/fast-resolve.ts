@@ -3,7 +3,7 @@ import { type FastAnswer, type FastRequest, type FastRoute, jsonAnswer } from ".
 import { type AnswerDeps, resolveAll } from "./answer.ts";
 import type { EndpointDeps } from "./endpoint.ts";
 import { readPlainFields } from "./plain-fields.ts";
-import { resolutionText } from "./resolution.ts";
+import { resolutionJson } from "./resolution.ts";
 import { needsCells } from "./with-cells.ts";
 
 /**
@@ -29,8 +29,7 @@ function answer(deps: EndpointDeps & AnswerDeps, { headers, body, socket }: Fast
     const [outcome] = resolveAll(deps, request, caller);
     if (!outcome || !("value" in outcome)) return null;
     deps.observation.callEnded("http", "resolve", "ok", (performance.now() - startedAt) / 1000);
-    const { json, bytes } = resolutionText(outcome.value, request);
-    return jsonAnswer(json, bytes);
+    return jsonAnswer(resolutionJson(outcome.value, request));
   } catch {
     // A request for one objective fails before anything is counted.
     return null;

@@ -27,6 +27,13 @@ test("the JSON is that of the object, and as the schema says", () => {
   }
 });
 
+test("the JSON has as many bytes as characters, whatever the parameters say", () => {
+  const parameters = { greeting: "grüß 你好 😀 \ud800" };
+  const json = resolutionJson({ ...decision, parameters });
+  expect(Buffer.byteLength(json)).toBe(json.length);
+  expect(JSON.parse(json).config.parameters).toEqual(parameters);
+});
+
 test("traffic class and client of one request are headers of its answer, and of no other's", () => {
   const labelled = resolutionOf(decision, { trafficClass: "synthetic", client: "web" });
   expect(labelled.headers).toMatchObject({ "x-signalbox-traffic-class": "synthetic", "x-signalbox-client": "web" });

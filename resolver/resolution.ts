@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { createAttached } from "../config/attached.ts";
 import { type Decision, reasons } from "../selection/decision.ts";
+import { KeptDecision } from "../selection/kept-decision.ts";
 import type { Labels } from "../selection/labels.ts";
 import { hasLabels, newResolution, type Resolution, resolutionOf } from "../selection/resolution.ts";
 
@@ -26,27 +26,20 @@ export const resolutionSchema = z.object({
     .describe("`unit_missing`: a rule that splits was passed over, because the context has no unit."),
 });
 
-// Written once for each decision, and kept as long as the decision.
-const written = createAttached<Decision, ResolutionText>();
-
-/** The answer for a decision, as JSON. */
+/**
+ * The answer for a decision, as JSON in ASCII, so that it has as many bytes as characters. Written once for each decision
+ * of a compiled objective, unless there are labels.
+ */
 export function resolutionJson(decision: Decision, labels: Labels = {}): string {
-  return resolutionText(decision, labels).json;
+  if (hasLabels(labels)) return asciiJson(resolutionOf(decision, labels));
+  return decision instanceof KeptDecision ? decision.text(write) : write(decision);
 }
 
-/** The answer for a decision, as JSON, and its length in UTF-8. */
-export function resolutionText(decision: Decision, labels: Labels = {}): ResolutionText {
-  if (hasLabels(labels)) return textOf(resolutionOf(decision, labels));
-  const known = written.get(decision);
-  if (known !== undefined) return known;
-  const text = textOf(newResolution(decision));
-  written.set(decision, text);
-  return text;
+function write(decision: Decision): string {
+  return asciiJson(newResolution(decision));
 }
 
-function textOf(resolution: Resolution): ResolutionText {
-  const json = JSON.stringify(resolution);
-  return { json, bytes: Buffer.byteLength(json) };
+function asciiJson(resolution: Resolution): string {
+  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(resolution).replaceAll(/[\x80-\uffff]/g, escaped);
 }
-
-type ResolutionText = { readonly json: string; readonly bytes: number };

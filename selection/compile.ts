@@ -8,6 +8,7 @@ import { type Audiences, compileAudience } from "./audience.ts";
 import { type ConditionNode, compileCondition, parseCondition } from "./conditions.ts";
 import type { Decision, Outcome, Parameters, Reason, Shadow } from "./decision.ts";
 import { type CompiledExperiment, compileExperiment } from "./experiment.ts";
+import { KeptDecision } from "./kept-decision.ts";
 import { createSplit, type Split } from "./rendezvous.ts";
 import { formatRoutingKey } from "./routing-key.ts";
 import { indexRules, type RuleIndex } from "./rule-index.ts";
@@ -26,17 +27,17 @@ export type CompiledRule = {
 
 /** An objective made ready for {@link select}: every possible decision is built already. Immutable. */
 export type CompiledObjective = {
-  /** `<namespace>/<name>` */
-  readonly name: string;
-  readonly revision: number;
   /** The attribute that is bucketed. */
   readonly unit: string;
   /** Those that span the objective, in the order of their names; they decide before the rules. */
   readonly experiments: readonly CompiledExperiment[];
-  readonly rules: readonly CompiledRule[];
+  readonly index: RuleIndex | null;
   /** Rules and default once more, as deciding reads them. */
   readonly table: RuleTable;
-  readonly index: RuleIndex | null;
+  /** `<namespace>/<name>` */
+  readonly name: string;
+  readonly revision: number;
+  readonly rules: readonly CompiledRule[];
   readonly fallback: Outcome;
   readonly objective: Objective;
   /** The models that the objective names, by name. */
@@ -82,16 +83,17 @@ export function compileObjective(input: CompileInput): CompiledObjective {
     return outcomes ? compileExperiment({ experiment, holdouts, audiences, outcomes, shareOf }) : [];
   });
   return {
-    name: qualifiedName(objective),
-    revision,
+    // What deciding reads comes first, so that it lies together in memory.
     unit: spec.unit,
     experiments: compiled.length === 0 ? empty : compiled,
-    rules,
+    index: indexRules(rules.map((rule) => rule.condition)),
     table: createRuleTable(
       rules.map((rule) => ({ ...rule, predicate: compileCondition(rule.condition) })),
       fallback,
     ),
-    index: indexRules(rules.map((rule) => rule.condition)),
+    name: qualifiedName(objective),
+    revision,
+    rules,
     fallback,
     objective,
     models,
@@ -171,8 +173,9 @@ type Choice = {
 };
 
 function outcome(input: CompileInput, models: ReadonlyMap<string, Model>, choice: Choice): Outcome {
-  const decided = decisionFor(input, models, choice);
-  return { decided, unitMissing: { ...decided, reason: "unit_missing" } };
+  const decision = decisionFor(input, models, choice);
+  const decided = new KeptDecision(decision);
+  return { decided, unitMissing: new KeptDecision({ ...decision, reason: "unit_missing" }) };
 }
 
 /** The decision for one choice; throws `dangling_reference` when its model or version is not there. */
