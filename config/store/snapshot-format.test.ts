@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { expect, test } from "vitest";
+import { setImmediate as turn } from "node:timers/promises";
+import { expect, test, vi } from "vitest";
 import type { SignalboxDocument } from "../documents/document.ts";
 import { documentId, documentKey } from "../documents/document.ts";
 import { modelSchema } from "../documents/model.ts";
@@ -95,4 +96,24 @@ test("a snapshot with a document that is no longer valid keeps the others, witho
   expect(restored.models.size).toBe(0);
   expect(restored.objectives.size).toBe(0);
   expect(restored.revision).toBe(0);
+});
+
+test("others may have a turn after each line of a snapshot", async () => {
+  const objectives = Array.from({ length: 40 }, (_, index) => entry(objective(`o${index}`, "ranker"), index + 3));
+  const many = settleAll(emptyLiveDocuments, [[entry(shard, 1), entry(model, 2), ...objectives]], new Date(0));
+  let clockMs = 0;
+  // Everything takes as long as a piece may.
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => clockMs++);
+  try {
+    let isEncoded = false;
+    let turns = 0;
+    const encoded = encodeSnapshot({ live: many, streamCreatedAt: "2026-11-21T07:00:00Z" }).then(() => {
+      isEncoded = true;
+    });
+    for (; !isEncoded; turns++) await turn();
+    await encoded;
+    expect(turns).toBeGreaterThan(many.objectives.size);
+  } finally {
+    clock.mockRestore();
+  }
 });

@@ -36,13 +36,13 @@ const magic = "signalbox-snapshot 1 sha256:";
 /** Bytes that cannot be used: torn, changed on disk, or written by another version. */
 export class UnusableSnapshot extends Error {}
 
-const encodeForMs = 5;
+const encodeForMs = 1;
 const linesPerPiece = 100;
 
 /**
  * The bytes of a snapshot, in pieces: a line with the version and the SHA-256 of all that follows, then one JSON object a
  * line, so that a person can read it: first what it is of, then each live document, rejection and pending batch. Made
- * piece by piece between other work.
+ * line by line between other work.
  */
 export async function encodeSnapshot(state: SnapshotState): Promise<Buffer[]> {
   const pieces: Buffer[] = [];
@@ -57,8 +57,7 @@ export async function encodeSnapshot(state: SnapshotState): Promise<Buffer[]> {
   };
   for (const line of linesOf(state)) {
     lines.push(line, "\n");
-    if (lines.length < 2 * linesPerPiece) continue;
-    endPiece();
+    if (lines.length >= 2 * linesPerPiece) endPiece();
     await pause();
   }
   endPiece();
