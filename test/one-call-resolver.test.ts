@@ -79,6 +79,7 @@ describe("an objective whose rules Envoy cannot hold", () => {
     expect(response.headers.has("x-signalbox-fallback")).toBe(false);
     expect(body.bytes).toBe(5);
     expect(body.headers["x-routing-key"]).toBe("default/patient/ranker@8");
+    expect(body.headers["x-signalbox-model"]).toBe("ranker@8");
     expect(body.headers["x-signalbox-decision"]).toContain("rule=german;model=ranker@8");
     const config = Buffer.from(body.headers["x-signalbox-config"] ?? "", "base64url").toString("utf8");
     expect(JSON.parse(config)).toEqual({
@@ -191,6 +192,7 @@ describe("when no resolver answers", () => {
       expect(response.headers.get("x-signalbox-model")).toBe("ranker@7");
       expect(response.headers.get("x-signalbox-fallback")).toBe("resolver-unavailable");
       expect(body.headers["x-signalbox-fallback"]).toBe("resolver-unavailable");
+      expect(body.headers["x-signalbox-model"]).toBe("ranker@7");
       expect(body.headers["x-signalbox-decision"]).toContain("rule=default;model=ranker@7");
     }
     expect(await failures()).toBeGreaterThanOrEqual(before + 2);
@@ -339,6 +341,13 @@ describe.each(envoyVersions.slice(1))("Envoy %s", (version) => {
   });
 });
 
+test("the model server is told who serves, also when Envoy has no route for what was decided", async () => {
+  const ahead: RequestListener = (_, response) => decides(response, "ranker@9");
+  const ask = await startAsking([await listen(ahead)]);
+  expect(await ask()).toBe("unknown-key");
+  expect(echo.received.at(-1)?.headers["x-signalbox-model"]).toBe("ranker@7");
+});
+
 test("with an override is asked whole, and once", async () => {
   const heard: IncomingMessage[] = [];
   const ready: RequestListener = (request, response) => {
@@ -369,9 +378,9 @@ test("of a resolver that is silent, another one is asked in what is left of the 
 });
 
 /** What a resolver answers that decides for the version that is not the default. */
-function decides(response: ServerResponse): void {
+function decides(response: ServerResponse, model = "ranker@8"): void {
   const decision = { "x-signalbox-config": "e30", "x-signalbox-decision": "objective=default/asking" };
-  response.writeHead(200, { "x-routing-key": "default/asking/ranker@8", ...decision }).end();
+  response.writeHead(200, { "x-routing-key": `default/asking/${model}`, ...decision }).end();
 }
 
 /** A server in place of a resolver, until the test ends; answers with its port. */

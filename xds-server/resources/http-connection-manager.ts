@@ -17,6 +17,8 @@ export type ConnectionManagerOptions = {
   readonly scopeHeader?: string;
   /** Headers that are taken away before anything looks at a request. */
   readonly stripped?: readonly string[];
+  /** Whether the model server is told who serves: true by default. Otherwise `filters`, or the routes, see to it. */
+  readonly namesModel?: boolean;
   /** What a request goes through once its routes are there. */
   readonly filters?: readonly MessageInitShape<typeof HttpFilterSchema>[];
 };
@@ -25,7 +27,7 @@ export type ConnectionManagerOptions = {
 export function connectionManager(
   statPrefix: string,
   accessLogTarget: AccessLogTarget,
-  { scopeHeader = headers.routingKey, stripped = [], filters = [] }: ConnectionManagerOptions = {},
+  { scopeHeader = headers.routingKey, stripped = [], namesModel = true, filters = [] }: ConnectionManagerOptions = {},
 ) {
   const trafficClass = addMissingHeader(headers.trafficClass, defaultTrafficClass);
   return {
@@ -48,7 +50,9 @@ export function connectionManager(
       // Holds the first request for a lazy objective until its routes are there.
       extensionChoice("envoy.filters.http.on_demand", OnDemandSchema, {}),
       ...filters,
-      extensionChoice("envoy.filters.http.header_mutation", HeaderMutationSchema, { mutations: servedBy }),
+      extensionChoice("envoy.filters.http.header_mutation", HeaderMutationSchema, {
+        mutations: { requestMutations: namesModel ? [model] : [], responseMutations: [model, shard] },
+      }),
       extensionChoice("envoy.filters.http.router", RouterSchema, { suppressEnvoyHeaders: true }),
     ],
   };
@@ -61,7 +65,6 @@ export function connectionManager(
  */
 const model = { action: { case: "append" as const, value: setHeaderFormat(headers.model, "%ROUTE_NAME%") } };
 const shard = { action: { case: "append" as const, value: setHeaderFormat(headers.shard, "%UPSTREAM_CLUSTER%") } };
-const servedBy = { requestMutations: [model], responseMutations: [model, shard] };
 
 function scopedRoutes(header: string) {
   const fragment = (index: number) => ({

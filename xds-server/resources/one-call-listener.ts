@@ -1,5 +1,4 @@
 import type { Listener } from "../../proto/gen/envoy/config/listener/v3/listener_pb.js";
-import { HeaderMutationSchema } from "../../proto/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js";
 import { LuaSchema } from "../../proto/gen/envoy/extensions/filters/http/lua/v3/lua_pb.js";
 import { luaFilterSource } from "../../selection/lua/filter-source.ts";
 import { headers } from "./headers.ts";
@@ -26,12 +25,6 @@ const strippedHeaders = [
 ];
 
 /**
- * Changes nothing, but looks for settings of the route, and so for the route of the routing key that the filters before it
- * have set: what the next filter writes into headers is that route's.
- */
-const lookUpRoute = extensionChoice("signalbox.look_up_route", HeaderMutationSchema, {});
-
-/**
  * Where clients send requests that name an objective and carry a context: the selection happens here. The scope is the
  * objective as the client named it, because Envoy picks the scope before any filter runs.
  */
@@ -39,13 +32,13 @@ export function oneCallListener({ address, port, accessLog }: KeyedListenerSetti
   const shared = connectionManager("one_call", accessLog, {
     scopeHeader: headers.objective,
     stripped: strippedHeaders,
+    namesModel: false,
     filters: [
       extensionChoice(oneCallFilterName, LuaSchema, {
         defaultSourceCode: { specifier: { case: "inlineString", value: luaFilterSource() } },
         statPrefix: "one_call",
       }),
       resolverFilter(),
-      lookUpRoute,
     ],
   });
   return clientListener(

@@ -12,7 +12,7 @@ import type { OneCallHeaders } from "../../selection/one-call/headers.ts";
 import type { OneCallRoutes } from "../routing/routing-table.ts";
 import { headers } from "./headers.ts";
 import { defaultResolverTimeoutMs, resolverFilterName, resolverService } from "./one-call-resolver.ts";
-import { any, setHeader } from "./proto.ts";
+import { any, setHeader, setHeaderFormat } from "./proto.ts";
 
 /** The filter of the one-call listener that selects. */
 export const oneCallFilterName = "signalbox.one_call";
@@ -43,6 +43,8 @@ export function oneCallSettings({
   const { metadata, selects } = carry(program);
   if (resolver === null) return { metadata, typedPerFilterConfig: selects };
   const { timeoutMs } = resolver;
+  // What a resolver has decided may be a version without a route here. The one-call listener cannot know, but its routes do.
+  const requestHeadersToAdd = [setHeaderFormat(headers.model, "%ROUTE_NAME%")];
   const serviceOverride =
     timeoutMs === defaultResolverTimeoutMs
       ? undefined
@@ -50,7 +52,7 @@ export function oneCallSettings({
   const asks = any(ExtAuthzPerRouteSchema, {
     override: { case: "checkSettings", value: serviceOverride ? { serviceOverride } : {} },
   });
-  return { metadata, typedPerFilterConfig: { ...selects, [resolverFilterName]: asks } };
+  return { metadata, requestHeadersToAdd, typedPerFilterConfig: { ...selects, [resolverFilterName]: asks } };
 }
 
 /** Bytes of a program that is itself the setting of the filter. Envoy copies that for every request. */

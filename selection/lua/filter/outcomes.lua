@@ -19,8 +19,8 @@ local function base64url(text)
 end
 
 -- What an outcome { <model>@<version>, rule, variant or false, what follows "parameters": in the config, whether an experiment
--- decides } says, as { routing key, config, decision, decision after a unit was missing }. What is left out at the end is that
--- of a default. Names stand for themselves: those that documents can have need no escape in JSON or in a decision.
+-- decides } says, as { routing key, config, decision, decision after a unit was missing, <model>@<version> }. What is left out at the
+-- end is that of a default. Names stand for themselves: those that documents can have need no escape in JSON or in a decision.
 local function headersOf(objective, revision, outcome)
   local target, rule, variant, parameters, isExperiment = unpack(outcome, 1, 5)
   local model, version = match(target, "^(.*)@(.*)$")
@@ -30,5 +30,5 @@ local function headersOf(objective, revision, outcome)
   local decision = "objective=" .. objective .. ";rule=" .. (rule or "default") .. (variant and ";variant=" .. variant or "")
     .. ";model=" .. target .. ";revision=" .. revision .. ";reason="
   local reason = isExperiment and "experiment" or rule and "rule" or "default"
-  return { objective .. "/" .. target, base64url(config), decision .. reason, decision .. "unit_missing" }
+  return { objective .. "/" .. target, base64url(config), decision .. reason, decision .. "unit_missing", target }
 end

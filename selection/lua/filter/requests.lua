@@ -8,10 +8,11 @@ local function refuse(handle, headers, status, code, message)
 end
 
 -- The listener has taken away what the client says in these headers, so that there is nothing to replace.
-local function decide(headers, words, decision)
+local function decide(headers, words, decision, model)
   headers:add("x-routing-key", words[1])
   headers:add("x-signalbox-config", words[2])
   headers:add("x-signalbox-decision", decision)
+  headers:add("x-signalbox-model", model)
 end
 
 -- Leaves it to Envoy's filter for questions: puts attributes that come in headers of their own under the names that the resolver
@@ -41,7 +42,7 @@ local function decideByResolver(handle, headers, program)
   if words == nil then
     return leaveToFilter(handle, headers, program)
   end
-  decide(headers, words, words[3])
+  decide(headers, words, words[3], sub(words[1], #program.name + 2))
 end
 
 function envoy_on_request(handle)
@@ -66,5 +67,5 @@ function envoy_on_request(handle)
   end
   local index, isUnitMissing = program.choose(context, unit, handle)
   local words = wordsOf(program, index)
-  decide(headers, words, words[isUnitMissing and 4 or 3])
+  decide(headers, words, words[isUnitMissing and 4 or 3], words[5])
 end
