@@ -6,6 +6,7 @@ import {
   deltaVariants,
   expectSilence,
   fullStateTypes,
+  namedTypes,
   servedTypes,
   serverWith,
   sotwVariants,
@@ -118,6 +119,20 @@ describe.each(allVariants)("$title: subscriptions by name", (variant) => {
     server.change({ [typeUrl]: { A: "2", B: "1" } });
     await expectSilence(server, subscriber);
   });
+
+  it.each(namedTypes)(
+    "case 7: a first request without names is no wildcard, and names after it count (%s)",
+    async (typeUrl) => {
+      const server = await serverWith({ [typeUrl]: { A: "1", B: "1" } });
+      const subscriber = subscriberForTest(server, variant, typeUrl);
+      subscriber.subscribe();
+      await expectSilence(server, subscriber);
+      subscriber.subscribe("A");
+      expect(Object.fromEntries((await subscriber.accept()).resources)).toEqual({ A: "1" });
+      server.change({ [typeUrl]: { B: "2" } });
+      await expectSilence(server, subscriber);
+    },
+  );
 
   it.each(servedTypes)("case 8: subscribing again sends again (%s)", async (typeUrl) => {
     const { server, subscriber } = await subscribed(variant, typeUrl, { A: "1" }, "A");
