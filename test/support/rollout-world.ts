@@ -1,9 +1,9 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { connectStore, type DocumentStore } from "../../config/store/document-store.ts";
 import { validateDocument } from "../../config/validate.ts";
 import { renderBootstrap } from "../../envoy/bootstrap.ts";
-import type { ProcessStatus } from "../../rollout/process-status.ts";
 import { type RevisionState, revisionState } from "../../rollout/revision-state.ts";
 import { type StatusWatch, watchStatuses } from "../../rollout/status-watch.ts";
 import { projectFolder } from "../../setup/paths.js";
@@ -224,17 +224,23 @@ export async function untilLive(
 
 /** Waits until both Envoys and both resolvers are there. */
 export async function untilWhole(world: RolloutWorld): Promise<void> {
+  const seen = () => {
+    const all = world.statuses.current() ?? [];
+    // Clients that decide by themselves are in a group.
+    const parts = all.filter(({ group, leaving }) => group === undefined && !leaving);
+    const envoys = all.flatMap((each) => (each.envoys ?? []).filter(({ counts }) => counts));
+    return {
+      resolvers: parts.filter(({ process }) => process === "resolver").length,
+      xdsServers: parts.filter(({ process }) => process === "xds-server").length,
+      envoys: new Set(envoys.map(({ nodeId }) => nodeId)).size,
+    };
+  };
+  const whole = { resolvers: 2, xdsServers: 2, envoys: 2 };
   await eventually(
     "two resolvers, two xds-servers and two Envoys",
     () => {
-      const all = world.statuses.current() ?? [];
-      // Clients that decide by themselves are in a group.
-      const isPart = ({ group, leaving }: ProcessStatus) => group === undefined && !leaving;
-      const count = (process: string) => all.filter((each) => each.process === process && isPart(each)).length;
-      const envoys = new Set(
-        all.flatMap(({ envoys }) => (envoys ?? []).flatMap((each) => (each.counts ? [each.nodeId] : []))),
-      );
-      return count("resolver") === 2 && count("xds-server") === 2 && envoys.size === 2;
+      if (isDeepStrictEqual(seen(), whole)) return true;
+      throw new Error(JSON.stringify(seen()));
     },
     60_000,
   );

@@ -16,7 +16,10 @@ function namesOf({ resources, removed }: News): string[] {
 /** Acknowledgement times kept for the grace period of removals. */
 const maxRecentAcks = 64;
 
-/** Refusals in a row after which pauses begin, the first of them and the longest in milliseconds. */
+/**
+ * Refusals in a row after which pauses begin, the first of them and the longest in milliseconds. Those of one resource that the
+ * client names do not count: it tells what it minds, and is asked of each but once.
+ */
 const pauses = { after: 32, firstMs: 100, maxMs: 30_000 };
 
 export type LedgerOptions = {
@@ -129,7 +132,7 @@ export class Ledger {
       refusals.set(name, { message, at, before });
     }
     for (const [name, refusal] of refusals) this.#parked.set(name, refusal);
-    this.#pause();
+    if (refusals.size > 1 || namesIn(message, refusals).size === 0) this.#pause();
     const isUndecided = refusals.size > 1 && this.#severalRefused === "offer";
     if (isUndecided) this.#undecided.push(...splitRefused(refusals, message));
     return { kind: "nack", nonce, names: refused, code, message, isUndecided };

@@ -35,6 +35,18 @@ describe("a refused response with several resources", () => {
     expect(progress).toMatchObject({ settled: 1, acknowledged: 0 });
   });
 
+  it("finds hundreds that the client names one after the other, and never pauses", () => {
+    const bad = thousand.filter((_, index) => index % 4 === 0);
+    const { responses, pauses, parked } = run(thousand, new Set(bad), named);
+    expect(parked).toEqual([...bad].sort());
+    expect([responses, pauses]).toEqual([2 + bad.length, 0]);
+  });
+
+  it("does the same when the client minds, and names, all", () => {
+    const { responses, pauses, parked } = run(thousand, new Set(thousand), named);
+    expect([responses, pauses, parked.length]).toEqual([1001, 0, 1000]);
+  });
+
   it("finds the one by halves when the message names none", () => {
     const { responses, parked } = run(thousand, new Set(["default/shard-7"]), silent);
     expect(parked).toEqual(["default/shard-7"]);

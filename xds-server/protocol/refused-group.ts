@@ -3,20 +3,18 @@ import type { Refusal } from "./subscription.ts";
 /** Names refused in one response, each with its refusal, of which it is not known yet which ones the client minds. */
 export type RefusedGroup = ReadonlyMap<string, Refusal>;
 
-/** More names in one message than this are offered as one group, and not one by one. */
-const maxNamed = 32;
-
 /**
  * Splits a refused group so that what the client minds is found in few responses: the names that its message mentions one by
- * one, after the others together; in halves when it mentions none, or all.
+ * one, after the others together; in halves when it mentions none.
  */
 export function splitRefused(group: RefusedGroup, message: string): RefusedGroup[] {
   const named = namesIn(message, group);
-  if (named.size > 0 && named.size < group.size) {
-    const others = [...group].filter(([name]) => !named.has(name));
-    const alone = named.size <= maxNamed;
+  if (named.size > 0) {
     const mentioned = [...group].filter(([name]) => named.has(name));
-    return [new Map(others), ...(alone ? mentioned.map((entry) => new Map([entry])) : [new Map(mentioned)])];
+    const others = [...group].filter(([name]) => !named.has(name));
+    return [others, ...mentioned.map((entry) => [entry])]
+      .filter(({ length }) => length > 0)
+      .map((part) => new Map(part));
   }
   const entries = [...group];
   const middle = Math.ceil(entries.length / 2);
