@@ -205,7 +205,7 @@ describe("the logs in docs/operations.md", () => {
       .filter(({ file }) => !file.startsWith("xds-server/conformance/"))
       .map(({ text }) => text);
     const written = sources.flatMap((text) => [
-      ...[...text.matchAll(/\blogger(?:\.\w+|\[\w+\])\(\s*[\s\S]*?"([^"{}]+)",?\s*\);/g)].map(
+      ...[...text.matchAll(/\b(?:logger(?:\.\w+|\[\w+\])|logRefusal)\(\s*[\s\S]*?"([^"{}]+)",?\s*\);/g)].map(
         (match) => match[1] ?? "",
       ),
       ...[...text.matchAll(/logError\(\w+, \w+, "([^"]+)"/g)].map((match) => match[1] ?? ""),
