@@ -299,6 +299,18 @@ test("a resolver is asked with headers alone: the body, however long, goes to th
   expect(echo.received.slice(before)).toMatchObject([{ bytes: 7 * 1024 * 1024 }]);
 });
 
+test("an answer without a routing key is no decision: the resolver is asked whole", async () => {
+  const paths: (string | undefined)[] = [];
+  const keyless: RequestListener = ({ url }, response) => {
+    paths.push(url);
+    if (paths.length > 1) decides(response);
+    else response.writeHead(200, { "x-signalbox-config": "e30", "x-signalbox-decision": "model=ranker@8" }).end();
+  };
+  const ask = await startAsking([await listen(keyless)]);
+  expect(await ask()).toBe("ranker@8");
+  expect(paths).toEqual(["/v1/one-call/", "/v1/one-call/infer"]);
+});
+
 test("is asked once with what decisions, counts and traces need, and whole when that brings no decision", async () => {
   const heard: IncomingMessage[] = [];
   const undecided: RequestListener = (request, response) => {

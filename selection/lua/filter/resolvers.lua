@@ -31,13 +31,13 @@ local function questionOf(headers, program)
   return question
 end
 
--- What a resolver has decided, as { routing key, config, decision }; nil when none has. Ends the life of the headers' handle. Without
--- the cluster of the resolvers a call is an error.
+-- What a resolver has decided, as { routing key, config, decision }; nil when none has, or one of them is lacking. Ends the life of the
+-- headers' handle. Without the cluster of the resolvers a call is an error.
 local function askResolver(handle, headers, program)
   local isCalled, answer = pcall(handle.httpCall, handle, RESOLVERS, questionOf(headers, program), nil, program.call)
   if not isCalled or answer[":status"] ~= "200" then
     return nil
   end
-  local words = { answer["x-routing-key"], answer["x-signalbox-config"], answer["x-signalbox-decision"] }
-  return #words == 3 and words or nil
+  local routingKey, config, decision = answer["x-routing-key"], answer["x-signalbox-config"], answer["x-signalbox-decision"]
+  return routingKey and config and decision and { routingKey, config, decision }
 end
