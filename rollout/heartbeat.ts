@@ -1,4 +1,5 @@
 import { headers } from "@nats-io/transport-node";
+import { anySignal } from "../config/any-signal.ts";
 import { sleep } from "../config/store/backoff.ts";
 import type { Bucket, BucketSettings } from "../config/store/bucket.ts";
 import { connectToNats, type NatsLink, type NatsSettings } from "../config/store/connection.ts";
@@ -84,7 +85,7 @@ export function startHeartbeat(settings: HeartbeatSettings): Heartbeat {
     let dueAtMs = performance.now() + (settings.intervalMs ?? 2000);
     while (!stopping.signal.aborted) {
       const restingMs = Math.max(0, dueAtMs - performance.now());
-      await sleep(restingMs, AbortSignal.any([wake.signal, stopping.signal]));
+      await sleep(restingMs, anySignal([wake.signal, stopping.signal]));
       if (!wake.signal.aborted) return;
       wake = new AbortController();
       dueAtMs = Math.min(dueAtMs, performance.now() + unawaitedMs);

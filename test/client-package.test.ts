@@ -139,9 +139,13 @@ afterAll(async () => {
   await echo?.stop();
 });
 
-/** The machine's own Node, which runs npm and may be older than the project's; and Bun and Deno, where they are. */
+/**
+ * The machine's own Node, which runs npm and may be older than the project's; and the oldest Node, Bun and Deno, where they
+ * are. Node is not allowed to load native modules.
+ */
 const runtimes = [
-  { name: "the machine's own Node", command: ownNode(), args: [] },
+  { name: "the machine's own Node", command: ownNode(), args: ["--no-addons"] },
+  { name: "Node 20.0.0", command: process.env.OLDEST_NODE_BIN, args: ["--no-addons"] },
   { name: "Bun", command: process.env.BUN_BIN ?? onPath("bun"), args: ["run"] },
   { name: "Deno", command: process.env.DENO_BIN ?? onPath("deno"), args: ["run", "--quiet", "--allow-all"] },
 ];

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { anySignal } from "../../config/any-signal.ts";
 import type { LiveDocuments } from "../../config/live-documents.ts";
 import { followDocuments } from "../../config/store/follow.ts";
 import { activate } from "../../rollout/activate.ts";
@@ -95,7 +96,7 @@ export function createLocalSource(deps: LocalSourceDeps): Source {
   const resolveLater = async (question: Question, signal: AbortSignal | undefined): Promise<Answer> => {
     const timeout = AbortSignal.timeout(deps.timeoutMs);
     try {
-      await untilAborted(activation.started, signal ? AbortSignal.any([signal, timeout]) : timeout);
+      await untilAborted(activation.started, signal ? anySignal([signal, timeout]) : timeout);
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       throw new SignalboxClientError("unavailable", "there are no documents yet: waiting for NATS", { cause: error });

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { anySignal } from "../../config/any-signal.ts";
 import { deferred } from "../../config/deferred.ts";
 import { backoffMs } from "../../config/store/backoff.ts";
 import type { Resolution } from "../../selection/resolution.ts";
@@ -77,7 +78,7 @@ export function createKnownDefaults(deps: KnownDefaultsDeps): KnownDefaults {
         () => failures + 1,
       );
       const waitMs = failures === 0 ? deps.refreshMs * (0.9 + Math.random() / 5) : backoffMs(failures);
-      const signal = AbortSignal.any([stopping.signal, wake.signal]);
+      const signal = anySignal([stopping.signal, wake.signal]);
       await delay(waitMs, undefined, { ref: false, signal }).catch(() => undefined);
     }
   };

@@ -1,3 +1,4 @@
+import { anySignal } from "../any-signal.ts";
 import {
   type ApplyOptions,
   type ApplyResult,
@@ -36,7 +37,7 @@ export async function applyChanges(
 ): Promise<ApplyResult> {
   const planned = plan(changes);
   const deadline = AbortSignal.timeout(options.timeoutMs ?? 15_000);
-  const over = options.signal ? AbortSignal.any([deadline, options.signal]) : deadline;
+  const over = options.signal ? anySignal([deadline, options.signal]) : deadline;
   const batchIds = new Set<string>();
   let isUncertain = false;
   let conflicts = 0;

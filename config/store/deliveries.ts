@@ -1,5 +1,6 @@
 import { AckPolicy, type ConsumerConfig, DeliverPolicy, ReplayPolicy } from "@nats-io/jetstream";
 import { nuid } from "@nats-io/transport-node";
+import { anySignal } from "../any-signal.ts";
 import type { StoredEntry } from "../live-documents.ts";
 import type { BatchMembership } from "./batches.ts";
 import type { Bucket } from "./bucket.ts";
@@ -46,7 +47,7 @@ export async function* deliveries(bucket: Bucket, options: DeliveryOptions): Asy
   const { link, stream } = bucket;
   const lost = new AbortController();
   const stopListening = link.onChange(() => lost.abort());
-  const over = AbortSignal.any([options.signal, lost.signal]);
+  const over = anySignal([options.signal, lost.signal]);
   let name: string | undefined;
   try {
     // Named by us: a user's permissions can then allow `$JS.API.CONSUMER.CREATE.KV_<bucket>.>` and no more.
