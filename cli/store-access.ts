@@ -8,6 +8,7 @@ import type { CommandContext, Option } from "./command.ts";
 import { titleOf } from "./document-kinds.ts";
 import { storeSettings } from "./environment.ts";
 import { CommandError, type ExitCode, exitCode } from "./exit-codes.ts";
+import { isTime } from "./parse-time.ts";
 
 /** The flag that says which tenant's documents are meant. */
 export const namespaceOption: Readonly<Record<"namespace", Option>> = {
@@ -61,13 +62,13 @@ function settleEach(entries: readonly StoredEntry[]): LiveDocuments {
 }
 
 /** `--at`: a revision (digits) or a time (ISO 8601 with its zone); absent means now. */
-export function momentOf(at: unknown): Moment | undefined {
+export function momentOf(at: unknown, flag = "at"): Moment | undefined {
   if (at === undefined) return undefined;
   const text = String(at);
   if (/^\d+$/.test(text)) return { revision: Number(text) };
-  if (/^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:?\d{2})$/.test(text) && !Number.isNaN(Date.parse(text))) return { at: text };
+  if (isTime(text)) return { at: text };
   throw new CommandError(
-    `--at ${text}: give a revision such as 42, or a time with its zone such as 2026-11-21T03:00:00Z.`,
+    `--${flag} ${text}: give a revision such as 42, or a time with its zone such as 2026-11-21T03:00:00Z.`,
     exitCode.usage,
   );
 }

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { documentsAfter, type ProposedChange } from "./documents-after.ts";
 import { planChange, startPlan } from "./plan.ts";
-import { liveOf, ranker, ranking, shard, split } from "./testing/documents.ts";
+import { liveOf, planned, ranker, ranking, shard, split } from "./testing/documents.ts";
 
 const both = ranker({ "7": ["a"], "8": ["b"] });
 const canary = (percent: number, more: object = {}) =>
   ranking({ rules: [{ name: "canary", split: split(100 - percent, percent) }], ...more });
 const before = liveOf(shard("a"), shard("b"), both, canary(5));
 const planOf = (change: Partial<ProposedChange>, live = before) =>
-  planChange(live, documentsAfter(live, { documents: [], deleted: [], ...change }));
+  planChange(live, documentsAfter(live, { documents: [], deleted: [], ...change }), { nowMs: 0 });
 
 describe("a plan", () => {
   test("of what is live already is empty", () => {
@@ -42,6 +42,24 @@ describe("a plan", () => {
     expect(objective?.movements.map(({ segment, moved }) => [segment, Math.round(moved.percent / 10)])).toEqual([
       [{ rule: null, attributes: {} }, 0],
       [{ rule: "tv", attributes: { device: "tv", build: 8 } }, 5],
+    ]);
+  });
+
+  test("looks at each conditional experiment by itself, and finds rules for those outside of it", () => {
+    const rule = { name: "tv", when: { device: "tv" }, serve: { model: "ranker", version: "7" } };
+    const live = liveOf(shard("a"), shard("b"), both, ranking({ rules: [rule] }));
+    const arms = { control: { model: "ranker", version: "7" }, treatment: { model: "ranker", version: "8" } };
+    const experiment = planned("Experiment", "in-us", {
+      unit: "accountId",
+      when: { country: "US" },
+      arms: [{ name: "control" }, { name: "treatment" }],
+      targets: [{ objective: "ranking", arms }],
+    });
+    const [objective] = planOf({ documents: [experiment] }, live).objectives;
+    expect(objective?.movements.map(({ segment, moved }) => [segment, Math.round(moved.percent / 10)])).toEqual([
+      [{ rule: null, attributes: {} }, 0],
+      [{ rule: "tv", attributes: { device: "tv" } }, 0],
+      [{ rule: "in-us", attributes: { country: "US" } }, 5],
     ]);
   });
 
@@ -85,7 +103,7 @@ describe("a plan", () => {
 
   test("counts given contexts instead of made-up units, those of other objectives left out", () => {
     const after = documentsAfter(before, { documents: [canary(100)], deleted: [] });
-    const planning = startPlan(before, after);
+    const planning = startPlan(before, after, { nowMs: 0 });
     for (let user = 0; user < 40; user++) planning.add({ userId: `u${user}` });
     planning.add({ userId: "u0" }, "default/another");
     const [movement] = planning.finish().objectives[0]?.movements ?? [];

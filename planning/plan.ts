@@ -64,6 +64,8 @@ export type ShardPlan = {
 export type PlanOptions = {
   /** Made-up units for each segment; 10,000 by default, fewer when there are very many segments. */
   readonly units?: number;
+  /** Milliseconds since the epoch: the time by which experiments run. */
+  readonly nowMs: number;
 };
 
 /** A plan in the making: everything but where units go is known at once. */
@@ -79,7 +81,7 @@ const maxSelections = 4_000_000;
 const minUnits = 500;
 
 /** Compares the documents in force with those after a change. Pure. */
-export function startPlan(before: LiveDocuments, after: LiveDocuments, options: PlanOptions = {}): Planning {
+export function startPlan(before: LiveDocuments, after: LiveDocuments, options: PlanOptions): Planning {
   const names = [...affectedObjectives(before, after)].sort();
   const sampled = new Set(names.filter((name) => isChoiceChanged(before, after, name)));
   const compiledBefore = compileSelection(onlyNeeded(before, [...sampled]));
@@ -88,7 +90,7 @@ export function startPlan(before: LiveDocuments, after: LiveDocuments, options: 
   const tallyOf = (name: string) => {
     const known = tallies.get(name);
     if (known) return known;
-    const tally = createTally(compiledBefore.objectives.get(name), compiledAfter.objectives.get(name));
+    const tally = createTally(compiledBefore.objectives.get(name), compiledAfter.objectives.get(name), options.nowMs);
     tallies.set(name, tally);
     return tally;
   };
@@ -110,7 +112,7 @@ export function startPlan(before: LiveDocuments, after: LiveDocuments, options: 
 }
 
 /** {@link startPlan} over made-up units. */
-export function planChange(before: LiveDocuments, after: LiveDocuments, options: PlanOptions = {}): Plan {
+export function planChange(before: LiveDocuments, after: LiveDocuments, options: PlanOptions): Plan {
   return startPlan(before, after, options).finish();
 }
 
@@ -118,7 +120,7 @@ function madeUpMovements(
   before: Selection,
   after: Selection,
   names: readonly string[],
-  { units = 10_000 }: PlanOptions,
+  { units = 10_000, nowMs }: PlanOptions,
 ): Map<string, Movement[]> {
   const segments = names.map((name) => segmentsOf(before.objectives.get(name), after.objectives.get(name)));
   const count = segments.reduce((sum, each) => sum + each.length, 0);
@@ -127,7 +129,7 @@ function madeUpMovements(
     names.map((name, index) => {
       const [old, next] = [before.objectives.get(name), after.objectives.get(name)];
       const movements = (segments[index] ?? []).map((segment): Movement => {
-        const tally = createTally(old, next);
+        const tally = createTally(old, next, nowMs);
         if (segment.attributes) {
           const { attributes } = segment;
           for (const context of madeUpContexts(unitAttributes(old, next), perSegment, () => attributes))

@@ -23,7 +23,8 @@ export function* madeUpContexts(
   }
 }
 
-/** The attributes that are bucketed by an objective before and after a change, each once. */
+/** The attributes that an objective and its experiments bucket, before and after a change, each once. */
 export function unitAttributes(...compiled: readonly (CompiledObjective | undefined)[]): string[] {
-  return [...new Set(compiled.flatMap((each) => each?.unit ?? []))];
+  const units = compiled.flatMap((each) => (each ? [each, ...each.experiments].map(({ unit }) => unit) : []));
+  return [...new Set(units)];
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Rule } from "../config/documents/objective.ts";
-import { compileRules } from "../selection/testing/documents.ts";
+import { compiled, compileRules, experiment } from "../selection/testing/documents.ts";
 import { attributesFor, segmentsOf } from "./segments.ts";
 
 const serve = { model: "ranker", version: "2" };
@@ -29,10 +29,15 @@ for (const condition of findable) {
 }
 
 test("finds attributes that an earlier rule lets through", () => {
-  const compiled = compileRules(rules({ country: "US" }, { device: "tv" }, { age: { gte: 18 }, device: "tv" }));
-  expect(attributesFor(compiled, 1)).toMatchObject({ device: "tv" });
-  expect(attributesFor(compiled, 1)).not.toMatchObject({ country: "US" });
-  expect(attributesFor(compiled, 2)).toBeNull();
+  const given = compileRules(rules({ country: "US" }, { device: "tv" }, { age: { gte: 18 }, device: "tv" }));
+  expect(attributesFor(given, 1)).toMatchObject({ device: "tv" });
+  expect(attributesFor(given, 1)).not.toMatchObject({ country: "US" });
+  expect(attributesFor(given, 2)).toBeNull();
+});
+
+test("finds attributes of a rule for those outside of an experiment that would take them", () => {
+  const given = compiled({ rules: rules({ device: "tv" }) }, { experiments: [experiment("all")] });
+  expect(attributesFor(given, 0)).toEqual({ device: "tv" });
 });
 
 test("gives up where no attributes will do, and says so", () => {

@@ -1,14 +1,15 @@
 import type { CompiledObjective } from "../selection/compile.ts";
 import type { ConditionNode } from "../selection/conditions.ts";
 import type { AttributeValue, Context } from "../selection/context.ts";
+import type { CompiledExperiment } from "../selection/experiment.ts";
 import { select } from "../selection/select.ts";
 
 /**
- * Requests that are looked at together: those that one rule decides. Only real traffic tells how many there are, but
+ * Requests that are looked at together: those that one rule or experiment decides. Only real traffic tells how many there are, but
  * what happens to them can be told without.
  */
 export type Segment = {
-  /** The rule that decides; null for requests that bring no attribute but the unit. */
+  /** The rule or experiment that decides; null for requests that bring no attribute but the unit. */
   readonly rule: string | null;
   /** Attributes that a request of the segment may have; null when none could be found. */
   readonly attributes: Context | null;
@@ -18,13 +19,18 @@ export type Segment = {
 const maxTries = 4096;
 
 /**
- * One segment without attributes, and one for each rule with a condition, before or after a change. The attributes come
+ * One segment without attributes, and one for each rule and experiment with a condition, before or after a change. The attributes come
  * from the conditions themselves: values just inside and just outside what they ask for, tried on the real selection.
  */
 export function segmentsOf(...versions: readonly (CompiledObjective | undefined)[]): Segment[] {
   const found = new Map<string, Segment>();
   for (const compiled of versions) {
     if (!compiled) continue;
+    for (const experiment of compiled.experiments) {
+      const { name, condition } = experiment;
+      if (found.get(name)?.attributes || isAlways(condition)) continue;
+      found.set(name, { rule: name, attributes: attributesOfExperiment(experiment) });
+    }
     compiled.rules.forEach(({ name, condition }, index) => {
       if (found.get(name)?.attributes || isAlways(condition)) return;
       found.set(name, { rule: name, attributes: attributesFor(compiled, index) });
@@ -33,15 +39,24 @@ export function segmentsOf(...versions: readonly (CompiledObjective | undefined)
   return [{ rule: null, attributes: {} }, ...found.values()];
 }
 
-/** Attributes with which the rule at `index` decides; null when none are found. */
+/** Attributes of contexts that an experiment is for; null when none are found. */
+function attributesOfExperiment({ unit, condition, matches }: CompiledExperiment): Context | null {
+  const values: Values = new Map();
+  collectValues(condition, values);
+  for (const attributes of combinations(values)) if (matches({ [unit]: "unit", ...attributes })) return attributes;
+  return null;
+}
+
+/** Attributes with which the rule at `index` decides for whom no experiment takes; null when none are found. */
 export function attributesFor(compiled: CompiledObjective, index: number): Context | null {
   const rule = compiled.rules[index];
   if (!rule) return null;
   // Attributes of its own condition come first, so that a search that counts through all values varies those first.
-  const values = new Map<string, (AttributeValue | undefined)[]>();
+  const values: Values = new Map();
   for (const { condition } of [rule, ...compiled.rules.slice(0, index)]) collectValues(condition, values);
+  const byRules = { ...compiled, experiments: [] };
   for (const attributes of combinations(values)) {
-    const decision = select(compiled, { [compiled.unit]: "unit", ...attributes });
+    const decision = select(byRules, { [compiled.unit]: "unit", ...attributes });
     if (decision.reason !== "default" && decision.rule === rule.name) return attributes;
   }
   return null;
@@ -51,7 +66,10 @@ function isAlways(node: ConditionNode): boolean {
   return node.kind === "all" && node.nodes.length === 0;
 }
 
-function collectValues(node: ConditionNode, values: Map<string, (AttributeValue | undefined)[]>): void {
+/** Values to try, by attribute; undefined is an absent one. */
+type Values = Map<string, (AttributeValue | undefined)[]>;
+
+function collectValues(node: ConditionNode, values: Values): void {
   if (node.kind === "term") {
     const known = values.get(node.attribute) ?? [];
     const more = candidates(node.operator, node.operand).filter((value) => !known.includes(value));

@@ -7,9 +7,17 @@ import { createTally, type Tally, type TallyResult } from "./tally.ts";
 /** What contexts get of one objective (`<namespace>/<name>`), now and before. */
 export type SimulatedObjective = {
   readonly objective: string;
-  /** Rules with a condition that decided for no context: nothing is known of them. */
+  /** Rules with a condition, and experiments, that decided for no context: nothing is known of them. */
   readonly unreachedRules: readonly string[];
+  readonly unreachedExperiments: readonly string[];
 } & TallyResult;
+
+export type SimulationOptions = {
+  /** Limits it to some objectives (`<namespace>/<name>`); all by default. */
+  readonly wanted?: (objective: string) => boolean;
+  /** Milliseconds since the epoch: the time by which experiments run. */
+  readonly nowMs: number;
+};
 
 export type Simulation = {
   readonly objectives: readonly string[];
@@ -22,19 +30,19 @@ export type Simulation = {
 
 /**
  * Decides for contexts by the real selection, with two states of the documents; the same state twice tells shares only.
- * `wanted` (`<namespace>/<name>`) limits it to some objectives. Keeps counts only. Pure.
+ * Keeps counts only. Pure.
  */
 export function startSimulation(
   before: LiveDocuments,
   after: LiveDocuments,
-  wanted: (objective: string) => boolean = () => true,
+  { wanted = () => true, nowMs }: SimulationOptions,
 ): Simulation {
   const [old, next] = [before, after].map((live) => compileSelection(only(live, wanted))) as [Selection, Selection];
   const names = [...new Set([...old.objectives.keys(), ...next.objectives.keys()])].sort();
   const tallies = new Map<string, Tally>(
     names.map((name) => {
       const compiled = next.objectives.get(name);
-      return [name, createTally(before === after ? compiled : old.objectives.get(name), compiled)];
+      return [name, createTally(before === after ? compiled : old.objectives.get(name), compiled, nowMs)];
     }),
   );
   return {
@@ -45,9 +53,16 @@ export function startSimulation(
       [...tallies].map(([objective, tally]) => {
         const result = tally.result();
         const reached = new Set(result.after.map(({ rule }) => rule));
-        const rules = next.objectives.get(objective)?.objective.spec.rules ?? [];
-        const unreached = rules.filter(({ name, when = {} }) => Object.keys(when).length > 0 && !reached.has(name));
-        return { objective, unreachedRules: unreached.map(({ name }) => name), ...result };
+        const compiled = next.objectives.get(objective);
+        const conditional = compiled?.objective.spec.rules.filter(({ when = {} }) => Object.keys(when).length > 0);
+        const unreached = (named: readonly { readonly name: string }[] = []) =>
+          named.flatMap(({ name }) => (reached.has(name) ? [] : [name]));
+        return {
+          objective,
+          unreachedRules: unreached(conditional),
+          unreachedExperiments: unreached(compiled?.experiments),
+          ...result,
+        };
       }),
   };
 }

@@ -40,15 +40,20 @@ export type Tally = {
 
 /**
  * Counts what the real selection decides for contexts, by an objective before a change and after it; undefined is an
- * objective that does not exist then. Keeps counts only, so that any number of contexts may be added.
+ * objective that does not exist then. `nowMs` (since the epoch) is the time by which experiments run. Keeps counts only, so
+ * that any number of contexts may be added.
  */
-export function createTally(before: CompiledObjective | undefined, after: CompiledObjective | undefined): Tally {
+export function createTally(
+  before: CompiledObjective | undefined,
+  after: CompiledObjective | undefined,
+  nowMs: number,
+): Tally {
   const counts = { before: new Map<string, Counted>(), after: new Map<string, Counted>() };
   const moves = new Map<string, { readonly from: string | null; readonly to: string | null; count: number }>();
   let contexts = 0;
   const decide = (compiled: CompiledObjective | undefined, context: Context, side: Map<string, Counted>) => {
     if (!compiled) return null;
-    const decision = select(compiled, context);
+    const decision = select(compiled, context, { now: nowMs });
     const key = `${decision.rule}\n${decision.variant}\n${decision.model}@${decision.version}`;
     const counted = side.get(key);
     if (counted) counted.count += 1;

@@ -255,6 +255,30 @@ describe("simulate", () => {
     ]);
   });
 
+  test("simulates and plans experiments by the time that is given", async () => {
+    const tenant = createTenant(nats.url);
+    await tenant.publishAll();
+    const arms = { control: { model: "ranker", version: "7" }, treatment: { model: "ranker", version: "8" } };
+    const experiment = tenant.document("Experiment", "later", {
+      unit: "accountId",
+      start: "2090-01-01T00:00:00Z",
+      arms: [{ name: "control" }, { name: "treatment" }],
+      targets: [{ objective: "ranking", arms }],
+    });
+    const now = await command("simulate", experiment, "--units", "1000");
+    expect(now.stdout).toContain("No context is in the experiment later");
+    const then = await command("simulate", experiment, "--units", "1e4", "--now", "2090-01-01T00:00:00Z");
+    expect(then.stdout).toMatch(/later +treatment +ranker@8 +0\.0 % +(49|50)\.\d % ±1\.0/);
+    const planned = await command("plan", experiment, "--now", "2090-01-01T00:00:00Z");
+    expect(planned.stdout).toMatch(/no attributes +10000 +ranker@7 +ranker@8 +(49|50)\.\d %/);
+    for (const name of ["plan", "simulate"])
+      expect(await command(name, experiment, "--now", "tomorrow")).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining("--now tomorrow: give a time with its zone"),
+      });
+    expect((await tenant.run("simulate --from yesterday")).stderr).toContain("--from yesterday: give a revision");
+  });
+
   test("refuses flags that contradict each other", async () => {
     const { run } = createTenant(nats.url);
     for (const line of ["simulate --alone", "simulate -f x --to 3", "simulate -f x --alone --from 3"])

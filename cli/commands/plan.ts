@@ -12,6 +12,7 @@ import { exitCode } from "../exit-codes.ts";
 import { loadValid } from "../loading.ts";
 import { formatPlan, type ShownPlan } from "../output/plan.ts";
 import { outputOption, render } from "../output/render.ts";
+import { nowOption, parseNow } from "../parse-time.ts";
 import { parseUnits, unitsOption } from "../parse-units.ts";
 import { changeOptions, proposedChange } from "../proposed-change.ts";
 import { readProcesses } from "../read-processes.ts";
@@ -25,6 +26,7 @@ export const plan: Command = {
   options: {
     ...changeOptions,
     ...unitsOption("10000"),
+    ...nowOption,
     ...contextFileOption,
     ...yesDeleteOption,
     ...outputOption,
@@ -36,13 +38,13 @@ export const plan: Command = {
     ["signalbox plan -f all --prune -o json", "what is not in the folder is deleted; for a pipeline"],
   ],
   run: async (args, context) => {
-    const units = parseUnits(args.units);
+    const options = { units: parseUnits(args.units), nowMs: parseNow(args.now) };
     const loaded = await loadValid(args, context);
     const shown = await withStore(context, async (store): Promise<ShownPlan> => {
       const [live, stored, processes] = await Promise.all([liveDocuments(store), store.list(), readProcesses(context)]);
       const change = proposedChange(args, loaded, live);
       const after = documentsAfter(live, change);
-      const planned = await countContexts(startPlan(live, after, { units }), args);
+      const planned = await countContexts(startPlan(live, after, options), args);
       const deletions = deletionsOf(live, change.deleted, context);
       const touched = [
         ...planned.objectives.map(({ objective }) => objective),

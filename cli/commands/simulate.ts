@@ -17,6 +17,7 @@ import { fileOption, loadNamed, loadValid } from "../loading.ts";
 import { outputOption, render } from "../output/render.ts";
 import { formatSimulation, type ShownSimulation } from "../output/simulation.ts";
 import { parseContextFlags } from "../parse-context.ts";
+import { nowOption, parseNow } from "../parse-time.ts";
 import { parseUnits, unitsOption } from "../parse-units.ts";
 import { proposedChange } from "../proposed-change.ts";
 import { resolveOptions } from "../resolving.ts";
@@ -34,6 +35,7 @@ export const simulate: Command = {
     alone: { describe: "The files by themselves: without NATS, compared with nothing", type: "boolean" },
     from: momentOption("Compare with what was live then"),
     to: momentOption("Simulate what was live then, instead of now"),
+    ...nowOption,
     ...unitsOption(),
     ...contextFileOption,
     context: { ...(resolveOptions.context as Option), describe: "An attribute of every made-up context, KEY=VALUE" },
@@ -48,8 +50,10 @@ export const simulate: Command = {
   ],
   run: async (args, context) => {
     requireSense(args);
+    const nowMs = parseNow(args.now);
     const states = await readStates(args, context);
-    const simulation = startSimulation(states.before, states.after, wantedOf(args, states));
+    const wanted = wantedOf(args, states);
+    const simulation = startSimulation(states.before, states.after, { wanted, nowMs });
     requireSome(simulation, args, states);
     await feed(simulation, args, context.signal);
     const shown: ShownSimulation = {
@@ -88,8 +92,8 @@ async function readStates(args: Arguments, context: CommandContext): Promise<Sta
     return { before: after, after, comparison: null };
   }
   return await withStore(context, async (store) => {
-    const now = await stateAt(store, args.to);
-    const before = args.from === undefined ? now : await stateAt(store, args.from);
+    const now = await stateAt(store, args, "to");
+    const before = args.from === undefined ? now : await stateAt(store, args, "from");
     if (!loaded) {
       const comparison = args.from === undefined ? null : { from: before.revision, to: now.revision };
       return { before, after: now, comparison };
@@ -104,8 +108,8 @@ async function loadGiven(args: Arguments, context: CommandContext): Promise<Load
   return args.alone ? await loadNamed(args, context) : await loadValid(args, context);
 }
 
-async function stateAt(store: DocumentStore, moment: unknown): Promise<LiveDocuments> {
-  const at = momentOf(moment);
+async function stateAt(store: DocumentStore, args: Arguments, flag: "from" | "to"): Promise<LiveDocuments> {
+  const at = momentOf(args[flag], flag);
   return at ? await store.liveAt(at) : await liveDocuments(store);
 }
 

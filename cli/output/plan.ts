@@ -103,7 +103,7 @@ function movementTable(movements: readonly { readonly objective: string; readonl
     table(["objective", "of", "counted", "from", "to", "share"], rows),
     ...unknown.map(
       ({ objective, movement }) =>
-        `${objective}: no context was found that rule ${segmentText(movement)} decides; give --context-file to count it.`,
+        `${objective}: no context was found that ${segmentText(movement)} decides; give --context-file to count it.`,
     ),
   ];
 }

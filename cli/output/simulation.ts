@@ -25,7 +25,7 @@ export function formatSimulation({ comparison, isSample, objectives }: ShownSimu
 }
 
 function objectiveText(simulated: SimulatedObjective, isComparison: boolean, isSample: boolean): string {
-  const { objective, contexts, before, after, moved, moves, unreachedRules } = simulated;
+  const { objective, contexts, before, after, moved, moves, unreachedRules, unreachedExperiments } = simulated;
   const rows = rowsOf(before, after).map(({ rule, variant, version, was, is }) => {
     const shares = [was, is].map((share) => (share ? percentText(share, isSample) : "0.0 %"));
     return [rule, variant ?? "-", version, ...(isComparison ? shares : shares.slice(1))];
@@ -39,6 +39,9 @@ function objectiveText(simulated: SimulatedObjective, isComparison: boolean, isS
     ...(moveRows.length > 0 ? [formatTable(["from", "to", "share"], moveRows)] : []),
     ...(unreachedRules.length > 0
       ? [`No context reached ${unreachedRules.join(", ")}: give --context or --context-file to count it.`]
+      : []),
+    ...(unreachedExperiments.length > 0
+      ? [`No context is in the experiment ${unreachedExperiments.join(", ")}: give --context, --context-file or --now.`]
       : []),
   ].join("\n");
 }
