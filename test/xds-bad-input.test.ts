@@ -1,17 +1,21 @@
-import { connect, constants } from "node:http2";
+import { constants } from "node:http2";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { Client, credentials, status } from "@grpc/grpc-js";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { createMetrics } from "../service/metrics.ts";
+import { createXdsMetrics, type Observed } from "../xds-server/metrics.ts";
 import type { CutReason } from "../xds-server/protocol/hooks.ts";
 import { discoveryServices } from "../xds-server/protocol/service.ts";
 import { typeUrls } from "../xds-server/protocol/type-urls.ts";
 import { eventually } from "./support/processes.ts";
+import { nodeField, rawXdsStreamForTest, textField } from "./support/raw-xds-stream.ts";
 import type { XdsClient, XdsVariant } from "./support/xds-client.ts";
 import type { TestXdsServer, TestXdsServerOptions } from "./support/xds-server.ts";
 import {
   allVariants,
   clientForTest,
   deltaVariants,
+  expectSilence,
   serverForTest,
   subscriberForTest,
   subscriberOf,
@@ -21,15 +25,27 @@ import {
 const { cluster, endpoint, route } = typeUrls;
 const mebibyte = 1024 * 1024;
 
-/** A server with content, that tells why streams were cut, and a good client whose stream must not suffer. */
+/** A server with content and the metrics of the process, and a good client whose stream must not suffer. */
 async function worldForTest(options: TestXdsServerOptions = {}) {
-  const cuts: CutReason[] = [];
-  const server = await serverForTest({ ...options, hooks: { onCut: ({ reason }) => void cuts.push(reason) } });
+  const metrics = createMetrics({ processMetrics: false });
+  const observed: Observed = {
+    server: () => server.server,
+    groups: () => 1,
+    security: { failing: () => 0, tls: undefined, secrets: { firstExpiry: () => undefined } },
+    resources: () => new Map(),
+  };
+  const server: TestXdsServer = await serverForTest({ ...options, hooks: createXdsMetrics(metrics, observed).hooks });
   server.change({ [cluster]: { A: "1" }, [endpoint]: { A: "1" }, [route]: { A: "1" } });
   const good = subscriberOf(clientForTest(server, variants.deltaAds), variants.deltaAds, cluster);
   good.subscribe();
   await good.accept();
   let content = 1;
+  /** How many streams were cut for this reason. */
+  const cuts = async (reason: CutReason) => {
+    const { text } = await metrics.expose();
+    const count = new RegExp(`^signalbox_xds_streams_cut_total\\{reason="${reason}"\\} (\\d+)$`, "m").exec(text)?.[1];
+    return Number(count ?? 0);
+  };
   return {
     server,
     cuts,
@@ -38,8 +54,9 @@ async function worldForTest(options: TestXdsServerOptions = {}) {
       server.change({ [cluster]: { A: String(++content) } });
       while ((await good.accept()).resources.get("A") !== String(content));
     },
-    expectCut: async (reason: CutReason) => {
-      await eventually(`a stream is cut: ${reason}`, () => cuts.includes(reason));
+    expectCut: async (reason: CutReason, times = 1) => {
+      await eventually(`streams are cut: ${reason}`, async () => (await cuts(reason)) >= times);
+      expect(await cuts(reason)).toBe(times);
       const lines = server.logs.filter((line) => (line.fields as { cause?: string }).cause === reason);
       expect(lines[0]).toMatchObject({ level: "warn", message: "xDS stream ended for what its client did" });
     },
@@ -55,8 +72,8 @@ describe.each(allVariants)("$title: a client that sends", (variant) => {
     ["bytes that are no protobuf", Buffer.from("ffffffffffffffffffff", "hex")],
     ["a length beyond the end", Buffer.from("0aff", "hex")],
     ["a field of another wire type", Buffer.from("1807", "hex")],
-    ["a node of more than 1 MiB", nodeOf({ 1: "n", 2: "x".repeat(mebibyte) }, variant)],
-    ["a name of 20,000 characters", fieldOf(3, "n".repeat(20_000))],
+    ["a node of more than 1 MiB", nodeField({ 1: "n", 2: "x".repeat(mebibyte) }, variant)],
+    ["a name of 20,000 characters", textField(3, "n".repeat(20_000))],
     ["random bytes", Buffer.from(Array.from({ length: 1000 }, (_, index) => (index * 7919 + 131) % 256))],
   ])("garbage, %s, loses its own stream with INVALID_ARGUMENT", async (_, bytes) => {
     const { expectGoodServed, expectCut, server } = await worldForTest();
@@ -103,6 +120,29 @@ describe.each(allVariants)("$title: a client that sends", (variant) => {
     await expectCut("too_many_names");
     await expectGoodServed();
   });
+
+  it("request after request before there is anything to answer with loses its own stream", async () => {
+    const groupOf = ({ id }: { readonly id: string }) => (id === "early" ? "without content" : "test");
+    const { expectGoodServed, expectCut, server } = await worldForTest({ groupOf, withoutContent: "wait" });
+    const bad = clientForTest(server, variant, route);
+    for (let requests = 0; requests <= 1000; requests++) bad.send({ nodeId: "early" });
+    const { code, details } = await bad.ended;
+    expect([code, details]).toEqual([status.RESOURCE_EXHAUSTED, expect.stringContaining("more than 1000 requests")]);
+    await expectCut("too_many_requests");
+    await expectGoodServed();
+  });
+});
+
+describe.each([variants.deltaAds, variants.sotwAds])("$title: a client that makes up", (variant) => {
+  it("types loses its own stream with the limit in the message", async () => {
+    const { expectGoodServed, expectCut, server } = await worldForTest();
+    const bad = clientForTest(server, variant);
+    for (let index = 0; index <= 64; index++) bad.send({ typeUrl: `type.googleapis.com/example.T${index}` });
+    const { code, details } = await bad.ended;
+    expect([code, details]).toEqual([status.RESOURCE_EXHAUSTED, expect.stringContaining("more than 64 types")]);
+    await expectCut("too_many_types");
+    await expectGoodServed();
+  });
 });
 
 describe.each(deltaVariants)("$title: a client that comes back with", (variant) => {
@@ -110,21 +150,19 @@ describe.each(deltaVariants)("$title: a client that comes back with", (variant) 
     const { expectGoodServed, expectCut, server } = await worldForTest();
     const bad = clientForTest(server, variant, cluster);
     const badEntry = new BinaryWriter().tag(5, WireType.LengthDelimited).bytes(Buffer.from("0aff", "hex")).finish();
-    bad.sendBytes(Buffer.concat([nodeOf({ 1: "n" }, variant), fieldOf(2, cluster), badEntry]));
+    bad.sendBytes(Buffer.concat([nodeField({ 1: "n" }, variant), textField(2, cluster), badEntry]));
     expect((await bad.ended).code).toBe(status.INVALID_ARGUMENT);
     await expectCut("garbage");
     await expectGoodServed();
   });
-});
 
-describe.each(deltaVariants)("$title: a client that comes back with", (variant) => {
   it("more versions than any table has loses its own stream with the limit in the message", async () => {
     const { expectGoodServed, expectCut, server } = await worldForTest();
     const bad = clientForTest(server, variant, cluster);
-    const entry = Buffer.concat([fieldOf(1, "nowhere"), fieldOf(2, "1")]);
+    const entry = Buffer.concat([textField(1, "nowhere"), textField(2, "1")]);
     const field = Buffer.from(new BinaryWriter().tag(5, WireType.LengthDelimited).bytes(entry).finish());
     const entries = Buffer.alloc(500_001 * field.length, field);
-    bad.sendBytes(Buffer.concat([nodeOf({ 1: "n" }, variant), fieldOf(2, cluster), entries]));
+    bad.sendBytes(Buffer.concat([nodeField({ 1: "n" }, variant), textField(2, cluster), entries]));
     const { code, details } = await bad.ended;
     expect([code, details]).toEqual([status.RESOURCE_EXHAUSTED, expect.stringContaining("more than 500000")]);
     await expectCut("too_many_names");
@@ -135,30 +173,10 @@ describe.each(deltaVariants)("$title: a client that comes back with", (variant) 
 describe("a client that never reads", () => {
   const bigContent = "c".repeat(512 * 1024);
 
-  /** Over HTTP/2 by hand, because a gRPC client reads ahead: asks for A of these types, and takes no byte. */
+  /** Asks for A of these types, and takes no byte. */
   function silentClient(server: TestXdsServer, variant: XdsVariant, asked: readonly string[]) {
-    const [ads] = discoveryServices;
-    const session = connect(`http://127.0.0.1:${server.port}`);
-    session.on("error", () => undefined);
-    onTestFinished(() => session.destroy());
-    const path = `/${ads?.name}/${variant.isDelta ? ads?.deltaMethod : ads?.sotwMethod}`;
-    const stream = session.request({
-      ":method": "POST",
-      ":path": path,
-      "content-type": "application/grpc",
-      te: "trailers",
-    });
-    stream.on("error", () => undefined);
-    for (const typeUrl of asked) {
-      const request = Buffer.concat([
-        nodeOf({ 1: "silent" }, variant),
-        fieldOf(variant.isDelta ? 2 : 4, typeUrl),
-        fieldOf(3, "A"),
-      ]);
-      const frame = Buffer.alloc(5);
-      frame.writeUInt32BE(request.length, 1);
-      stream.write(Buffer.concat([frame, request]));
-    }
+    const { stream, ask } = rawXdsStreamForTest(server.port, variant, "silent");
+    for (const typeUrl of asked) ask(typeUrl);
     return stream;
   }
 
@@ -201,26 +219,33 @@ describe("a client that never reads", () => {
 
 describe("a client that refuses everything, for ever,", () => {
   it.each(allVariants)("is sent less and less, and fills no log ($title)", async (variant) => {
-    const { expectGoodServed, server } = await worldForTest();
+    let now = 1_000_000;
+    const { expectGoodServed, server } = await worldForTest({ now: () => now });
     const names = Array.from({ length: 40 }, (_, index) => `R${index}`);
     server.change({ [route]: Object.fromEntries(names.map((name) => [name, "1"])) });
     const bad = subscriberForTest(server, variant, route);
     bad.subscribe(...names);
     let refusals = 0;
-    for (const startedAt = Date.now(); Date.now() < startedAt + 3000; ) {
-      for (const _ of bad.client.pending(route)) {
-        bad.nack(await bad.receive(), "no");
-        refusals++;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    const refuse = async () => {
+      bad.nack(await bad.receive(), "no");
+      refusals++;
+      await eventually("the refusal is counted", () => nackCount() === refusals);
+    };
+    const nackCount = () => server.server.nodes().find(({ nacks }) => nacks.length > 0)?.nackCount;
+
+    while (refusals < 33) await refuse();
+    for (const pauseMs of [100, 200, 400, 800]) {
+      now += pauseMs - 1;
+      // What changes for one stream makes the server look at all.
+      await expectGoodServed();
+      await expectSilence(server, bad);
+      now += 1;
+      await expectGoodServed();
+      await refuse();
     }
-    // 32 at full speed, then after pauses of 0.1, 0.2, 0.4, 0.8, 1.6 s.
-    expect(refusals).toBeGreaterThanOrEqual(33);
-    expect(refusals).toBeLessThanOrEqual(40);
     const told = server.logs.filter(({ message }) => message.startsWith("client refuse"));
-    expect(told.length).toBeLessThanOrEqual(21);
+    expect(told).toHaveLength(21);
     expect(told.at(-1)?.message).toBe("client refuses again and again; for now only counted");
-    expect(server.server.nodes().find(({ nacks }) => nacks.length > 0)?.nackCount).toBe(refusals);
     await expectGoodServed();
   });
 });
@@ -255,11 +280,11 @@ describe("a flood of streams", () => {
       "the others are refused",
       () => codes.filter((code) => code === status.RESOURCE_EXHAUSTED).length === 151,
     );
-    await expectCut("too_many_streams");
+    await expectCut("too_many_streams", 151);
     await expectGoodServed();
     await eventually("those without a request are ended", () => codes.length === 200);
     expect(codes.filter((code) => code === status.DEADLINE_EXCEEDED)).toHaveLength(49);
-    expect(cuts.filter((cut) => cut === "no_request")).toHaveLength(49);
+    expect(await cuts("no_request")).toBe(49);
     const late = subscriberOf(clientForTest(server, variants.deltaAds), variants.deltaAds, cluster);
     late.subscribe();
     await late.accept();
@@ -274,7 +299,7 @@ describe("a flood of streams", () => {
     const codes = openMany(server, 300, 50);
     await eventually("the rest is refused", () => codes.length === 291);
     expect(new Set(codes)).toEqual(new Set([status.RESOURCE_EXHAUSTED]));
-    expect(cuts).toHaveLength(291);
+    expect(await cuts("too_many_streams")).toBe(291);
     const lines = server.logs.filter(({ level }) => level === "warn");
     expect(lines).toHaveLength(101);
     expect(lines.at(-1)?.message).toBe("many xDS streams are refused; for now only counted");
@@ -287,15 +312,3 @@ describe("a flood of streams", () => {
 });
 
 const identity = (bytes: Uint8Array) => Buffer.from(bytes);
-
-/** A message with one text field. */
-function fieldOf(field: number, text: string): Buffer {
-  return Buffer.from(new BinaryWriter().tag(field, WireType.LengthDelimited).string(text).finish());
-}
-
-/** The node of a request, with these text fields. */
-function nodeOf(fields: Readonly<Record<number, string>>, variant: XdsVariant): Buffer {
-  const node = Buffer.concat(Object.entries(fields).map(([field, text]) => fieldOf(Number(field), text)));
-  const field = variant.isDelta ? 1 : 2;
-  return Buffer.from(new BinaryWriter().tag(field, WireType.LengthDelimited).bytes(node).finish());
-}

@@ -217,14 +217,6 @@ describe.each(adsVariants)("$title: stream hygiene of an aggregated stream", (va
     await expectSilence(server, clusters);
     expect(server.server.nodes()[0]?.nackCount).toBe(0);
   });
-
-  it("a client that makes up types is cut off", async () => {
-    const server = await serverForTest({ limits: { typesPerStream: 4 } });
-    server.change({ [cluster]: { A: "1" } });
-    const client = clientForTest(server, variant);
-    for (let index = 0; index < 5; index++) client.send({ typeUrl: `type.googleapis.com/example.T${index}` });
-    expect((await client.ended).code).toBe(status.RESOURCE_EXHAUSTED);
-  });
 });
 
 describe("node status", () => {

@@ -18,7 +18,7 @@ export type Observed = {
   readonly server: () => Pick<XdsServer, "nodes" | "streamCount">;
   /** Node groups, those without a node included. */
   readonly groups: () => number;
-  readonly security: Pick<Security, "failing" | "tls" | "secrets">;
+  readonly security: Pick<Security, "failing" | "tls"> & { readonly secrets: Pick<Security["secrets"], "firstExpiry"> };
   /** Resources served, by type URL. */
   readonly resources: () => ReadonlyMap<string, number>;
 };

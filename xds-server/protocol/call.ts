@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import { type ServerDuplexStream, status } from "@grpc/grpc-js";
 import type { CutReason } from "./hooks.ts";
-import { paceReading, resetStream, sentStatus } from "./http2-stream.ts";
+import { isConnectionLost, paceReading, resetStream, sentStatus } from "./http2-stream.ts";
 import type { DiscoveryService } from "./service.ts";
 import type { ServedStream, XdsStream } from "./stream.ts";
 import type { AnyRequest, Variant } from "./variant.ts";
@@ -144,7 +144,7 @@ export function handleCall<Request extends AnyRequest>(
   });
   call.on("error", (error) => close(error.message));
   call.on("end", () => {
-    close("the client ended it");
+    close(isConnectionLost(call) ? "connection lost" : "the client ended it");
     call.end();
   });
   call.on("cancelled", () => {

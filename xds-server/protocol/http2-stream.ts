@@ -51,6 +51,11 @@ export function resetStream(call: ServerDuplexStream<Buffer, never>): void {
   stream?.close(0xb);
 }
 
+/** Whether a call has ended with its connection: to who reads from it, Node ends it as if the client had. */
+export function isConnectionLost(call: ServerDuplexStream<Buffer, never>): boolean {
+  return http2StreamOf(call)?.destroyed === true;
+}
+
 /** The gRPC status with which grpc-js ended the call by itself, such as for a message that is too large. */
 export function sentStatus(call: ServerDuplexStream<Buffer, never>): { code: number; details: string } | undefined {
   const stream = http2StreamOf(call);
