@@ -1,4 +1,5 @@
 import { type Resolution, resolutionOf } from "../selection/resolution.ts";
+import { defaultDecision } from "../selection/rule-table.ts";
 import type { Selection } from "../selection/selector.ts";
 import { SignalboxError } from "../service/errors.ts";
 import type { DecideDeps } from "./decide.ts";
@@ -38,7 +39,7 @@ function defaultsOf({ objectives }: Selection, namespace: string): Defaults {
   const resolutions = [...objectives.values()]
     .filter(({ name }) => name.startsWith(prefix))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map(({ fallback }) => resolutionOf(fallback.decided));
+    .map((compiled) => resolutionOf(defaultDecision(compiled)));
   const json = JSON.stringify({ results: resolutions });
   return { version: entityTag(json), resolutions, json };
 }

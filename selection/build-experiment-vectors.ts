@@ -48,9 +48,9 @@ export function buildAudienceVectors(): AudienceVectors {
 
 function outcomeOf(experiment: Experiment, context: Context, nowMs: number): string {
   // Arms only say which they are: what they get in an objective is not looked at.
-  const outcomes = experiment.spec.arms.map(() => ({ decided: null, unitMissing: null }) as never);
+  const targets: readonly never[] = [];
   const around = { holdouts: vectorHoldouts, audiences: noAudiences, shareOf: createShares() };
-  const compiled = compileExperiment({ experiment, outcomes, ...around });
+  const compiled = compileExperiment({ experiment, targets, ...around });
   const arm: number | Refusal = armOf(compiled, context, nowMs);
   return typeof arm === "number" ? (experiment.spec.arms[arm]?.name ?? "") : arm;
 }

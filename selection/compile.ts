@@ -2,15 +2,13 @@ import type { Audience } from "../config/documents/audience.ts";
 import { qualifiedName } from "../config/documents/document.ts";
 import type { Experiment } from "../config/documents/experiment.ts";
 import type { Holdout } from "../config/documents/holdout.ts";
-import type { Model, ModelVersion } from "../config/documents/model.ts";
-import type { Objective, Rule } from "../config/documents/objective.ts";
+import type { Model } from "../config/documents/model.ts";
+import type { Objective, Rule, Variant } from "../config/documents/objective.ts";
 import { type Audiences, compileAudience } from "./audience.ts";
 import { type ConditionNode, compileCondition, parseCondition } from "./conditions.ts";
-import type { Decision, Outcome, Parameters, Reason, Shadow } from "./decision.ts";
 import { type CompiledExperiment, compileExperiment } from "./experiment.ts";
-import { KeptDecision } from "./kept-decision.ts";
+import { type DecisionSource, requireVersion, type Target } from "./make-decision.ts";
 import { createSplit, type Split } from "./rendezvous.ts";
-import { formatRoutingKey } from "./routing-key.ts";
 import { indexRules, type RuleIndex } from "./rule-index.ts";
 import { createRuleTable, type RuleTable } from "./rule-table.ts";
 import { SelectionError } from "./selection-error.ts";
@@ -21,12 +19,13 @@ export type CompiledRule = {
   readonly condition: ConditionNode;
   /** Null for a rule that serves one model version. */
   readonly split: Split | null;
-  /** One for each arm of the split, in its order; or the one of the version served. */
-  readonly outcomes: readonly Outcome[];
 };
 
-/** An objective made ready for {@link select}: every possible decision is built already. Immutable. */
-export type CompiledObjective = {
+/**
+ * An objective made ready for {@link select}. Immutable as far as anybody sees: a decision is made when it is first asked for,
+ * and kept, because most of ten thousand objectives' are never asked for.
+ */
+export type CompiledObjective = DecisionSource & {
   /** The attribute that is bucketed. */
   readonly unit: string;
   /** Those that span the objective, in the order of their names; they decide before the rules. */
@@ -36,12 +35,7 @@ export type CompiledObjective = {
   readonly table: RuleTable;
   /** `<namespace>/<name>` */
   readonly name: string;
-  readonly revision: number;
   readonly rules: readonly CompiledRule[];
-  readonly fallback: Outcome;
-  readonly objective: Objective;
-  /** The models that the objective names, by name. */
-  readonly models: ReadonlyMap<string, Model>;
 };
 
 /** An objective, what it depends on (what it does not is ignored) and its revision. */
@@ -74,35 +68,31 @@ export function compileObjective(input: CompileInput): CompiledObjective {
   }
   const { spec } = objective;
   const audiences = audiencesOf(input);
-  const rules = spec.rules.map((rule) => compileRule(rule, input, models, audiences));
-  const fallback = outcome(input, models, { target: spec.default, rule: "default", variant: null, reason: "default" });
+  const source = { objective, models, revision };
+  const rules = spec.rules.map((rule) => compileRule(rule, source, audiences));
+  requireVersion(source, { target: spec.default, rule: "default" });
   const shareOf = createShares();
   const compiled = experiments.flatMap((experiment) => {
-    const outcomes = armOutcomes(experiment, input, models);
+    const targets = armTargets(experiment, source);
     const holdouts = input.holdouts ?? [];
-    return outcomes ? compileExperiment({ experiment, holdouts, audiences, outcomes, shareOf }) : [];
+    return targets ? compileExperiment({ experiment, holdouts, audiences, targets, shareOf }) : [];
   });
   return {
     // What deciding reads comes first, so that it lies together in memory.
     unit: spec.unit,
     experiments: compiled.length === 0 ? empty : compiled,
     index: indexRules(rules.map((rule) => rule.condition)),
-    table: createRuleTable(
-      rules.map((rule) => ({ ...rule, predicate: compileCondition(rule.condition) })),
-      fallback,
-    ),
+    table: createRuleTable(rules.map(({ condition, split }) => ({ predicate: compileCondition(condition), split }))),
     name: qualifiedName(objective),
     revision,
     rules,
-    fallback,
     objective,
     models,
   };
 }
 
-// One for all: ten thousand objectives have them, and each decision reads some of them.
+// One for all: ten thousand objectives have it, and each decision reads it.
 const empty: readonly never[] = [];
-const none = {};
 
 /** Everything in an objective and its experiments that names a model version. */
 function references(objective: Objective, experiments: readonly Experiment[]): readonly Target[] {
@@ -119,16 +109,13 @@ function armsIn(
 }
 
 /** What each arm of an experiment gets in the objective; null when the objective is none of its targets. */
-function armOutcomes(
-  experiment: Experiment,
-  input: CompileInput,
-  models: ReadonlyMap<string, Model>,
-): readonly Outcome[] | null {
-  const targets = armsIn(experiment, input.objective);
+function armTargets(experiment: Experiment, source: DecisionSource): readonly Target[] | null {
+  const targets = armsIn(experiment, source.objective);
   if (!targets) return null;
   return experiment.spec.arms.map(({ name }) => {
-    const choice = { rule: experiment.metadata.name, variant: name, reason: "experiment" } as const;
-    return outcome(input, models, { ...choice, target: targets[name] as Target });
+    const target = targets[name] as Target;
+    requireVersion(source, { target, rule: experiment.metadata.name });
+    return target;
   });
 }
 
@@ -146,93 +133,17 @@ function audiencesOf({ objective, audiences }: CompileInput): Audiences {
   };
 }
 
-function compileRule(
-  rule: Rule,
-  input: CompileInput,
-  models: ReadonlyMap<string, Model>,
-  audiences: Audiences,
-): CompiledRule {
-  const to = (target: Target, variant: string | null) =>
-    outcome(input, models, { target, rule: rule.name, variant, reason: "rule" });
-  const variants = rule.split?.variants ?? [];
-  const salt = rule.split?.salt ?? `${qualifiedName(input.objective)}/${rule.name}`;
+function compileRule(rule: Rule, source: DecisionSource, audiences: Audiences): CompiledRule {
+  const { name, serve, split, when } = rule;
+  for (const target of serve ? [serve] : (split?.variants ?? [])) requireVersion(source, { target, rule: name });
   return {
-    name: rule.name,
-    condition: parseCondition(rule.when, audiences),
-    split: rule.split ? createSplit(salt, variants) : null,
-    outcomes: rule.serve ? [to(rule.serve, null)] : variants.map((variant) => to(variant, variant.name)),
+    name,
+    condition: parseCondition(when, audiences),
+    split: split ? createSplit(split.salt ?? `${qualifiedName(source.objective)}/${name}`, split.variants) : null,
   };
 }
 
-type Target = Objective["spec"]["default"];
-type Choice = {
-  readonly target: Target;
-  readonly rule: string;
-  readonly variant: string | null;
-  readonly reason: Reason;
-};
-
-function outcome(input: CompileInput, models: ReadonlyMap<string, Model>, choice: Choice): Outcome {
-  const decision = decisionFor(input, models, choice);
-  const decided = new KeptDecision(decision);
-  return { decided, unitMissing: new KeptDecision({ ...decision, reason: "unit_missing" }) };
-}
-
-/** The decision for one choice; throws `dangling_reference` when its model or version is not there. */
-export function decisionFor(
-  input: Pick<CompileInput, "objective" | "revision">,
-  models: ReadonlyMap<string, Model>,
-  choice: Choice,
-): Decision {
-  const { objective, revision } = input;
-  const { model, version } = choice.target;
-  const modelVersion = findVersion(models, model, version);
-  if (modelVersion === undefined) {
-    const message = `Objective ${qualifiedName(objective)} names ${model}@${version} (${choice.rule}), which is not among the models given`;
-    throw new SelectionError("dangling_reference", message);
-  }
-  const routingKey = routingKeyIn(objective, choice.target);
-  const defaultKey = routingKeyIn(objective, objective.spec.default);
-  return {
-    objective: qualifiedName(objective),
-    rule: choice.rule,
-    variant: choice.variant,
-    model,
-    version,
-    parameters: parametersOf(modelVersion, choice.target),
-    routingKey,
-    revision,
-    shadows: shadowsOf(objective, routingKey),
-    ttlMs: objective.spec.policy.ttlMs,
-    fallbackKeys: routingKey === defaultKey ? empty : [defaultKey],
-    reason: choice.reason,
-  };
-}
-
-/** Those of the version itself, unless the target has some too. */
-function parametersOf({ parameters: own = none }: ModelVersion, { parameters: more }: Target): Parameters {
-  return more === undefined || Object.keys(more).length === 0 ? own : { ...own, ...more };
-}
-
-/** The objective's shadows, but for one of the chosen version. */
-function shadowsOf(objective: Objective, chosenKey: string): readonly Shadow[] {
-  const shadows = objective.spec.shadow.map(({ model, version, percent }) => {
-    return { routingKey: routingKeyIn(objective, { model, version }), model, version, percent };
-  });
-  const others = shadows.filter(({ routingKey }) => routingKey !== chosenKey);
-  return others.length === 0 ? empty : others;
-}
-
-function routingKeyIn(objective: Objective, target: Target): string {
-  const { namespace, name } = objective.metadata;
-  return formatRoutingKey({ namespace, objective: name, model: target.model, version: target.version });
-}
-
-/** A version of one of an objective's models; undefined when there is none. */
-export function findVersion(
-  models: ReadonlyMap<string, Model>,
-  model: string,
-  version: string,
-): ModelVersion | undefined {
-  return models.get(model)?.spec.versions.find((candidate) => candidate.version === version);
+/** The arms of a rule's split, in its order; none of a rule without one. */
+export function variantsOf({ objective }: CompiledObjective, rule: number): readonly Variant[] {
+  return objective.spec.rules[rule]?.split?.variants ?? [];
 }

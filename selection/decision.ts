@@ -57,6 +57,3 @@ export type Decision = {
 
 /** A caller's wish for one model version, already authorised. `model` is the default's model when absent. */
 export type Override = { readonly model?: string; readonly version: string };
-
-/** A decision in the two forms that it can be given: as the rule or default says, and after a unit was missing. */
-export type Outcome = { readonly decided: Decision; readonly unitMissing: Decision };

@@ -3,7 +3,8 @@ import type { Holdout } from "../config/documents/holdout.ts";
 import type { Audiences } from "./audience.ts";
 import { type ConditionNode, compileCondition, type Predicate, parseCondition } from "./conditions.ts";
 import type { Context } from "./context.ts";
-import type { Outcome } from "./decision.ts";
+import { KeptDecision } from "./kept-decision.ts";
+import { type DecisionSource, makeDecision, type Target } from "./make-decision.ts";
 import { createSplit, pickArm, type Split } from "./rendezvous.ts";
 import type { Share } from "./share.ts";
 import { unitOf } from "./unit.ts";
@@ -22,8 +23,10 @@ export type CompiledExperiment = {
   readonly holdouts: readonly CompiledHoldout[];
   readonly layer: CompiledLayer | null;
   readonly allocation: CompiledAllocation;
-  /** One for each arm, in the order of the document. */
-  readonly outcomes: readonly Outcome[];
+  /** What each arm gets in the objective, in the order of the document. */
+  readonly targets: readonly Target[];
+  /** Those of the arms, as far as they were asked for. */
+  readonly decisions: (KeptDecision | null)[];
 };
 
 export type CompiledHoldout = { readonly name: string; readonly percent: number; readonly share: Share };
@@ -68,15 +71,15 @@ export type ExperimentInput = {
   readonly experiment: Experiment;
   readonly holdouts: readonly Holdout[];
   readonly audiences: Audiences;
-  /** Of each arm of the experiment, in their order. */
-  readonly outcomes: readonly Outcome[];
+  /** What each arm gets in the objective, in the order of the document. */
+  readonly targets: readonly Target[];
   /** Of a salt: the same for all experiments of an objective, so that a unit is hashed once for all of them. */
   readonly shareOf: (salt: string) => Share;
 };
 
 /** Compiles an experiment for one of its objectives. `holdouts` are those of the namespace, of any unit. */
 export function compileExperiment(input: ExperimentInput): CompiledExperiment {
-  const { experiment, holdouts, audiences, outcomes, shareOf } = input;
+  const { experiment, holdouts, audiences, targets, shareOf } = input;
   const { metadata, spec } = experiment;
   const condition = parseCondition(spec.when, audiences);
   return {
@@ -92,7 +95,8 @@ export function compileExperiment(input: ExperimentInput): CompiledExperiment {
       .map((holdout) => compileHoldout(holdout, shareOf)),
     layer: compileLayer(experiment, shareOf),
     allocation: compileAllocation(experiment),
-    outcomes,
+    targets,
+    decisions: targets.map(() => null),
   };
 }
 
@@ -117,6 +121,24 @@ function compileAllocation({ metadata, spec }: Experiment): CompiledAllocation {
   }
   const salt = `${spec.salt ?? `experiment:${metadata.namespace}/${metadata.name}`}:${iteration}`;
   return { by: "hash", split: createSplit(salt, arms) };
+}
+
+/** What an arm decides, in the objective that the experiment was compiled for. */
+export function experimentDecision(experiment: CompiledExperiment, arm: number, source: DecisionSource): KeptDecision {
+  return experiment.decisions[arm] ?? keep(experiment, arm, source);
+}
+
+/** {@link experimentDecision} of each arm, in the order of the document. */
+export function experimentDecisions(experiment: CompiledExperiment, source: DecisionSource): readonly KeptDecision[] {
+  return experiment.targets.map((_, arm) => experimentDecision(experiment, arm, source));
+}
+
+function keep({ name, document, targets, decisions }: CompiledExperiment, arm: number, source: DecisionSource) {
+  const target = targets[arm] as Target;
+  const variant = document.spec.arms[arm]?.name as string;
+  const decision = new KeptDecision(makeDecision(source, { target, rule: name, variant, reason: "experiment" }));
+  decisions[arm] = decision;
+  return decision;
 }
 
 /** The index of the arm that a context is in, or why it is in none. Allocates nothing. Never throws. */

@@ -1,9 +1,10 @@
-import type { CompiledObjective, CompiledRule } from "./compile.ts";
+import { type CompiledObjective, type CompiledRule, variantsOf } from "./compile.ts";
 import type { Context } from "./context.ts";
-import type { Decision, Outcome } from "./decision.ts";
+import type { Decision } from "./decision.ts";
 import { armOf, type CompiledExperiment, type Refusal } from "./experiment.ts";
 import { explainAdmission } from "./explain-admission.ts";
 import { explainCondition } from "./explain-condition.ts";
+import type { Target } from "./make-decision.ts";
 import { pickArm, type Split, scoreArms } from "./rendezvous.ts";
 import { type SelectOptions, select } from "./select.ts";
 import { unitOf } from "./unit.ts";
@@ -86,11 +87,12 @@ export function explain(compiled: CompiledObjective, context: Context, options?:
     decided ||= outcome === "chosen";
     return { ...explained, outcome };
   });
-  const rules = compiled.rules.map((rule) => {
+  const rules = compiled.rules.map((rule, index) => {
     const { holds, why } = explainCondition(rule.condition, context);
     const outcome = outcomeOf(rule, holds, unit, decided);
     decided ||= outcome === "chosen";
-    const split = rule.split === null || unit === null ? null : explainSplit(rule.outcomes, rule.split, unit);
+    const split =
+      rule.split === null || unit === null ? null : explainSplit(variantsOf(compiled, index), rule.split, unit);
     const passed = outcome === "passed_over" ? [passedOver(compiled.unit, unit)] : [];
     return { rule: rule.name, outcome, matches: holds, why: [...why, ...passed], split };
   });
@@ -109,14 +111,14 @@ function passedOver(attribute: string, unit: string | null): string {
   return `the split needs a unit, and ${attribute} is missing, empty, or neither a string nor a number`;
 }
 
-function explainSplit(outcomes: readonly Outcome[], split: Split, unit: string): SplitExplanation {
+function explainSplit(targets: readonly Target[], split: Split, unit: string): SplitExplanation {
   const { bucket, scores } = scoreArms(split, unit);
   const chosen = pickArm(split, unit);
   return {
     salt: split.salt,
     bucket,
     arms: scores.map(({ name, weight, hash, score }, index) => {
-      const { model, version } = (outcomes[index] as Outcome).decided;
+      const { model, version } = targets[index] as Target;
       return {
         variant: name,
         weight,
@@ -140,6 +142,6 @@ function explainExperiment(experiment: CompiledExperiment, context: Context, now
     outcome: typeof arm === "number" ? "chosen" : arm,
     matches: holds,
     why: [...why, ...explainAdmission(experiment, context, nowMs)],
-    split: allocation.by === "hash" && unit !== null ? explainSplit(experiment.outcomes, allocation.split, unit) : null,
+    split: allocation.by === "hash" && unit !== null ? explainSplit(experiment.targets, allocation.split, unit) : null,
   };
 }

@@ -3,12 +3,13 @@ import type { Decision, Parameters, Reason, Shadow } from "./decision.ts";
 /**
  * A decision with room for what a process keeps of it: how often it was made since it was last counted, and its answer as
  * text. Of ten thousand objectives nothing is in the processor's caches, and each request reads both: what is attached
- * (config/attached.ts) would lie elsewhere and be waited for. Private, so that copies, JSON and comparisons pass over both.
+ * (config/attached.ts) would lie elsewhere and be waited for. Private, so that copies, JSON and comparisons pass over them.
  */
 export class KeptDecision implements Decision {
   // In the order in which they lie in memory: what each request reads comes first.
   #text: string | null = null;
   #count = 0;
+  #unitMissing: KeptDecision | null = null;
   declare readonly objective: string;
   declare readonly rule: string;
   declare readonly variant: string | null;
@@ -35,6 +36,12 @@ export class KeptDecision implements Decision {
     this.ttlMs = decision.ttlMs;
     this.fallbackKeys = decision.fallbackKeys;
     this.reason = decision.reason;
+  }
+
+  /** The same decision, made after a rule or an experiment was passed over because a unit was missing. */
+  get unitMissing(): KeptDecision {
+    this.#unitMissing ??= new KeptDecision({ ...this, reason: "unit_missing" });
+    return this.#unitMissing;
   }
 
   /** What `write` makes of the decision, which must be the same function each time: it is called once. */

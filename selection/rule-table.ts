@@ -1,18 +1,23 @@
+import type { Rule, Variant } from "../config/documents/objective.ts";
 import type { Predicate } from "./conditions.ts";
 import type { Context } from "./context.ts";
-import type { Decision, Outcome } from "./decision.ts";
+import { KeptDecision } from "./kept-decision.ts";
+import { type Choice, type DecisionSource, makeDecision } from "./make-decision.ts";
 import { murmur3Resume } from "./murmur3.ts";
 import { type ArmScores, pickByBucket, type Split } from "./rendezvous.ts";
 
 /**
  * All that is read of an objective's rules to decide, in one array. Of ten thousand objectives nothing is in the processor's
  * caches, so that what a decision takes is how often it has to wait for memory: here once or twice, where rules, splits,
- * lists and outcomes as objects made it ten times. First the number of rules and the two forms of the default; then a row
- * for each rule; then both forms of each rule's decisions, arm by arm.
+ * lists and outcomes as objects made it ten times. First the number of rules and the default's decision; then a row for
+ * each rule; then each rule's decisions, arm by arm. Decisions are null until they are asked for.
  */
-export type RuleTable = readonly unknown[];
+export type RuleTable = unknown[];
 
-const head = { rules: 0, fallback: 1, length: 3 } as const;
+/** A compiled objective, as far as its rules decide. */
+export type Ruled = DecisionSource & { readonly table: RuleTable };
+
+const head = { rules: 0, fallback: 1, length: 2 } as const;
 /** `arms` is null for a rule without a split; `hash` and what follows are its split's Murmur3State. */
 const row = { predicate: 0, arms: 1, hash: 2, block: 3, blockBits: 4, bytes: 5, decisions: 6, length: 7 } as const;
 
@@ -20,26 +25,34 @@ export type TableRule = {
   readonly predicate: Predicate;
   /** Null for a rule that serves one model version. */
   readonly split: Split | null;
-  /** One for each arm of the split, in its order; or the one of the version served. */
-  readonly outcomes: readonly Outcome[];
 };
 
-export function createRuleTable(rules: readonly TableRule[], fallback: Outcome): RuleTable {
-  const rows: unknown[] = [];
-  const decisions: Decision[] = [];
+export function createRuleTable(rules: readonly TableRule[]): RuleTable {
   const firstDecision = head.length + rules.length * row.length;
-  for (const { predicate, split, outcomes } of rules) {
+  const arms = rules.reduce((sum, { split }) => sum + armCount(split?.shared ?? null), 0);
+  // Of its final length: an array that grows takes half as much again.
+  const table: unknown[] = new Array(firstDecision + arms).fill(null);
+  table[head.rules] = rules.length;
+  let decisions = firstDecision;
+  for (const [rule, { predicate, split }] of rules.entries()) {
     const { shared, hash, block, blockBits, bytes } = split ?? withoutSplit;
-    rows.push(predicate, shared, hash, block, blockBits, bytes, firstDecision + decisions.length);
-    decisions.push(...outcomes.flatMap(formsOf));
+    const at = head.length + rule * row.length;
+    table[at + row.predicate] = predicate;
+    table[at + row.arms] = shared;
+    table[at + row.hash] = hash;
+    table[at + row.block] = block;
+    table[at + row.blockBits] = blockBits;
+    table[at + row.bytes] = bytes;
+    table[at + row.decisions] = decisions;
+    decisions += armCount(shared);
   }
-  return [rules.length, ...formsOf(fallback), ...rows, ...decisions];
+  return table;
 }
 
 const withoutSplit = { shared: null, hash: 0, block: 0, blockBits: 0, bytes: 0 } as const;
 
-function formsOf({ decided, unitMissing }: Outcome): [Decision, Decision] {
-  return [decided, unitMissing];
+function armCount(arms: ArmScores | null): number {
+  return arms === null ? 1 : arms.weights.length;
 }
 
 export function ruleCount(table: RuleTable): number {
@@ -52,22 +65,48 @@ export function ruleMatches(table: RuleTable, rule: number, context: Context): b
 }
 
 /** What a rule that matches decides for a unit; undefined for a split without a unit, or whose weights are all 0. */
-export function ruleDecision(
-  table: RuleTable,
-  rule: number,
-  unit: string | null,
-  unitMissing: boolean,
-): Decision | undefined {
+export function ruleDecision(ruled: Ruled, rule: number, unit: string | null): KeptDecision | undefined {
+  const { table } = ruled;
   const at = head.length + rule * row.length;
   const arms = table[at + row.arms] as ArmScores | null;
-  let arm = 0;
-  if (arms !== null) {
-    if (unit === null) return undefined;
-    arm = pickByBucket(arms, bucketOf(table, at, unit));
-    if (arm === -1) return undefined;
-  }
-  const decisions = table[at + row.decisions] as number;
-  return table[decisions + 2 * arm + (unitMissing ? 1 : 0)] as Decision;
+  if (arms === null) return armDecision(ruled, rule, 0);
+  if (unit === null) return undefined;
+  const arm = pickByBucket(arms, bucketOf(table, at, unit));
+  return arm === -1 ? undefined : armDecision(ruled, rule, arm);
+}
+
+/** The decisions of a rule: one for each arm of its split, in its order; or the one of the version served. */
+export function armDecisions(ruled: Ruled, rule: number): readonly KeptDecision[] {
+  const arms = ruled.table[head.length + rule * row.length + row.arms] as ArmScores | null;
+  return Array.from({ length: armCount(arms) }, (_, arm) => armDecision(ruled, rule, arm));
+}
+
+/** What holds when no rule decides. */
+export function defaultDecision(ruled: Ruled): KeptDecision {
+  return (ruled.table[head.fallback] as KeptDecision | null) ?? keep(ruled, head.fallback, defaultChoice(ruled));
+}
+
+function armDecision(ruled: Ruled, rule: number, arm: number): KeptDecision {
+  const { table } = ruled;
+  const at = (table[head.length + rule * row.length + row.decisions] as number) + arm;
+  return (table[at] as KeptDecision | null) ?? keep(ruled, at, armChoice(ruled, rule, arm));
+}
+
+function keep(ruled: Ruled, at: number, choice: Choice): KeptDecision {
+  const decision = new KeptDecision(makeDecision(ruled, choice));
+  ruled.table[at] = decision;
+  return decision;
+}
+
+function armChoice({ objective }: Ruled, index: number, arm: number): Choice {
+  const rule = objective.spec.rules[index] as Rule;
+  if (rule.serve) return { target: rule.serve, rule: rule.name, variant: null, reason: "rule" };
+  const variant = rule.split?.variants[arm] as Variant;
+  return { target: variant, rule: rule.name, variant: variant.name, reason: "rule" };
+}
+
+function defaultChoice({ objective }: Ruled): Choice {
+  return { target: objective.spec.default, rule: "default", variant: null, reason: "default" };
 }
 
 function bucketOf(table: RuleTable, at: number, unit: string): number {
@@ -78,9 +117,4 @@ function bucketOf(table: RuleTable, at: number, unit: string): number {
     table[at + row.bytes] as number,
     unit,
   );
-}
-
-/** What holds when no rule decides. */
-export function defaultDecision(table: RuleTable, unitMissing: boolean): Decision {
-  return table[head.fallback + (unitMissing ? 1 : 0)] as Decision;
 }

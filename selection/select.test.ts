@@ -1,15 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Condition } from "../config/documents/condition.ts";
+import type { Experiment } from "../config/documents/experiment.ts";
 import { modelSchema } from "../config/documents/model.ts";
 import { type ObjectiveInput, objectiveSchema } from "../config/documents/objective.ts";
 import { compileObjective } from "./compile.ts";
 import type { Context } from "./context.ts";
 import type { Override } from "./decision.ts";
+import { explain } from "./explain.ts";
 import { select } from "./select.ts";
 import { SelectionError } from "./selection-error.ts";
 import { condition, context } from "./testing/arbitraries.ts";
-import { compiled, compileRules, model, objective } from "./testing/documents.ts";
+import { compiled, compileRules, experiment, model, objective } from "./testing/documents.ts";
 import { slowlyMatches } from "./testing/slow-condition.ts";
 import vectors from "./vectors/decisions.json" with { type: "json" };
 
@@ -126,13 +128,40 @@ describe("an override", () => {
 });
 
 test("an objective that names a model version which is not given cannot be compiled", () => {
-  const dangling = (spec: Partial<ObjectiveInput["spec"]>) => () =>
-    compileObjective({ objective: objective(spec), models: [model("ranker", "1")], revision: 1 });
+  const dangling = (spec: Partial<ObjectiveInput["spec"]>, experiments: readonly Experiment[] = []) => {
+    return () =>
+      compileObjective({ objective: objective(spec), models: [model("ranker", "1")], revision: 1, experiments });
+  };
   expect(dangling({})).not.toThrow();
   expect(dangling({ rules: [{ name: "r", serve }] })).toThrow(
     "Objective default/test names ranker@2 (r), which is not among the models given",
   );
+  expect(dangling({ rules: [{ name: "r", split: halves }] })).toThrow("names ranker@2 (r)");
   expect(dangling({ default: { model: "gone", version: "1" } })).toThrow(SelectionError);
+  expect(dangling({}, [experiment("try-2")])).toThrow("names ranker@2 (try-2)");
+});
+
+test("a decision is made once, for every context with the same answer, whether a unit was missing or not", () => {
+  const rules: Rules = [
+    { name: "split", when: { a: 1 }, split: halves },
+    { name: "serve", when: { b: 1 }, serve },
+  ];
+  const subject = compiled({ rules }, { experiments: [experiment("try-2", { when: { c: 1 } })] });
+  const contexts: Context[] = [{ a: 1, userId: "1" }, { a: 1, b: 1 }, { b: 1 }, { a: 1 }, { c: 1, userId: "1" }, {}];
+  const made = contexts.map((given) => select(subject, given));
+  expect(new Set(made).size).toBe(contexts.length);
+  expect(made.map(({ reason }) => reason)).toEqual([
+    "rule",
+    "unit_missing",
+    "rule",
+    "unit_missing",
+    "experiment",
+    "default",
+  ]);
+  for (const [index, given] of contexts.entries()) {
+    expect(select(subject, given)).toBe(made[index]);
+    expect(explain(subject, given).decision).toBe(made[index]);
+  }
 });
 
 test("among many rules, the first that a slow interpreter finds decides", () => {

@@ -1,7 +1,8 @@
-import { type CompiledObjective, decisionFor, findVersion } from "./compile.ts";
+import type { CompiledObjective } from "./compile.ts";
 import type { Context } from "./context.ts";
-import type { Decision, Outcome, Override } from "./decision.ts";
-import { armOf } from "./experiment.ts";
+import type { Decision, Override } from "./decision.ts";
+import { armOf, experimentDecision } from "./experiment.ts";
+import { findVersion, makeDecision } from "./make-decision.ts";
 import { nextMatch } from "./rule-index.ts";
 import { defaultDecision, ruleDecision } from "./rule-table.ts";
 import { SelectionError } from "./selection-error.ts";
@@ -34,8 +35,8 @@ function decideByExperiments(compiled: CompiledObjective, context: Context, nowM
   for (const experiment of compiled.experiments) {
     const arm = armOf(experiment, context, nowMs);
     if (typeof arm === "number") {
-      const { decided, unitMissing: afterMissing } = experiment.outcomes[arm] as Outcome;
-      return unitMissing ? afterMissing : decided;
+      const decision = experimentDecision(experiment, arm, compiled);
+      return unitMissing ? decision.unitMissing : decision;
     }
     unitMissing ||= arm === "unit_missing";
   }
@@ -47,22 +48,23 @@ function decideByRules(compiled: CompiledObjective, context: Context, unitMissin
   let unitMissing = unitMissingBefore;
   const { table, index } = compiled;
   for (let rule = nextMatch(table, index, context, 0); rule !== -1; rule = nextMatch(table, index, context, rule + 1)) {
-    const decision = ruleDecision(table, rule, unit, unitMissing);
-    if (decision !== undefined) return decision;
+    const decision = ruleDecision(compiled, rule, unit);
+    if (decision !== undefined) return unitMissing ? decision.unitMissing : decision;
     unitMissing ||= unit === null;
   }
-  return defaultDecision(table, unitMissing);
+  const decision = defaultDecision(compiled);
+  return unitMissing ? decision.unitMissing : decision;
 }
 
 function decideByOverride(compiled: CompiledObjective, override: Override): Decision {
-  const { objective, models, revision } = compiled;
+  const { objective, models } = compiled;
   const model = override.model ?? objective.spec.default.model;
   const { version } = override;
   if (findVersion(models, model, version) === undefined) {
     throw new SelectionError("override_unknown_version", unknownVersionMessage(compiled, `${model}@${version}`));
   }
   const target = { model, version };
-  return decisionFor({ objective, revision }, models, { target, rule: "override", variant: null, reason: "override" });
+  return makeDecision(compiled, { target, rule: "override", variant: null, reason: "override" });
 }
 
 const versionsInMessage = 20;

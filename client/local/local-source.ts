@@ -6,6 +6,7 @@ import { activate } from "../../rollout/activate.ts";
 import type { ActiveSelection } from "../../rollout/current-selection.ts";
 import { type Heartbeat, startHeartbeat } from "../../rollout/heartbeat.ts";
 import { resolutionOf } from "../../selection/resolution.ts";
+import { defaultDecision } from "../../selection/rule-table.ts";
 import { select } from "../../selection/select.ts";
 import { untilAborted } from "../aborts.ts";
 import { type Answer, answerFrom } from "../answer.ts";
@@ -114,7 +115,7 @@ export function createLocalSource(deps: LocalSourceDeps): Source {
     },
     defaultFor: (objective) => {
       const compiled = activation.get()?.objectives.get(objective);
-      return compiled && answerFrom(resolutionOf(compiled.fallback.decided), "default");
+      return compiled && answerFrom(resolutionOf(defaultDecision(compiled)), "default");
     },
     ready: activation.started,
     close: async () => {

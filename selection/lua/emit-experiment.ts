@@ -1,3 +1,4 @@
+import type { Decision } from "../decision.ts";
 import type { CompiledExperiment, CompiledHoldout, CompiledLayer } from "../experiment.ts";
 import { emitCondition, type ProgramData } from "./emit-condition.ts";
 import { emitSplit, type Places } from "./emit-split.ts";
@@ -8,9 +9,14 @@ export function isTimed({ startMs, endMs }: CompiledExperiment): boolean {
   return Number.isFinite(startMs) || Number.isFinite(endMs);
 }
 
-/** An experiment as a Lua statement that does what `armOf` does. Throws for one that takes its arms from cells. */
-export function emitExperiment(experiment: CompiledExperiment, data: ProgramData, places: Places): string {
-  const { allocation, document, outcomes, holdouts, layer } = experiment;
+/** An experiment as a Lua statement that does what `armOf` does; `outcomes` are the decisions of its arms. Throws for one that takes its arms from cells. */
+export function emitExperiment(
+  experiment: CompiledExperiment,
+  outcomes: readonly Decision[],
+  data: ProgramData,
+  places: Places,
+): string {
+  const { allocation, document, holdouts, layer } = experiment;
   if (allocation.by === "cells") throw new Error("cells cannot be looked up inside Envoy");
   const matches = [...emitTimes(experiment), emitCondition(experiment.condition, data)].join(" and ");
   const unit = data.unit(experiment.unit);

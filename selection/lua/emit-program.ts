@@ -1,11 +1,13 @@
-import type { CompiledObjective, CompiledRule } from "../compile.ts";
-import type { Decision, Outcome } from "../decision.ts";
+import { type CompiledObjective, type CompiledRule, variantsOf } from "../compile.ts";
+import type { Decision } from "../decision.ts";
+import { experimentDecisions } from "../experiment.ts";
 import { contextHeader, type OneCallAttribute, oneCallAttributes } from "../one-call/attributes.ts";
 import { parametersInConfig } from "../one-call/headers.ts";
 import { resolverTimes } from "../one-call/question.ts";
+import { armDecisions, defaultDecision } from "../rule-table.ts";
 import { emitCondition, type ProgramData } from "./emit-condition.ts";
 import { emitExperiment, isTimed } from "./emit-experiment.ts";
-import { type Arms, emitSplit, type Places } from "./emit-split.ts";
+import { emitSplit, type Places } from "./emit-split.ts";
 import { luaString } from "./literal.ts";
 
 /**
@@ -26,11 +28,11 @@ export function emitProgram(compiled: CompiledObjective): string {
   const attributes = oneCallAttributes(compiled);
   const { data, constants } = createData(attributes);
   const outcomes = createOutcomes();
-  const byDefault = outcomes.indexOf(compiled.fallback);
+  const byDefault = outcomes.indexOf(defaultDecision(compiled));
   const units = new Set([compiled, ...compiled.experiments].map(({ unit }) => unit));
   const statements = [
-    ...compiled.experiments.map((experiment) => emitExperiment(experiment, data, outcomes)),
-    ...compiled.rules.map((rule, index) => emitRule(rule, variantsOf(compiled, index), data, outcomes)),
+    ...compiled.experiments.map((each) => emitExperiment(each, experimentDecisions(each, compiled), data, outcomes)),
+    ...compiled.rules.map((_, index) => emitRule(compiled, index, data, outcomes)),
   ];
   const time = compiled.experiments.some(isTimed) ? ["local t=h:timestamp()"] : [];
   const choose = ["function(c,u,h)", "local m=false", ...time, ...statements, `return ${byDefault},m`, "end"];
@@ -84,15 +86,12 @@ export function undecidedKey(objective: string, onResolverFailure: "default" | "
   return `${objective}/${onResolverFailure}`;
 }
 
-function variantsOf({ objective }: CompiledObjective, index: number): Arms {
-  return objective.spec.rules[index]?.split?.variants ?? [];
-}
-
-function emitRule(rule: CompiledRule, variants: Arms, data: ProgramData, outcomes: Places): string {
+function emitRule(compiled: CompiledObjective, index: number, data: ProgramData, outcomes: Places): string {
+  const rule = compiled.rules[index] as CompiledRule;
+  const decisions = armDecisions(compiled, index);
   const condition = emitCondition(rule.condition, data);
-  const [only] = rule.outcomes;
-  if (rule.split === null) return `if ${condition} then return ${outcomes.indexOf(only as Outcome)},m end`;
-  const split = emitSplit(rule.split.salt, variants, rule.outcomes, outcomes);
+  if (rule.split === null) return `if ${condition} then return ${outcomes.indexOf(decisions[0] as Decision)},m end`;
+  const split = emitSplit(rule.split.salt, variantsOf(compiled, index), decisions, outcomes);
   if (split === null) return `if ${condition} and not u then m=true end`;
   return `if ${condition} then if u then return pick(${data.constant(split)},u),m end m=true end`;
 }
@@ -116,14 +115,14 @@ function createData(attributes: readonly OneCallAttribute[]): { data: ProgramDat
 type Outcomes = Places & { emitted(): string[] };
 
 function createOutcomes(): Outcomes {
-  const places = new Map<Outcome, number>();
+  const places = new Map<Decision, number>();
   return {
     indexOf: (outcome) => {
       const place = places.get(outcome) ?? places.size + 1;
       places.set(outcome, place);
       return place;
     },
-    emitted: () => [...places.keys()].map(({ decided }) => emitOutcome(decided)),
+    emitted: () => [...places.keys()].map(emitOutcome),
   };
 }
 

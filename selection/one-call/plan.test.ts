@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { defaultDecision } from "../rule-table.ts";
 import { compiled, experiment } from "../testing/documents.ts";
 import { maxConfigHeaderBytes, oneCallHeaders } from "./headers.ts";
 import { maxProgramBytes, planOneCall } from "./plan.ts";
@@ -69,8 +70,8 @@ test("a program that is too long goes to the resolver, whatever the objective wa
 
 test("parameters that are too long for a header are left out, and the config says so", () => {
   const parsed = (text: string) => {
-    const { decided } = compiled({ default: { model: "ranker", version: "1", parameters: { text } } }).fallback;
-    const { config } = oneCallHeaders(decided);
+    const subject = compiled({ default: { model: "ranker", version: "1", parameters: { text } } });
+    const { config } = oneCallHeaders(defaultDecision(subject));
     expect(config.length).toBeLessThanOrEqual(maxConfigHeaderBytes);
     return JSON.parse(Buffer.from(config, "base64url").toString("utf8"));
   };

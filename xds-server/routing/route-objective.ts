@@ -7,6 +7,7 @@ import { oneCallHeaders } from "../../selection/one-call/headers.ts";
 import { planOneCall } from "../../selection/one-call/plan.ts";
 import { resolverTimes } from "../../selection/one-call/question.ts";
 import { formatRoutingKey } from "../../selection/routing-key.ts";
+import { defaultDecision } from "../../selection/rule-table.ts";
 import { compileLive } from "../../selection/selector.ts";
 import { pathRules } from "./path-rules.ts";
 import type { ObjectiveRoutes, OneCallRoutes, ShadowCopy, VersionRoute } from "./routing-table.ts";
@@ -47,7 +48,7 @@ function oneCallRoutes(live: LiveDocuments, objective: Objective, byDefault: Ver
   if (engine === "embedded") return { program, resolver: null };
   const { policy } = objective.spec;
   const { onResolverFailure: onFailure } = policy;
-  const headers = oneCallHeaders(compiled.fallback.decided);
+  const headers = oneCallHeaders(defaultDecision(compiled));
   const undecided = onFailure === "reject" ? { onFailure } : { onFailure, version: byDefault, headers };
   return { program, resolver: { timeoutMs: resolverTimes(policy).restMs, undecided } };
 }
