@@ -1,22 +1,23 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { answerFrom } from "./answer.ts";
 import { createFetch } from "./fetch.ts";
 import { createInfer, type SendingDeps } from "./infer.ts";
 import { configHeader } from "./place-config.ts";
 import { answer, recordEvents, resolution } from "./testing.ts";
 
-type Sent = { readonly url: string; readonly headers: Headers; readonly body: string };
+type Sent = Pick<Request, "url" | "headers" | "redirect"> & { readonly body: string };
 
-function makeDeps(answers: readonly (number | Error)[], more: Partial<SendingDeps> = {}) {
+function makeDeps(answers: readonly (number | Error | Response)[], more: Partial<SendingDeps> = {}) {
   const sent: Sent[] = [];
   const { emit, events } = recordEvents();
   const fetch = async (input: string | URL | Request, init?: RequestInit) => {
     const request = new Request(input, init);
     request.signal.throwIfAborted();
-    sent.push({ url: request.url, headers: request.headers, body: await request.text() });
+    const { url, headers, redirect } = request;
+    sent.push({ url, headers, redirect, body: await request.text() });
     const next = answers[sent.length - 1] ?? 200;
     if (next instanceof Error) throw next;
-    return new Response("{}", { status: next });
+    return next instanceof Response ? next : new Response("{}", { status: next });
   };
   const deps: SendingDeps = {
     fetch: fetch as typeof globalThis.fetch,
@@ -58,6 +59,26 @@ test("the fallback is sent with its own parameters when they are known", async (
   const payload = { inputs: [{ name: "x", shape: [1], datatype: "FP32", data: [1] }] };
   await createInfer(deps)("ranking", {}, payload);
   expect(sent.map(({ body }) => JSON.parse(body).parameters)).toEqual([{ beam: 4 }, { k: 1 }]);
+});
+
+test("the fallback keeps the labels of the request, and what was answered before it is let go", async () => {
+  const labels = { "x-signalbox-client": "web", "x-signalbox-traffic-class": "test" };
+  const labelled = { ...answer, headers: { ...answer.headers, ...labels } };
+  const known = answerFrom(resolution("7"), "default");
+  for (const defaultFor of [() => known, () => undefined]) {
+    const cancel = vi.fn();
+    const failed = new Response(new ReadableStream({ cancel }), { status: 500 });
+    const { deps, sent } = makeDeps([failed, 200], { defaultFor, resolve: async () => labelled });
+    await createInfer(deps)("ranking", {}, "text");
+    expect(Object.fromEntries(sent[1]?.headers ?? [])).toMatchObject({ ...labels, "x-routing-key": known.routingKey });
+    expect(cancel).toHaveBeenCalledOnce();
+  }
+});
+
+test("a redirection is the model's answer", async () => {
+  const { deps, sent } = makeDeps([302]);
+  expect((await createInfer(deps)("ranking", {}, "text")).response.status).toBe(302);
+  expect(sent[0]?.redirect).toBe("manual");
 });
 
 test.each([200, 400, 404, 429, 504])("an answer of %s is the answer", async (status) => {

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { configHeader, placeConfig } from "./place-config.ts";
 import { resolution } from "./testing.ts";
 
@@ -40,6 +40,15 @@ test("raw bodies and streams get the header; only a stream cannot be sent again"
   expect(placed.map(({ isReplayable }) => isReplayable)).toEqual([true, true, true, true, false, false]);
   const streamed = await new Response(placed.at(-1)?.body as ReadableStream).bytes();
   expect([...streamed]).toEqual([1, 2, 3]);
+});
+
+test("whatever has an async iterator is a stream; one that is given up ends what it is made of", async () => {
+  const [returned, failed] = [vi.fn(async () => ({ done: true as const, value: undefined })), new Error("no more")];
+  const chunks = { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(failed), return: returned }) };
+  const streamOf = () => placeConfig(chunks, config).body as ReadableStream;
+  await streamOf().cancel("enough");
+  expect(returned).toHaveBeenCalledWith("enough");
+  await expect(new Response(streamOf()).text()).rejects.toBe(failed);
 });
 
 test("a config without parameters needs no place", () => {

@@ -30,7 +30,7 @@ export type PlacedBody = {
  * without parameters.
  */
 export function placeConfig(payload: Payload, config: ObjectiveConfig): PlacedBody {
-  if (typeof payload === "object" && isPlainObject(payload)) {
+  if (typeof payload === "object" && isPlainObject(payload) && !isAsyncIterable(payload)) {
     if (!isOpenInference(payload)) return json(payload, configHeaders(config));
     return json({ ...payload, parameters: { ...config.parameters, ...payload.parameters } }, {});
   }
