@@ -1,5 +1,4 @@
 import type { FieldProblem } from "./explain-issue.ts";
-import type { FieldPath } from "./field-path.ts";
 import { limits } from "./limits.ts";
 
 /**
@@ -13,7 +12,8 @@ export function guardValue(value: unknown): FieldProblem[] {
   return problems;
 }
 
-function visit(value: unknown, path: FieldPath, problems: FieldProblem[]): void {
+/** `path` is that of the value, and is as it was afterwards. */
+function visit(value: unknown, path: (string | number)[], problems: FieldProblem[]): void {
   if (typeof value !== "object" || value === null || problems.length >= limits.problemsPerDocument) return;
   if (path.length >= limits.nestingDepth) {
     problems.push({
@@ -23,12 +23,17 @@ function visit(value: unknown, path: FieldPath, problems: FieldProblem[]): void 
     return;
   }
   if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) visit(item, [...path, index], problems);
+    for (let index = 0; index < value.length; index += 1) visitPart(value[index], index, path, problems);
     return;
   }
   for (const key of Object.keys(value)) {
-    const inner = [...path, key];
-    if (key === "__proto__") problems.push({ path: inner, message: "no field may have this name; rename it" });
-    else visit((value as Record<string, unknown>)[key], inner, problems);
+    if (key === "__proto__") problems.push({ path: [...path, key], message: "no field may have this name; rename it" });
+    else visitPart((value as Record<string, unknown>)[key], key, path, problems);
   }
+}
+
+function visitPart(part: unknown, step: string | number, path: (string | number)[], problems: FieldProblem[]): void {
+  path.push(step);
+  visit(part, path, problems);
+  path.pop();
 }

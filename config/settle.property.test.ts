@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { arbitraryDocument } from "../test/support/arbitrary-documents.ts";
+import { arbitraryDocument, damaged } from "../test/support/arbitrary-documents.ts";
 import {
   stored,
   type Written,
@@ -31,23 +31,6 @@ const content: fc.Arbitrary<Written | string> = fc.oneof(
   fc.constantFrom("o1", "o2").map((name) => ({ ...writtenObjective(name, "m1", "1"), spec: { nonsense: 1 } })),
   fc.constantFrom("shard.default.s1", "model.default.m1", "model.default.m2", "objective.default.o1"),
 );
-
-/** A valid document with any value put at any place. */
-const damagedDocument = fc
-  .tuple(arbitraryDocument, fc.array(fc.nat(10), { maxLength: 8 }), fc.jsonValue())
-  .map(([{ written }, steps, value]) => {
-    const document = structuredClone(written) as Record<string, unknown>;
-    let inner: Record<string, unknown> = document;
-    for (const [depth, step] of steps.entries()) {
-      const keys = Object.keys(inner);
-      const key = keys[step % Math.max(1, keys.length)] ?? "extra";
-      const next = inner[key];
-      if (depth < steps.length - 1 && typeof next === "object" && next !== null)
-        inner = next as Record<string, unknown>;
-      else inner[key] = structuredClone(value);
-    }
-    return document;
-  });
 
 const history: fc.Arbitrary<StoredEntry[][]> = fc
   .array(fc.array(content, { minLength: 1, maxLength: 4 }), { maxLength: 25 })
@@ -152,7 +135,9 @@ test("whatever anyone publishes, under whatever key, is settled without an excep
     fc.constant(null),
     fc.uint8Array(),
     fc.json().map((text) => new TextEncoder().encode(text)),
-    damagedDocument.map((document) => new TextEncoder().encode(JSON.stringify(document))),
+    damaged(arbitraryDocument.map(({ written }) => written)).map((document) =>
+      new TextEncoder().encode(JSON.stringify(document)),
+    ),
   );
   const entries = fc.array(fc.record({ key, value }), { minLength: 1, maxLength: 5 });
   fc.assert(

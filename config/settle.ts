@@ -15,7 +15,7 @@ import { type Obstacle, obstacles } from "./obstacles.ts";
 import { byFirstRevision, createPendingDraft, type PendingDraft, type Unit } from "./pending.ts";
 import type { Problem } from "./problem.ts";
 import { sharedMap } from "./shared-map.ts";
-import { validateBytes } from "./validate.ts";
+import { readBytes } from "./validate.ts";
 import { doAtOnce, type Work } from "./work.ts";
 
 /** What is in force before the first revision: nothing. */
@@ -108,7 +108,7 @@ function readEntry(entry: StoredEntry): PendingEntry {
   if (value === null) return { key, revision, bytes: 0, document: null, problems: [] };
   const bytes = value.byteLength;
   if (!id) return { key, revision, bytes, document: null, problems: [badKey(key)] };
-  const validation = validateBytes(value, id);
+  const validation = readBytes(value, id);
   return validation.ok
     ? { key, revision, bytes, document: validation.document, problems: [] }
     : { key, revision, bytes, document: null, problems: validation.problems };

@@ -33,6 +33,17 @@ test("a condition with fewer or other terms can match", () => {
   expect(found({ or: [{ a: 1 }, { b: 1 }] }, { a: 2 })).toEqual([]);
 });
 
+test("an attribute that another part asks for in other words is no difference", () => {
+  expect(found({ a: 1 }, { a: { eq: 1, exists: true } })).toEqual([{ rule: 1, shadowedBy: 0 }]);
+  expect(found({ a: 1 }, { and: [{ a: 1 }], b: 2 })).toEqual([{ rule: 1, shadowedBy: 0 }]);
+});
+
+test("what cannot be read stands in the way of nothing", () => {
+  const always = {};
+  expect(unreachableRules([null, always, null])).toEqual([]);
+  expect(unreachableRules([null, always, null, always])).toEqual([{ rule: 3, shadowedBy: 1 }]);
+});
+
 test("the first of several rules in the way is named", () => {
   expect(found({ a: 1 }, { b: 1 }, { b: 1, a: 1 })).toEqual([{ rule: 2, shadowedBy: 0 }]);
 });

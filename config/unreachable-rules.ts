@@ -10,14 +10,44 @@ const comparedTerms = 64;
 /**
  * Finds rules that can never match because an earlier one always does: it has no condition, the same condition, or
  * fewer of the same terms (`{country: US}` before `{country: US, device: tv}`). Says nothing about conditions that
- * imply each other in other ways.
+ * imply each other in other ways, nor of what stands in the place of a rule and cannot be read: null.
  */
-export function unreachableRules(rules: readonly { readonly when?: Condition | undefined }[]): UnreachableRule[] {
-  const terms = rules.map(({ when }) => termsOf(when ?? {}));
-  return terms.flatMap((own, rule) => {
-    const shadowedBy = terms.findIndex((earlier, index) => index < rule && implies(own, earlier));
-    return shadowedBy === -1 ? [] : [{ rule, shadowedBy }];
-  });
+export function unreachableRules(rules: readonly (Conditional | null)[]): UnreachableRule[] {
+  const terms: Set<string>[] = [];
+  const termsAt = (rule: number, when: Condition) => (terms[rule] ??= termsOf(when));
+  const isShadowed = (rule: number, earlier: number) => {
+    const [own, other] = [rules[rule], rules[earlier]];
+    if (!own || !other) return false;
+    const [when, otherWhen] = [own.when ?? always, other.when ?? always];
+    return !differEvidently(when, otherWhen) && implies(termsAt(rule, when), termsAt(earlier, otherWhen));
+  };
+  const found: UnreachableRule[] = [];
+  for (let rule = 1; rule < rules.length; rule += 1) {
+    for (let earlier = 0; earlier < rule; earlier += 1) {
+      if (!isShadowed(rule, earlier)) continue;
+      found.push({ rule, shadowedBy: earlier });
+      break;
+    }
+  }
+  return found;
+}
+
+type Conditional = { readonly when?: Condition | undefined };
+
+const always: Condition = {};
+
+/**
+ * Whether `other` wants an attribute to be equal to a value, and `own` plainly wants nothing of the sort: which most
+ * conditions can be told apart by without writing out their terms.
+ */
+function differEvidently(own: Condition, other: Condition): boolean {
+  if (own.and !== undefined) return false;
+  for (const key of Object.keys(other)) {
+    const [wanted, found] = [other[key], own[key]];
+    if (wanted === undefined) continue;
+    if (typeof wanted !== "object" && typeof found !== "object" && wanted !== found) return true;
+  }
+  return false;
 }
 
 /** Whether whoever meets all terms of `own` also meets all terms of `other`. */

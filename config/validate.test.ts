@@ -1,7 +1,11 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { arbitraryDocument, damaged } from "../test/support/arbitrary-documents.ts";
 import { writtenModel, writtenObjective, writtenShard } from "../test/support/written-documents.ts";
+import { canonicalJson } from "./canonical-json.ts";
+import { kinds, type SignalboxDocument } from "./documents/document.ts";
 import { limits } from "./limits.ts";
-import { validateBytes, validateDocument } from "./validate.ts";
+import { readBytes, validateBytes, validateDocument } from "./validate.ts";
 
 const objective = (spec: Readonly<Record<string, unknown>>) => writtenObjective("home", "ranker", "7", spec);
 const withRules = (...rules: readonly unknown[]) => objective({ rules });
@@ -371,6 +375,70 @@ describe("bytes from the store", () => {
           "stored under the key objective.default.home, but the document is called objective.default.other; store it under its own key",
       },
     ]);
+  });
+});
+
+describe("bytes of the store that are read", () => {
+  const utf8 = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  const home = { kind: "Objective", namespace: "default", name: "home" } as const;
+  const parameters = (value: unknown) => {
+    const validation = validateDocument(objective({}));
+    if (!validation.ok || validation.document.kind !== "Objective") throw new Error("the test's objective is bad");
+    const { spec } = validation.document;
+    return { ...validation.document, spec: { ...spec, default: { ...spec.default, parameters: value } } };
+  };
+
+  test("say the same as when they are validated, whatever they are", () => {
+    const stored = arbitraryDocument.map(({ document }) => document);
+    const anything = fc.oneof(stored, damaged(stored), damaged(arbitraryDocument.map(({ written }) => written)));
+    fc.assert(
+      fc.property(anything, (value) => {
+        const { kind = "Objective", metadata } = value as SignalboxDocument;
+        const id = { kind, namespace: metadata?.namespace ?? "default", name: metadata?.name ?? "home" };
+        fc.pre(kinds.includes(kind) && typeof id.name === "string" && typeof id.namespace === "string");
+        expect(readBytes(utf8(value), id)).toEqual(validateBytes(utf8(value), id));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test.each([
+    ["a document under another one's key", utf8(parameters({})), { ...home, name: "other" }],
+    ["a document of another kind than the key says", utf8(parameters({})), { ...home, kind: "Model" } as const],
+    [
+      "a field that no document may have",
+      new TextEncoder().encode(JSON.stringify(parameters({ a: 1 })).replace('"a"', '"__proto__"')),
+      home,
+    ],
+    [
+      "more levels than a document may have",
+      utf8(parameters(Array.from({ length: 80 }).reduce((inner) => ({ inner }), {}))),
+      home,
+    ],
+    [
+      "a number that no double holds",
+      new TextEncoder().encode(JSON.stringify(parameters({ a: 7 })).replace('"a":7', '"a":1e999')),
+      home,
+    ],
+    [
+      "numbers that are longer when they are written out",
+      new TextEncoder().encode(
+        JSON.stringify(parameters({ a: 7 })).replace('"a":7', `"a":[${Array(60_000).fill("1e20").join(",")}]`),
+      ),
+      home,
+    ],
+  ])("%s is refused with the same words", (_what, bytes, id) => {
+    const read = readBytes(bytes, id);
+    expect(read.ok).toBe(false);
+    expect(read).toEqual(validateBytes(bytes, id));
+  });
+
+  test("a document whose defaults are all there is what was parsed, its fields in their order", () => {
+    const document = parameters({ z: 1, a: [null, true] });
+    const sorted = JSON.parse(canonicalJson(document));
+    const read = readBytes(utf8(sorted), home);
+    expect(read).toEqual({ ok: true, document });
+    expect(read.ok && JSON.stringify(read.document)).toBe(JSON.stringify(sorted));
   });
 });
 

@@ -13,6 +13,7 @@ import { guardValue } from "./guard-value.ts";
 import { limits } from "./limits.ts";
 import { nearest } from "./nearest.ts";
 import type { Problem } from "./problem.ts";
+import { readFormTest } from "./read-form.ts";
 
 /** A typed document with its defaults filled in, or everything that is wrong with it. */
 export type Validation =
@@ -61,24 +62,59 @@ export function validateDocument(value: unknown, origin: Origin = {}): Validatio
  * key says. Garbage of any sort gives problems, never an exception.
  */
 export function validateBytes(bytes: Uint8Array, expected: DocumentId): Validation {
-  const title = `${expected.kind} ${expected.namespace}/${expected.name}`;
-  const refuse = (message: string, path = ""): Validation => ({
-    ok: false,
-    problems: [{ document: title, path, message }],
-  });
-  if (bytes.byteLength > limits.documentBytes) return refuse(tooLarge(bytes.byteLength, "as stored"));
-  const parsed = parseJson(bytes);
-  if (!parsed.ok) return refuse(parsed.message);
-  const validation = validateDocument(parsed.value, { label: title });
+  const parsed = parseBytes(bytes, expected);
+  return parsed.ok ? validateStored(parsed.value, expected) : parsed;
+}
+
+/**
+ * {@link validateBytes} at a fraction of its price for a document that lacks no default, as `apply` stores it: it is
+ * what was parsed, its fields in the order of the bytes.
+ */
+export function readBytes(bytes: Uint8Array, expected: DocumentId): Validation {
+  const parsed = parseBytes(bytes, expected);
+  if (!parsed.ok) return parsed;
+  const isSmall = bytes.byteLength * growthOfJson <= limits.documentBytes;
+  if (isSmall && isInReadForm(parsed.value, expected)) return { ok: true, document: parsed.value };
+  return validateStored(parsed.value, expected);
+}
+
+/** Written anew, no JSON gets longer than this many times: a number such as 1e20 by most, from 4 characters to 21. */
+const growthOfJson = 6;
+
+function isInReadForm(value: unknown, { kind, namespace, name }: DocumentId): value is SignalboxDocument {
+  if (guardValue(value).length > 0 || !readFormTest(schemas[kind])(value)) return false;
+  return value.metadata.namespace === namespace && value.metadata.name === name;
+}
+
+function validateStored(value: unknown, expected: DocumentId): Validation {
+  const title = titleOfId(expected);
+  const validation = validateDocument(value, { label: title });
   if (!validation.ok)
     return { ok: false, problems: validation.problems.map((problem) => ({ ...problem, document: title })) };
   const key = documentKey(expected);
   const ownKey = documentKey(documentId(validation.document));
   if (ownKey === key) return validation;
-  return refuse(
+  return refuseStored(
+    expected,
     `stored under the key ${key}, but the document is called ${ownKey}; store it under its own key`,
     "metadata",
   );
+}
+
+type Refusal = Extract<Validation, { readonly ok: false }>;
+
+function refuseStored(expected: DocumentId, message: string, path = ""): Refusal {
+  return { ok: false, problems: [{ document: titleOfId(expected), path, message }] };
+}
+
+function titleOfId({ kind, namespace, name }: DocumentId): string {
+  return `${kind} ${namespace}/${name}`;
+}
+
+function parseBytes(bytes: Uint8Array, expected: DocumentId): { readonly ok: true; readonly value: unknown } | Refusal {
+  if (bytes.byteLength > limits.documentBytes) return refuseStored(expected, tooLarge(bytes.byteLength, "as stored"));
+  const parsed = parseJson(bytes);
+  return parsed.ok ? parsed : refuseStored(expected, parsed.message);
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });

@@ -27,6 +27,15 @@ function slowlyKnown(when: unknown): boolean {
   return !/\(\?i\)|"semver"/.test(JSON.stringify(when));
 }
 
+test("the order of the fields of a condition and of its operators changes nothing about what is made of it", () => {
+  const parsed = [
+    { not: { b: 1 }, or: [{ c: 1 }], and: [{ d: 1 }], age: { lt: 65, gte: 18 } },
+    { age: { gte: 18, lt: 65 }, and: [{ d: 1 }], not: { b: 1 }, or: [{ c: 1 }] },
+  ].map((condition) => parseCondition(condition as Condition));
+  const written = parsed.map((node) => JSON.stringify(node));
+  expect(written[1]).toBe(written[0]);
+});
+
 test("a compiled condition agrees with the slow interpreter", () => {
   let held = 0;
   fc.assert(

@@ -1,5 +1,10 @@
 import { createAttached } from "../config/attached.ts";
-import type { Condition, Operators, Scalar } from "../config/documents/condition.ts";
+import {
+  type Condition,
+  type Operators,
+  operators as operatorsSchema,
+  type Scalar,
+} from "../config/documents/condition.ts";
 import type { Audiences } from "./audience.ts";
 import type { Context } from "./context.ts";
 import { compileOperator, type OperatorName, type Test } from "./operators.ts";
@@ -35,22 +40,26 @@ export function parseCondition(condition: Condition | undefined, audiences?: Aud
 }
 
 function parseNew(condition: Condition, audiences?: Audiences): ConditionNode {
+  const { and, or, not, ...attributes } = condition;
   const parse = (part: Condition) => parseCondition(part, audiences);
   const parts: ConditionNode[] = [];
-  for (const [key, value] of Object.entries(condition)) {
-    if (value === undefined) continue;
-    if (key === "and") parts.push({ kind: "all", nodes: (value as readonly Condition[]).map(parse) });
-    else if (key === "or") parts.push({ kind: "any", nodes: (value as readonly Condition[]).map(parse) });
-    else if (key === "not") parts.push({ kind: "not", node: parse(value as Condition) });
-    else parts.push(...parseTerms(key, value as Scalar | Operators, audiences));
+  if (and) parts.push({ kind: "all", nodes: and.map(parse) });
+  if (or) parts.push({ kind: "any", nodes: or.map(parse) });
+  if (not) parts.push({ kind: "not", node: parse(not) });
+  for (const [attribute, value] of Object.entries(attributes)) {
+    if (value !== undefined) parts.push(...parseTerms(attribute, value as Scalar | Operators, audiences));
   }
   return parts.length === 1 && parts[0] !== undefined ? parts[0] : { kind: "all", nodes: parts };
 }
 
+// In the order of the schema, as `and`, `or` and `not` come first: what is made of a condition is not to depend on the
+// order in which somebody wrote its fields, or the store keeps them.
+const operatorNames = Object.keys(operatorsSchema.shape) as readonly OperatorName[];
+
 function parseTerms(attribute: string, value: Scalar | Operators, audiences?: Audiences): ConditionNode[] {
   const operators = typeof value === "object" ? value : { eq: value };
-  const entries = Object.entries(operators) as [OperatorName, Operators[OperatorName]][];
-  return entries.flatMap(([operator, operand]) => {
+  return operatorNames.flatMap((operator) => {
+    const operand: Operators[OperatorName] = operators[operator];
     if (operand === undefined) return [];
     const parse = (): ConditionNode => {
       return { kind: "term", attribute, operator, operand, test: compileOperator(operator, operand, audiences) };

@@ -100,12 +100,20 @@ export const condition: z.ZodType<Condition> = (level as unknown as z.ZodType<Co
     report(ctx, [], `has ${terms} attributes and operators; at most ${limits.conditionTerms} (limit conditionTerms)`);
 });
 
-function measure(value: Condition): { depth: number; terms: number } {
-  const inner = [...(value.and ?? []), ...(value.or ?? []), ...(value.not ? [value.not] : [])].map(measure);
-  const own = Object.entries(value).filter(([key]) => key !== "and" && key !== "or" && key !== "not");
-  const ownTerms = own.map(([, test]) => (typeof test === "object" ? 1 + Object.keys(test).length : 1));
-  return {
-    depth: inner.length === 0 ? 0 : 1 + Math.max(...inner.map(({ depth }) => depth)),
-    terms: [...ownTerms, ...inner.map(({ terms }) => terms)].reduce((sum, count) => sum + count, 0),
-  };
+function measure(condition: Condition): { depth: number; terms: number } {
+  const size = { depth: 0, terms: 0 };
+  addSize(condition, 0, size);
+  return size;
+}
+
+function addSize(condition: Condition, depth: number, size: { depth: number; terms: number }): void {
+  size.depth = Math.max(size.depth, depth);
+  for (const part of condition.and ?? []) addSize(part, depth + 1, size);
+  for (const part of condition.or ?? []) addSize(part, depth + 1, size);
+  if (condition.not) addSize(condition.not, depth + 1, size);
+  for (const key of Object.keys(condition)) {
+    if (key === "and" || key === "or" || key === "not") continue;
+    const test = condition[key];
+    size.terms += typeof test === "object" ? 1 + Object.keys(test).length : 1;
+  }
 }

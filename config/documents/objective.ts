@@ -58,11 +58,11 @@ const rules = z
   )
   .superRefine((each, ctx) => {
     const areGood = ctx.issues.length === 0;
-    const readable = each.flatMap((one, entry) => (areGood || isReadable(one) ? [{ ...one, entry }] : []));
+    const readable = areGood ? each : each.map((one) => (isReadable(one) ? one : null));
     for (const { rule: unreachable, shadowedBy } of unreachableRules(readable)) {
-      const earlier = `rule "${readable[shadowedBy]?.name}" (entry ${readable[shadowedBy]?.entry})`;
+      const earlier = `rule "${each[shadowedBy]?.name}" (entry ${shadowedBy})`;
       const message = `can never match, because ${earlier} matches first whenever it would; reorder or remove it`;
-      report(ctx, [readable[unreachable]?.entry ?? 0], message);
+      report(ctx, [unreachable], message);
     }
   }, evenIfPartsAreBad)
   .describe("In order; the first whose condition holds decides.");

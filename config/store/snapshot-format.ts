@@ -21,6 +21,7 @@ import {
   type Rejection,
 } from "../live-documents.ts";
 import { createPause } from "../pause.ts";
+import { readFormTest } from "../read-form.ts";
 import { emptyLiveDocuments, settleAll } from "../settle.ts";
 import { sharedMap } from "../shared-map.ts";
 
@@ -79,7 +80,7 @@ function* linesOf({ live, streamCreatedAt }: SnapshotState): Generator<string> {
 export function decodeSnapshot(bytes: Buffer): SnapshotState {
   const [about, ...lines] = verifiedLines(bytes);
   const { revision, streamCreatedAt } = aboutSchema.parse(JSON.parse(about ?? ""));
-  const parsed = lines.map((line) => lineSchema.safeParse(JSON.parse(line)).data);
+  const parsed = lines.map((line) => readLine(JSON.parse(line)));
   const documents = parsed.flatMap((line) => (line && "document" in line ? line : []));
   if (parsed.includes(undefined)) return { live: consistentPart(documents), streamCreatedAt };
   return {
@@ -147,6 +148,12 @@ const lineSchema = z.union([
   z.object({ rejection }),
   z.object({ pending }),
 ]);
+
+const isReadLine = readFormTest(lineSchema);
+
+function readLine(value: unknown): z.output<typeof lineSchema> | undefined {
+  return isReadLine(value) ? value : lineSchema.safeParse(value).data;
+}
 
 type DocumentLine = { readonly revision: number; readonly document: SignalboxDocument };
 

@@ -232,3 +232,20 @@ function neverMatches(written: unknown): boolean {
   const validation = validateDocument(written);
   return !validation.ok && validation.problems.every(({ message }) => message.includes("can never match"));
 }
+
+/** A document with any value put at any place, as JSON carries it. */
+export function damaged(documents: fc.Arbitrary<unknown>): fc.Arbitrary<Record<string, unknown>> {
+  return fc.tuple(documents, fc.array(fc.nat(10), { maxLength: 8 }), fc.jsonValue()).map(([whole, steps, value]) => {
+    const document = structuredClone(whole) as Record<string, unknown>;
+    let inner: Record<string, unknown> = document;
+    for (const [depth, step] of steps.entries()) {
+      const keys = Object.keys(inner);
+      const key = keys[step % Math.max(1, keys.length)] ?? "extra";
+      const next = inner[key];
+      if (depth < steps.length - 1 && typeof next === "object" && next !== null)
+        inner = next as Record<string, unknown>;
+      else inner[key] = structuredClone(value);
+    }
+    return JSON.parse(JSON.stringify(document));
+  });
+}
