@@ -76,6 +76,17 @@ describe("cells of an outside platform", () => {
     expect([0, 10, 14].map(isKept)).toEqual([false, false, false]);
   });
 
+  test("take no more room when they are asked for again", async () => {
+    const { lookup, pass } = lookupOf(async () => ["x".repeat(1000)], { maxCharacters: 10_000 });
+    await lookup({ ...question, unit: "first" });
+    for (let time = 0; time < 20; time += 1) {
+      pass(1001);
+      await lookup(question);
+    }
+    await lookup({ ...question, unit: "first" });
+    expect(lookup(question)).toEqual(["x".repeat(1000)]);
+  });
+
   test("are not asked for while a platform that hangs has enough questions", async () => {
     const waiting: ((cells: readonly string[]) => void)[] = [];
     const cellsOf = vi.fn(() => new Promise<readonly string[]>((resolve) => waiting.push(resolve)));

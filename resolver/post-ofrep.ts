@@ -15,7 +15,7 @@ import { failureOf, sendOfrepError } from "./ofrep-error.ts";
 import { parseOfrepRequest } from "./ofrep-request.ts";
 import { readJsonBody } from "./read-json-body.ts";
 import type { ResolveRequest } from "./request.ts";
-import { withCells } from "./with-cells.ts";
+import { needsCells, withCells } from "./with-cells.ts";
 
 export type OfrepDeps = AnswerDeps & EndpointDeps;
 
@@ -54,17 +54,33 @@ export function postOfrepFlags(deps: OfrepDeps): RequestHandler {
     const run = async (caller: Caller) => {
       const body = await readJsonBody(request, deps.maxRequestBytes);
       const every = everyObjective(deps, parseOfrepRequest(body, request, "all"));
-      const wanted = await withCells(deps, every);
-      const flags = evaluateAll(deps, "ofrep_bulk", wanted, caller).map((outcome) => {
-        if ("value" in outcome) return flagJson(outcome.value, wanted);
-        return JSON.stringify(failureOf(outcome.error, outcome.objective.slice(wanted.namespace.length + 1)));
-      });
+      const flags = (await withCellsOfEach(deps, every)).flatMap((wanted) =>
+        evaluateAll(deps, "ofrep_bulk", wanted, caller).map((outcome) => {
+          if ("value" in outcome) return flagJson(outcome.value, wanted);
+          return JSON.stringify(failureOf(outcome.error, outcome.objective.slice(wanted.namespace.length + 1)));
+        }),
+      );
       const json = `{"flags":[${flags.join(",")}]}`;
       answer(request, response, entityTag(json), json);
     };
     const name = "POST /ofrep/v1/evaluate/flags";
     return observeCall(deps, { method: "ofrep_bulk", name, request, response, run, fail: sendOfrepError });
   };
+}
+
+/**
+ * The request as it is for all objectives whose arms no outside platform says; beside it, one for each of the others, with the
+ * targeting key as its unit and its cells.
+ */
+async function withCellsOfEach(deps: OfrepDeps, request: ResolveRequest): Promise<readonly ResolveRequest[]> {
+  if (deps.cells === null) return [request];
+  const [plain, asking]: [string[], ResolveRequest[]] = [[], []];
+  for (const name of request.objectives) {
+    const own = withUnit(deps, { ...request, objectives: [name] });
+    if (needsCells(deps, own)) asking.push(own);
+    else plain.push(name);
+  }
+  return [{ ...request, objectives: plain }, ...(await Promise.all(asking.map((own) => withCells(deps, own))))];
 }
 
 /** The request for one objective with the targeting key as its unit, so that an outside platform can be asked for it. */

@@ -17,45 +17,54 @@ export type WithCellsDeps = {
  */
 export function withCells(deps: WithCellsDeps, request: ResolveRequest): ResolveRequest | Promise<ResolveRequest> {
   if (deps.cells === null) return request;
-  const needs = needsOf(deps, request);
-  if (needs.size === 0) return request;
-  return addCells(deps.cells, request, needs);
+  const missing = missingCells(deps, request);
+  if (missing.length === 0) return request;
+  return addCells(deps.cells, request, missing);
 }
 
 /** Whether {@link withCells} would look something up. */
 export function needsCells(deps: WithCellsDeps, request: ResolveRequest): boolean {
-  return deps.cells !== null && needsOf(deps, request).size > 0;
+  return deps.cells !== null && missingCells(deps, request).length > 0;
 }
 
-/** The attributes that are missing, each with the attribute of the unit that it is looked up by. */
-function needsOf(
+/** Cells to look up: those of a unit, for an attribute of the context. */
+type MissingCells = { readonly attribute: string; readonly unitAttribute: string; readonly unit: string };
+
+/** Each attribute and unit once: experiments of different units may share the attribute. */
+function missingCells(
   { selection }: WithCellsDeps,
   { namespace, objectives, context }: ResolveRequest,
-): Map<string, string> {
-  const needs = new Map<string, string>();
+): readonly MissingCells[] {
+  const missing: MissingCells[] = [];
   for (const name of objectives) {
-    for (const { allocation, matches, unit } of selection()?.objectives.get(`${namespace}/${name}`)?.experiments ??
-      []) {
+    const compiled = selection()?.objectives.get(`${namespace}/${name}`);
+    for (const { allocation, matches, unit: unitAttribute } of compiled?.experiments ?? []) {
       if (allocation.by !== "cells" || context[allocation.attribute] !== undefined) continue;
-      if (unitOf(context, unit) !== null && matches(context)) needs.set(allocation.attribute, unit);
+      const { attribute } = allocation;
+      const unit = unitOf(context, unitAttribute);
+      if (unit === null || !matches(context)) continue;
+      if (!missing.some((each) => each.attribute === attribute && each.unitAttribute === unitAttribute))
+        missing.push({ attribute, unitAttribute, unit });
     }
   }
-  return needs;
+  return missing;
 }
 
 async function addCells(
   lookup: CellLookup,
   request: ResolveRequest,
-  needs: ReadonlyMap<string, string>,
+  missing: readonly MissingCells[],
 ): Promise<ResolveRequest> {
   const { namespace } = request;
   const found = await Promise.all(
-    [...needs].map(async ([attribute, unitAttribute]) => {
-      const unit = unitOf(request.context, unitAttribute) as string;
+    missing.map(async ({ attribute, unitAttribute, unit }) => {
       return [attribute, await lookup({ namespace, attribute: unitAttribute, unit })] as const;
     }),
   );
+  const added = new Map<string, readonly string[]>();
+  for (const [attribute, cells] of found)
+    if (cells !== null) added.set(attribute, [...(added.get(attribute) ?? []), ...cells]);
   const context: { [attribute: string]: Context[string] } = Object.assign(Object.create(null), request.context);
-  for (const [attribute, cells] of found) if (cells !== null) context[attribute] = cells;
+  for (const [attribute, cells] of added) context[attribute] = cells;
   return { ...request, context };
 }

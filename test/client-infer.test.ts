@@ -1,8 +1,8 @@
-import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
+import { Metadata, status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type ClientEvent, createSignalbox, type Signalbox, type SignalboxOptions } from "../client/index.ts";
 import { readStatuses } from "../rollout/heartbeat.ts";
-import { echoMethods } from "./support/echo-grpc.ts";
+import { createEchoGrpcClient } from "./support/echo-grpc.ts";
 import { type EchoServer, type Received, startEchoServer } from "./support/echo-server.ts";
 import { freePort } from "./support/ports.ts";
 import { answers, eventually, temporaryFolder } from "./support/processes.ts";
@@ -259,27 +259,15 @@ describe("the fetch wrapper", () => {
 describe("the gRPC interceptor", () => {
   const collect = (signalbox: Signalbox, objective: string, messages: readonly string[]) => {
     const address = new URL(system.envoyUrl).host;
-    const seen: string[] = [];
-    const interceptor = signalbox.interceptor(objective, (metadata, { method_definition }) => {
-      seen.push(method_definition.path);
-      return { userId: String(metadata.get("x-user")[0]) };
-    });
-    const client = new Client(address, credentials.createInsecure(), { interceptors: [interceptor] });
-    onTestFinished(() => client.close());
+    const interceptor = signalbox.interceptor(objective, (metadata) => ({ userId: String(metadata.get("x-user")[0]) }));
+    const client = createEchoGrpcClient(address, [interceptor]);
+    onTestFinished(client.close);
     const metadata = new Metadata();
     metadata.set("x-user", "u1");
-    const { path, requestSerialize, responseDeserialize } = echoMethods.Collect;
-    return new Promise<Received>((resolve, reject) => {
-      const call = client.makeClientStreamRequest<Buffer, Buffer>(
-        path,
-        requestSerialize,
-        responseDeserialize,
-        metadata,
-        (error, answer) => (error ? reject(error) : resolve(JSON.parse(String(answer)))),
-      );
-      for (const message of messages) call.write(Buffer.from(message));
-      call.end();
-    });
+    return client.collect(
+      messages.map((message) => Buffer.from(message)),
+      metadata,
+    );
   };
 
   test("adds key, decision and config to the metadata", async () => {

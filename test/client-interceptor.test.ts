@@ -5,7 +5,9 @@ import {
   type MethodDefinition,
   Server,
   ServerCredentials,
+  type ServerReadableStream,
   type ServerUnaryCall,
+  type ServerWritableStream,
   type sendUnaryData,
   status,
 } from "@grpc/grpc-js";
@@ -14,7 +16,7 @@ import { untilAborted } from "../client/aborts.ts";
 import { answerFrom } from "../client/answer.ts";
 import type { ClientEvent } from "../client/events.ts";
 import type { SendingDeps } from "../client/infer.ts";
-import { createInterceptor } from "../client/interceptor.ts";
+import { createInterceptor, type GrpcContextOf } from "../client/interceptor.ts";
 import { answer, never, resolution } from "../client/testing.ts";
 
 const asIs = (bytes: Buffer) => bytes;
@@ -28,6 +30,11 @@ const echo: MethodDefinition<Buffer, Buffer> = {
   responseDeserialize: asIs,
 };
 
+/** The method, as a stream of requests or of answers. */
+function streaming(streams: Pick<typeof echo, "requestStream" | "responseStream">): typeof echo {
+  return { ...echo, ...streams, path: `${echo.path}${streams.requestStream ? "Requests" : "Answers"}` };
+}
+
 /** What each call was made with, and what is answered by routing key: a status that is not OK, or nothing at all. */
 const calls: Metadata[] = [];
 let failing: Readonly<Record<string, number | "silent">> = {};
@@ -36,8 +43,20 @@ const server = new Server();
 
 beforeAll(async () => {
   server.addService(
-    { Unary: echo },
     {
+      Unary: echo,
+      UnaryRequests: streaming({ requestStream: true, responseStream: false }),
+      UnaryAnswers: streaming({ requestStream: false, responseStream: true }),
+    },
+    {
+      UnaryRequests: ({ metadata }: ServerReadableStream<Buffer, Buffer>, send: sendUnaryData<Buffer>) => {
+        calls.push(metadata);
+        send({ code: failing[String(metadata.get("x-routing-key")[0])] as number });
+      },
+      UnaryAnswers: (call: ServerWritableStream<Buffer, Buffer>) => {
+        calls.push(call.metadata);
+        call.emit("error", { code: failing[String(call.metadata.get("x-routing-key")[0])] });
+      },
       Unary: ({ request, metadata }: ServerUnaryCall<Buffer, Buffer>, send: sendUnaryData<Buffer>) => {
         calls.push(metadata);
         const code = failing[String(metadata.get("x-routing-key")[0])];
@@ -64,7 +83,14 @@ beforeEach(() => {
 
 const [fallbackKey = ""] = answer.fallbackKeys;
 
-function makeCall(more: Partial<SendingDeps> = {}, options: { readonly deadline?: number } = {}) {
+type CallOptions = {
+  readonly deadline?: number;
+  readonly context?: GrpcContextOf;
+  readonly resolving?: Parameters<ReturnType<typeof createInterceptor>>[2];
+};
+
+/** A client whose calls go through the interceptor. */
+function makeClient(more: Partial<SendingDeps>, { context = {}, resolving }: CallOptions) {
   const events: ClientEvent[] = [];
   const deps: SendingDeps = {
     fetch,
@@ -74,9 +100,14 @@ function makeCall(more: Partial<SendingDeps> = {}, options: { readonly deadline?
     resolve: async () => answer,
     ...more,
   };
-  const interceptor = createInterceptor(deps)("ranking", {});
+  const interceptor = createInterceptor(deps)("ranking", context, resolving);
   const client = new Client(address, credentials.createInsecure(), { interceptors: [interceptor] });
   onTestFinished(() => client.close());
+  return { client, events };
+}
+
+function makeCall(more: Partial<SendingDeps> = {}, options: CallOptions = {}) {
+  const { client, events } = makeClient(more, options);
   const metadata = new Metadata();
   metadata.set("x-mine", "1");
   const { path, requestSerialize, responseDeserialize } = echo;
@@ -104,7 +135,7 @@ test("a call that succeeds is made once", async () => {
 });
 
 describe("a unary call is made again with the fallback key", () => {
-  test.each([status.UNKNOWN, status.RESOURCE_EXHAUSTED, status.INTERNAL, status.UNAVAILABLE])(
+  test.each([status.UNKNOWN, status.RESOURCE_EXHAUSTED, status.INTERNAL, status.UNAVAILABLE, status.DATA_LOSS])(
     "after status %s",
     async (code) => {
       failing = { [answer.routingKey]: code };
@@ -141,6 +172,42 @@ test.each([status.INVALID_ARGUMENT, status.DEADLINE_EXCEEDED, status.NOT_FOUND])
     expect(calls).toHaveLength(1);
   },
 );
+
+test("a forced version that fails is the answer", async () => {
+  failing = { [answer.routingKey]: status.UNAVAILABLE };
+  const resolving = { override: { version: "8" } };
+  await expect(makeCall({}, { resolving }).answered).rejects.toMatchObject({ code: status.UNAVAILABLE });
+  expect(calls).toHaveLength(1);
+});
+
+test.each([
+  ["of requests", { requestStream: true, responseStream: false }],
+  ["of answers", { requestStream: false, responseStream: true }],
+])("a stream %s that fails is the answer, as what came of it may have been used", async (_, streams) => {
+  failing = { [answer.routingKey]: status.UNAVAILABLE };
+  const { client } = makeClient({}, {});
+  const code = await new Promise((resolve) => {
+    const fail = (error: { readonly code: number } | null) => resolve(error?.code);
+    if (streams.responseStream)
+      client.makeServerStreamRequest(streaming(streams).path, asIs, asIs, Buffer.from("x")).on("error", fail).resume();
+    else client.makeClientStreamRequest(streaming(streams).path, asIs, asIs, fail as never).end(Buffer.from("x"));
+  });
+  expect([code, calls.length]).toEqual([status.UNAVAILABLE, 1]);
+});
+
+test("the context may be made of the call's metadata, and a call may have years of time", async () => {
+  const contexts: unknown[] = [];
+  const resolve: SendingDeps["resolve"] = async (_objective, context) => {
+    contexts.push(context);
+    return answer;
+  };
+  const context: GrpcContextOf = (metadata, { method_definition }) => {
+    return { mine: String(metadata.get("x-mine")[0]), path: method_definition.path };
+  };
+  const deadline = Date.now() + 100 * 24 * 3_600_000;
+  expect(await makeCall({ resolve }, { context, deadline }).answered).toBe("hello");
+  expect(contexts).toEqual([{ mine: "1", path: echo.path }]);
+});
 
 test("a deadline and a cancellation end the second attempt too", async () => {
   failing = { [answer.routingKey]: status.UNAVAILABLE, [fallbackKey]: "silent" };

@@ -1,7 +1,9 @@
+import { Metadata } from "@grpc/grpc-js";
 import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-node";
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { createSignalbox } from "../client/index.ts";
+import { createEchoGrpcClient } from "./support/echo-grpc.ts";
 import { type EchoServer, type Received, startEchoServer } from "./support/echo-server.ts";
 import { type ResolverWorld, startResolverWorld } from "./support/resolver.ts";
 
@@ -57,6 +59,22 @@ test("resolving and inferring are client spans of the caller's trace, and the mo
     "signalbox.routing_key": "default/ranking/ranker@8",
     "signalbox.source": "resolver",
     "http.response.status_code": 200,
+  });
+});
+
+test("what is sent by fetch or by gRPC carries the trace on as well", async () => {
+  const client = makeClient();
+  await trace.getTracer("test").startActiveSpan("caller", async (span) => {
+    const { traceId } = span.spanContext();
+    const wrapped = client.fetch("ranking", { userId: "u1" });
+    const { headers } = (await (await wrapped("/hash", { method: "POST", body: "x" })).json()) as Received;
+    expect(headers.traceparent).toContain(traceId);
+    const interceptor = client.interceptor("ranking", { userId: "u1" });
+    const grpc = createEchoGrpcClient(`127.0.0.1:${echo.grpcPort}`, [interceptor]);
+    onTestFinished(grpc.close);
+    const received = await grpc.collect([Buffer.from("x")], new Metadata());
+    expect(received.headers.traceparent).toContain(traceId);
+    span.end();
   });
 });
 

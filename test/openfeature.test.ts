@@ -70,6 +70,36 @@ describe.each(["remote", "local"] as const)("the OpenFeature provider over a cli
     expect(details.errorMessage).not.toBe("");
   });
 
+  test("the unit in the context goes before the targeting key", async () => {
+    const feature = await makeFeature();
+    for (let n = 0; n < 20; n++) {
+      const byKey = await feature.getStringValue("ranking.variant", "", { targetingKey: `user-${n}` });
+      const context = { targetingKey: "another", userId: `user-${n}` };
+      expect(await feature.getStringValue("ranking.variant", "", context)).toBe(byKey);
+    }
+  });
+
+  test("a provider that was closed listens to the client no more", async () => {
+    const client = makeClient();
+    let listeners = 0;
+    const counting: Signalbox = {
+      ...client,
+      subscribe: (listener) => {
+        const end = client.subscribe(listener);
+        listeners++;
+        return () => {
+          listeners--;
+          end();
+        };
+      },
+    };
+    const provider = createSignalboxProvider(counting);
+    await provider.initialize?.({});
+    expect(listeners).toBe(1);
+    await provider.onClose?.();
+    expect(listeners).toBe(0);
+  });
+
   test("tells the application when the configuration changed", async () => {
     const feature = await makeFeature();
     let changes = 0;

@@ -114,6 +114,21 @@ describe("a resolver with experiments", () => {
     expect(asked).toEqual(["/cells?key=k&namespace=default&attribute=userId&unit=u1"]);
   });
 
+  test("does not ask the platform for a context that the experiment is not for, or without a unit", async () => {
+    const before = platform.asked.length;
+    expect(await decided({ userId: "u1", country: "DE" })).toMatchObject({ reason: "rule" });
+    expect(await decided({ country: "FR" })).toMatchObject({ reason: "unit_missing" });
+    expect(platform.asked).toHaveLength(before);
+  });
+
+  test("asks the platform by OpenFeature's targeting key, for one flag and for all", async () => {
+    const flags = `${resolver.url}/ofrep/v1/evaluate/flags`;
+    const body = { context: { targetingKey: "u1", country: "FR" } };
+    const expected = { key: "ranking", variant: "treatment", metadata: { rule: "from-lab" } };
+    expect((await postJson(`${flags}/ranking`, body)).body).toMatchObject(expected);
+    expect((await postJson(flags, body)).body).toMatchObject({ flags: [expected] });
+  });
+
   test("answers by rules when the platform is late or fails, and counts it", async () => {
     expect(await decided({ userId: "u2", country: "FR" })).toMatchObject({ reason: "rule", rule: "canary" });
     expect(await decided({ userId: "u3", country: "FR" })).toMatchObject({ reason: "rule", rule: "canary" });

@@ -3,6 +3,7 @@ import {
   type ChannelOptions,
   Client,
   credentials,
+  type Interceptor,
   Metadata,
   type MethodDefinition,
   Server,
@@ -135,9 +136,9 @@ export type EchoGrpcClient = {
   close(): void;
 };
 
-/** A client of {@link echoMethods}, to the server itself or to an Envoy before it. */
-export function createEchoGrpcClient(address: string): EchoGrpcClient {
-  const client = new Client(address, credentials.createInsecure(), unlimited);
+/** A client of {@link echoMethods}, to the server itself or to an Envoy before it, through interceptors if need be. */
+export function createEchoGrpcClient(address: string, interceptors: Interceptor[] = []): EchoGrpcClient {
+  const client = new Client(address, credentials.createInsecure(), { ...unlimited, interceptors });
   return {
     collect: (messages, metadata) =>
       new Promise((resolve, reject) => {
