@@ -17,7 +17,7 @@ import { envoysOverAds } from "./support/envoy-versions.ts";
 import { freePort, freePorts } from "./support/ports.ts";
 import { eventually } from "./support/processes.ts";
 import { startXdsServer } from "./support/xds-server.ts";
-import { pause, serverForTest } from "./support/xds-world.ts";
+import { serverForTest } from "./support/xds-world.ts";
 
 const { cluster, endpoint, listener, route, scopedRoute } = typeUrls;
 
@@ -59,7 +59,7 @@ describe.each(envoysOverAds())("a real Envoy $version over ADS, $apiType", ({ ve
     const load = (async () => {
       while (isLoading) answers.push(await get(port));
     })();
-    await pause(100);
+    await eventually("answers before the change", () => answers.length >= 10);
     xds.store.apply(
       "test",
       [
@@ -174,7 +174,6 @@ describe.each(envoysOverAds())("a real Envoy $version over ADS, $apiType", ({ ve
     const envoy = await startEnvoy(adsBootstrap(apiType, xds.port, adminPort), adminPort, {
       version,
       until: "ready",
-      readyTimeoutMs: 8000,
     });
     onTestFinished(() => envoy.stop());
     await eventually("revision 1", () => xds.server.nodes()[0]?.acknowledgedRevision === 1);

@@ -16,11 +16,15 @@ function change(typeUrl: string, name: string, schema: DescMessage, json: JsonVa
   return { typeUrl, name, resource: { bytes } };
 }
 
-const ads = { ads: {}, resourceApiVersion: "V3", initialFetchTimeout: "15s" };
+/**
+ * The way of every type to the server. What was never answered is waited for without end, so that an Envoy that comes to be
+ * ready, or a cluster to be warm, has been answered.
+ */
+const ads = { ads: {}, resourceApiVersion: "V3", initialFetchTimeout: "0s" };
 
 /** The way of a type to the server by a service of its own, in the place of ADS; see `servicesBootstrap`. */
 export function serviceSource(apiType: "DELTA_GRPC" | "GRPC"): JsonObject {
-  return { apiConfigSource: apiConfigSource(apiType), resourceApiVersion: "V3", initialFetchTimeout: "15s" };
+  return { apiConfigSource: apiConfigSource(apiType), resourceApiVersion: "V3", initialFetchTimeout: "0s" };
 }
 
 function apiConfigSource(apiType: "DELTA_GRPC" | "GRPC"): JsonObject {
@@ -126,8 +130,7 @@ export function adsBootstrap(
   adminPort: number,
   nodeId = "envoy",
 ): string {
-  const source = { ads: {}, resourceApiVersion: "V3" };
-  return bootstrap({ xdsPort, adminPort, nodeId, source, more: { adsConfig: apiConfigSource(apiType) } });
+  return bootstrap({ xdsPort, adminPort, nodeId, source: ads, more: { adsConfig: apiConfigSource(apiType) } });
 }
 
 /** A bootstrap that takes each type over a service of its own from `xdsPort`, one RTDS layer included. */
