@@ -12,7 +12,7 @@ import {
 export type { Counter, Gauge, Histogram } from "prom-client";
 
 /** A name with its unit: `signalbox_resolver_request_duration_seconds`, `signalbox_documents_revision`. */
-type MetricName = `signalbox_${string}`;
+export type MetricName = `signalbox_${string}`;
 type Named<T> = Omit<T, "name" | "registers"> & { readonly name: MetricName };
 
 /** The metrics of one process, in a registry of their own. Labels must have few values: no unit, no context, no key. */

@@ -1,27 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { arbitraryGate, type GateName, gates } from "./arbitrary-gates.ts";
 import { DeltaSubscription, type ResponseSizes } from "./delta.ts";
 import { createSnapshotStore } from "./snapshot.ts";
-import type { Gate, Response } from "./subscription.ts";
+import type { Response } from "./subscription.ts";
 import { typeUrls } from "./type-urls.ts";
 import type { DeltaRequest } from "./wire.ts";
 
 const universe = ["A", "B", "C", "D"];
-/** How other types of the stream may hold this one up: not at all, removals, the latest change, everything. */
-const gates: Readonly<Record<"open" | "holding" | "behind" | "shut", (sequence: number) => Gate>> = {
-  open: () => ({ pushLimit: Number.POSITIVE_INFINITY, canRemove: () => true }),
-  holding: () => ({ pushLimit: Number.POSITIVE_INFINITY, canRemove: () => false }),
-  behind: (sequence) => ({ pushLimit: sequence - 1, canRemove: (removedAt) => removedAt < sequence }),
-  shut: () => ({ pushLimit: 0, canRemove: () => false }),
-};
-const gate = fc.constantFrom("open" as const, "holding" as const, "behind" as const, "shut" as const);
 
 /** What can happen to a stream. Plain data, so that a failure shrinks to a readable list. */
 type Step =
   | { readonly do: "set"; readonly name: string; readonly content: number }
   | { readonly do: "remove"; readonly name: string }
   | { readonly do: "subscribe" | "unsubscribe"; readonly names: readonly string[]; readonly nonce: "none" | "stale" }
-  | { readonly do: "flush" | "slice"; readonly gate: keyof typeof gates; readonly isTight: boolean }
+  | { readonly do: "flush" | "slice"; readonly gate: GateName; readonly isTight: boolean }
   | { readonly do: "ack" | "nack" | "judge" };
 
 const name = fc.constantFrom(...universe);
@@ -41,7 +34,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       do: fc.constantFrom("flush" as const, "slice" as const),
-      gate,
+      gate: arbitraryGate,
       isTight: fc.boolean(),
     }),
   },
@@ -215,14 +208,14 @@ class Model {
   }
 
   /** A slice is the work of one turn, after which something else may happen first. */
-  #flush(gate: keyof typeof gates, isTight: boolean, isSlice = false): void {
+  #flush(gate: GateName, isTight: boolean, isSlice = false): void {
     if (isSlice) this.#sendNext(gate, isTight);
     else while (this.#sendNext(gate, isTight) || this.#subscription.isUnfinished);
     if (this.#outstanding > 0) expect(this.#subscription.progress.settled).toBe(this.#settledBefore);
   }
 
   /** True when there was something to send. */
-  #sendNext(gate: keyof typeof gates, isTight: boolean): boolean {
+  #sendNext(gate: GateName, isTight: boolean): boolean {
     const view = this.#view();
     const isPushAllowed = this.#outstanding === 0;
     if (isPushAllowed) this.#settledBefore = this.#subscription.progress.settled;

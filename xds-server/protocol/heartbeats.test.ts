@@ -1,14 +1,14 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { DeltaDiscoveryRequestSchema } from "../../proto/gen/envoy/service/discovery/v3/discovery_pb.js";
+import { openGate } from "./arbitrary-gates.ts";
 import { DeltaSubscription } from "./delta.ts";
 import { createSnapshotStore } from "./snapshot.ts";
 import { SotwSubscription } from "./sotw.ts";
-import type { Gate, Response } from "./subscription.ts";
+import type { Response } from "./subscription.ts";
 import { typeUrls } from "./type-urls.ts";
 import { completed, decodeDeltaRequest } from "./wire.ts";
 
-const open: Gate = { pushLimit: Number.POSITIVE_INFINITY, canRemove: () => true };
 const { runtime, cluster } = typeUrls;
 
 /** A wildcard client or one of names that accepts everything, and a clock. */
@@ -37,7 +37,7 @@ function world(variant: "delta" | "sotw", typeUrl: string) {
     delta.request({ ...common, responseNonce, subscribe, unsubscribe: [], initialVersions }, view());
     sotw.request({ ...common, responseNonce, versionInfo: "", resourceNames: listed }, view());
   };
-  const next = () => subscription.next(view(), open, () => String(++nonces));
+  const next = () => subscription.next(view(), openGate, () => String(++nonces));
   const accept = () => {
     const response = next();
     if (response) request(response.nonce, []);
@@ -151,7 +151,7 @@ describe.each([
     const version = view.get("layer")?.version ?? "";
     const subscription = new DeltaSubscription(typeUrl, () => clock.now);
     let nonces = 0;
-    const next = () => subscription.next(view, open, () => String(++nonces));
+    const next = () => subscription.next(view, openGate, () => String(++nonces));
     const message = create(DeltaDiscoveryRequestSchema, {
       typeUrl,
       resourceNamesSubscribe: subscribe,

@@ -1,27 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { arbitraryGate, type GateName, gates } from "./arbitrary-gates.ts";
 import { encodeFrames } from "./encoding.ts";
 import { createSnapshotStore } from "./snapshot.ts";
 import { SotwSubscription } from "./sotw.ts";
-import type { Gate, Response } from "./subscription.ts";
+import type { Response } from "./subscription.ts";
 import { isFullState, typeUrls } from "./type-urls.ts";
 
 const universe = ["A", "B", "C", "D"];
-/** How other types of the stream may hold this one up: not at all, removals, the latest change, everything. */
-const gates: Readonly<Record<"open" | "holding" | "behind" | "shut", (sequence: number) => Gate>> = {
-  open: () => ({ pushLimit: Number.POSITIVE_INFINITY, canRemove: () => true }),
-  holding: () => ({ pushLimit: Number.POSITIVE_INFINITY, canRemove: () => false }),
-  behind: (sequence) => ({ pushLimit: sequence - 1, canRemove: (removedAt) => removedAt < sequence }),
-  shut: () => ({ pushLimit: 0, canRemove: () => false }),
-};
-const gate = fc.constantFrom("open" as const, "holding" as const, "behind" as const, "shut" as const);
 
 /** What can happen to a stream. Plain data, so that a failure shrinks to a readable list. */
 type Step =
   | { readonly do: "set"; readonly name: string; readonly content: number }
   | { readonly do: "remove"; readonly name: string }
   | { readonly do: "list"; readonly names: readonly string[] }
-  | { readonly do: "flush"; readonly gate: keyof typeof gates }
+  | { readonly do: "flush"; readonly gate: GateName }
   | { readonly do: "ack" | "nack" | "judge" };
 
 const name = fc.constantFrom(...universe);
@@ -32,7 +25,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant("list" as const), names }) },
   {
     weight: 4,
-    arbitrary: fc.record({ do: fc.constant("flush" as const), gate }),
+    arbitrary: fc.record({ do: fc.constant("flush" as const), gate: arbitraryGate }),
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("ack" as const, "nack" as const, "judge" as const) }) },
 );
@@ -168,7 +161,7 @@ class Model {
     }
   }
 
-  #flush(gate: keyof typeof gates): void {
+  #flush(gate: GateName): void {
     for (;;) {
       const view = this.#view();
       const response = this.#subscription.next(view, gates[gate](view.sequence), () => String(++this.#nonces));
@@ -186,7 +179,7 @@ class Model {
   }
 
   /** While removals are held, a full state keeps everything that the one before had. */
-  #expectNothingLost(gate: keyof typeof gates, response: Response): void {
+  #expectNothingLost(gate: GateName, response: Response): void {
     const names = response.resources.map((resource) => resource.name);
     if (gate === "holding" || gate === "shut") {
       for (const each of this.#lastSent) {

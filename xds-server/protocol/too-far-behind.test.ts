@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { openGate } from "./arbitrary-gates.ts";
 import { DeltaSubscription } from "./delta.ts";
 import { createSnapshotStore } from "./snapshot.ts";
 import { SotwSubscription } from "./sotw.ts";
-import { type Gate, TooFarBehindError } from "./subscription.ts";
+import { TooFarBehindError } from "./subscription.ts";
 import { typeUrls } from "./type-urls.ts";
 
-const open: Gate = { pushLimit: Number.POSITIVE_INFINITY, canRemove: () => true };
 const typeUrl = typeUrls.cluster;
 const common = { node: undefined, typeUrl, error: undefined };
 
@@ -36,7 +36,7 @@ describe("a stream that is in the middle of a commit", () => {
     /** Removed so far, turn by turn, with all that is sent accepted. */
     const removed: string[] = [];
     const turn = () => {
-      const response = subscription.next(view(), open, () => "1");
+      const response = subscription.next(view(), openGate, () => "1");
       if (response) subscription.request({ ...request, responseNonce: "1", subscribe: [] }, view());
       removed.push(...(response?.removed ?? []));
     };
@@ -79,7 +79,7 @@ describe("a stream that lags behind what is remembered", () => {
     const subscription = new DeltaSubscription(typeUrl, () => 0);
     const request = { ...common, unsubscribe: [], initialVersions: new Map<string, string>() };
     subscription.request({ ...request, responseNonce: "", subscribe }, view());
-    const next = (nonce: string) => subscription.next(view(), open, () => nonce);
+    const next = (nonce: string) => subscription.next(view(), openGate, () => nonce);
     next("1");
     for (const name of "ABC") change(name, null);
     change("D", "2");
@@ -107,10 +107,10 @@ describe("a stream that lags behind what is remembered", () => {
     });
     const request = { ...common, versionInfo: "", resourceNames: [] };
     subscription.request({ ...request, responseNonce: "" }, view());
-    expect(subscription.next(view(), open, () => "1")?.resources).toHaveLength(4);
+    expect(subscription.next(view(), openGate, () => "1")?.resources).toHaveLength(4);
     for (const name of "ABC") change(name, null);
     change("E", null);
     subscription.request({ ...request, responseNonce: "1" }, view());
-    expect(subscription.next(view(), open, () => "2")?.resources.map((resource) => resource.name)).toEqual(["D"]);
+    expect(subscription.next(view(), openGate, () => "2")?.resources.map((resource) => resource.name)).toEqual(["D"]);
   });
 });
