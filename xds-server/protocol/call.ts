@@ -2,10 +2,11 @@ import type { Readable } from "node:stream";
 import { type ServerDuplexStream, status } from "@grpc/grpc-js";
 import type { CutReason } from "./hooks.ts";
 import { isConnectionLost, paceReading, resetStream, sentStatus } from "./http2-stream.ts";
+import type { Node } from "./node.ts";
 import type { DiscoveryService } from "./service.ts";
 import type { ServedStream, XdsStream } from "./stream.ts";
 import type { AnyRequest, Variant } from "./variant.ts";
-import { MalformedRequestError, type Node, TooManyNamesError } from "./wire.ts";
+import { MalformedRequestError, TooManyNamesError } from "./wire.ts";
 
 /** A gRPC call of one of the discovery services, as the server sees it: requests are not decoded yet. */
 export type Call = ServerDuplexStream<Buffer, never>;

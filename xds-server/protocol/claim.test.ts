@@ -3,9 +3,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DeltaDiscoveryRequestSchema } from "../../proto/gen/envoy/service/discovery/v3/discovery_pb.js";
 import { areEqual, type Claim } from "./claim.ts";
+import { decodeDeltaRequest } from "./delta-request.ts";
 import { createSnapshotStore } from "./snapshot.ts";
 import { typeUrls } from "./type-urls.ts";
-import { completed, decodeDeltaRequest } from "./wire.ts";
+import { completed } from "./wire.ts";
 
 const typeUrl = typeUrls.route;
 

@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { arbitraryGate, type GateName, gates } from "./arbitrary-gates.ts";
 import { DeltaSubscription, type ResponseSizes } from "./delta.ts";
+import type { DeltaRequest } from "./delta-request.ts";
 import { createSnapshotStore } from "./snapshot.ts";
 import type { Response } from "./subscription.ts";
 import { typeUrls } from "./type-urls.ts";
-import type { DeltaRequest } from "./wire.ts";
 
 const universe = ["A", "B", "C", "D"];
 

@@ -1,6 +1,7 @@
 import { areEqual } from "./claim.ts";
 import { Collected, maxItems } from "./collected.ts";
 import { DeltaContent, type DeltaSizes } from "./delta-content.ts";
+import type { DeltaRequest } from "./delta-request.ts";
 import { DeltaState } from "./delta-state.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import { isKept } from "./initial-versions.ts";
@@ -17,7 +18,6 @@ import {
 } from "./subscription.ts";
 import type { TypeView } from "./type-state.ts";
 import { isFullState } from "./type-urls.ts";
-import type { DeltaRequest } from "./wire.ts";
 
 /**
  * Responses on the way before the answer to one more subscription waits. Pushes of changes wait for every response: at

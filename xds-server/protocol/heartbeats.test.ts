@@ -3,11 +3,12 @@ import { describe, expect, it } from "vitest";
 import { DeltaDiscoveryRequestSchema } from "../../proto/gen/envoy/service/discovery/v3/discovery_pb.js";
 import { openGate } from "./arbitrary-gates.ts";
 import { DeltaSubscription } from "./delta.ts";
+import { decodeDeltaRequest } from "./delta-request.ts";
 import { createSnapshotStore } from "./snapshot.ts";
 import { SotwSubscription } from "./sotw.ts";
 import type { Response } from "./subscription.ts";
 import { typeUrls } from "./type-urls.ts";
-import { completed, decodeDeltaRequest } from "./wire.ts";
+import { completed } from "./wire.ts";
 
 const { runtime, cluster } = typeUrls;
 

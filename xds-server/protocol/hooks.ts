@@ -1,4 +1,4 @@
-import type { Node } from "./wire.ts";
+import type { Node } from "./node.ts";
 
 /** A stream as hooks and logs see it. */
 export type StreamInfo = {

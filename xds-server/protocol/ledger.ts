@@ -1,7 +1,7 @@
 import { namesIn, type RefusedGroup, splitRefused } from "./refused-group.ts";
+import type { ErrorDetail } from "./request.ts";
 import type { StoredResource } from "./resource.ts";
 import type { Progress, Refusal, Verdict } from "./subscription.ts";
-import type { ErrorDetail } from "./wire.ts";
 
 /** What of a response was new to the client. */
 export type News = { readonly resources: readonly StoredResource[]; readonly removed: readonly string[] };

@@ -1,5 +1,5 @@
+import type { Node } from "./node.ts";
 import type { ServedStream } from "./stream.ts";
-import type { Node } from "./wire.ts";
 
 /** What one connected node holds and refused. A node with several streams (one per type, hot restart) is one entry. */
 export type NodeStatus = {

@@ -7,6 +7,7 @@ import type { EncodedResponse } from "./encoding.ts";
 import { createFlushQueue, type FlushQueueOptions } from "./flush-queue.ts";
 import type { StreamInfo, XdsHooks, XdsLogger } from "./hooks.ts";
 import { writeMessage } from "./http2-stream.ts";
+import type { Node } from "./node.ts";
 import { type NodeStatus, nodeStatuses } from "./node-status.ts";
 import type { OrderingOptions } from "./ordering.ts";
 import { createReadTurns } from "./read-turns.ts";
@@ -15,7 +16,6 @@ import { definitionOf, discoveryServices } from "./service.ts";
 import type { SnapshotStore } from "./snapshot.ts";
 import { type ServedStream, type StreamLimits, XdsStream } from "./stream.ts";
 import { createVariants } from "./variants.ts";
-import type { Node } from "./wire.ts";
 
 /** Where a stream comes from. */
 export type Peer = { readonly address: string; readonly auth: AuthContext };

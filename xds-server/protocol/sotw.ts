@@ -3,6 +3,7 @@ import { Heartbeats } from "./heartbeats.ts";
 import { HeldRemovals } from "./held-removals.ts";
 import { Ledger } from "./ledger.ts";
 import type { StoredResource } from "./resource.ts";
+import type { SotwRequest } from "./sotw-request.ts";
 import {
   earliestOf,
   type Gate,
@@ -14,7 +15,6 @@ import {
 } from "./subscription.ts";
 import type { TypeView } from "./type-state.ts";
 import { isFullState } from "./type-urls.ts";
-import type { SotwRequest } from "./wire.ts";
 
 type Due = Pick<Response, "resources" | "changed">;
 type Add = (name: string, resource: StoredResource | undefined) => void;

@@ -94,7 +94,31 @@ function typeStateOf(content: Content): TypeState {
   let all: readonly StoredResource[] | undefined;
   let parts: { readonly maxBytes: number; readonly pieces: readonly (readonly StoredResource[])[] } | undefined;
   let names: ReadonlySet<string> | undefined;
+  /** Of the latest commit, until something changes: what streams look at most often is there already. */
+  let view: TypeView | undefined;
   const allOf = () => (all ??= [...resources.values()]);
+  const viewAt = (sequence: number): TypeView => ({
+    sequence,
+    version: content.explicitVersion ?? sum.text(),
+    isVersionGiven: content.explicitVersion !== undefined,
+    hasLifetimes: content.hasLifetimes,
+    get: (name) => resources.get(name),
+    all: allOf,
+    parts: (maxBytes) => {
+      if (parts?.maxBytes !== maxBytes) parts = { maxBytes, pieces: piecesOf(allOf(), maxBytes) };
+      return parts.pieces;
+    },
+    names: () => (names ??= new Set(resources.keys())),
+    claims: { names: { count: resources.size, sum: nameSum }, versions: { count: resources.size, sum: heldSum } },
+    count: resources.size,
+    bytes: content.bytes,
+    lastKnown: (name) => removed.get(name),
+    changedAt: (name) => journal.latest(name)?.sequence ?? 0,
+    positionOf: (name) => journal.latest(name)?.position ?? 0,
+    changes: journal.between,
+    horizon: content.horizon,
+    forgottenPosition: content.forgottenPosition,
+  });
   /** What all changes have in common. */
   const replace = (previous: StoredResource | undefined, next: StoredResource | undefined) => {
     if (previous) {
@@ -111,6 +135,7 @@ function typeStateOf(content: Content): TypeState {
     content.bytes += (next?.delta.length ?? 0) - (previous?.delta.length ?? 0);
     all = undefined;
     parts = undefined;
+    view = undefined;
   };
 
   return {
@@ -134,10 +159,12 @@ function typeStateOf(content: Content): TypeState {
     },
     setVersion: (version) => {
       content.explicitVersion = version;
+      view = undefined;
     },
     forgetOldRemovals: (maxRemoved) => {
       const excess = removed.size - maxRemoved;
       let left = Math.min(excess, Math.max(forgottenAtOnce, excess / 4));
+      if (left > 0) view = undefined;
       for (const name of removed.keys()) {
         if (left-- <= 0) return;
         const { sequence, position } = journal.latest(name) as Change;
@@ -155,33 +182,10 @@ function typeStateOf(content: Content): TypeState {
         journal: await journal.copy(slice),
         ...{ sum: sum.copy(), nameSum: nameSum.copy(), heldSum: heldSum.copy() },
       }),
-    view: (sequence) => ({
-      sequence,
-      get version() {
-        return content.explicitVersion ?? sum.text();
-      },
-      isVersionGiven: content.explicitVersion !== undefined,
-      hasLifetimes: content.hasLifetimes,
-      get: (name) => resources.get(name),
-      all: allOf,
-      parts: (maxBytes) => {
-        if (parts?.maxBytes !== maxBytes) parts = { maxBytes, pieces: piecesOf(allOf(), maxBytes) };
-        return parts.pieces;
-      },
-      names: () => (names ??= new Set(resources.keys())),
-      get claims() {
-        const count = resources.size;
-        return { names: { count, sum: nameSum }, versions: { count, sum: heldSum } };
-      },
-      count: resources.size,
-      bytes: content.bytes,
-      lastKnown: (name) => removed.get(name),
-      changedAt: (name) => journal.latest(name)?.sequence ?? 0,
-      positionOf: (name) => journal.latest(name)?.position ?? 0,
-      changes: journal.between,
-      horizon: content.horizon,
-      forgottenPosition: content.forgottenPosition,
-    }),
+    view: (sequence) => {
+      if (view?.sequence !== sequence) view = viewAt(sequence);
+      return view;
+    },
   };
 }
 

@@ -1,7 +1,9 @@
+import type { DeltaRequest } from "./delta-request.ts";
 import type { EncodedResponse } from "./encoding.ts";
+import type { Node } from "./node.ts";
+import type { SotwRequest } from "./sotw-request.ts";
 import type { Response, Subscription } from "./subscription.ts";
 import type { TypeView } from "./type-state.ts";
-import type { DeltaRequest, Node, SotwRequest } from "./wire.ts";
 
 export type AnyRequest = DeltaRequest | SotwRequest;
 

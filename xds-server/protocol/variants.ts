@@ -1,12 +1,14 @@
 import { DeltaSubscription } from "./delta.ts";
+import { type DeltaRequest, decodeDeltaRequest } from "./delta-request.ts";
 import { encodeDeltaResponse, encodeFrames, encodeNameOnly, encodeSotwResponse } from "./encoding.ts";
+import type { Node } from "./node.ts";
 import { prepareDelta } from "./prepare-delta.ts";
 import { contentVersion, type StoredResource } from "./resource.ts";
 import { createSharedFrames } from "./shared-frames.ts";
 import { SotwSubscription } from "./sotw.ts";
+import { decodeSotwRequest, type SotwRequest } from "./sotw-request.ts";
 import { typeUrls } from "./type-urls.ts";
 import type { Variant } from "./variant.ts";
-import { type DeltaRequest, decodeDeltaRequest, decodeSotwRequest, type Node, type SotwRequest } from "./wire.ts";
 
 /** The two variants of the protocol, over one shape of response. */
 export function createVariants(now: () => number) {

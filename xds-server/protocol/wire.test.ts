@@ -8,8 +8,10 @@ import {
   DiscoveryResponseSchema,
   ResourceSchema,
 } from "../../proto/gen/envoy/service/discovery/v3/discovery_pb.js";
+import { decodeDeltaRequest } from "./delta-request.ts";
 import { type EncodedResponse, encodeDeltaResponse, encodeFrames, encodeSotwResponse } from "./encoding.ts";
-import { completed, decodeDeltaRequest, decodeSotwRequest } from "./wire.ts";
+import { decodeSotwRequest } from "./sotw-request.ts";
+import { completed } from "./wire.ts";
 
 const typeUrl = "type.googleapis.com/example.Type";
 const node = {
@@ -34,19 +36,11 @@ describe("the wire format, against the generated code", () => {
     const names = { resourceNamesSubscribe: ["a", "*"], resourceNamesUnsubscribe: ["b"] };
     const initialResourceVersions = { x: "1", y: "", "": "3" };
     const message = create(DeltaDiscoveryRequestSchema, { node, ...fields, ...names, initialResourceVersions });
-    expect(completed(decodeDeltaRequest(toBinary(DeltaDiscoveryRequestSchema, message)))).toEqual({
-      ...{ node, typeUrl, responseNonce: "7", error: { code: 13, message: "bad ö" } },
-      ...{
-        subscribe: ["a", "*"],
-        unsubscribe: ["b"],
-        initialVersions: new Map(Object.entries(initialResourceVersions)),
-        decodeAhead: expect.any(Function),
-        claims: {
-          names: { count: 2, sum: expect.anything() },
-          versions: { count: expect.any(Number), sum: expect.anything() },
-        },
-      },
-    });
+    const request = completed(decodeDeltaRequest(toBinary(DeltaDiscoveryRequestSchema, message)));
+    expect(request).toMatchObject({ node, typeUrl, responseNonce: "7", error: { code: 13, message: "bad ö" } });
+    expect([request.subscribe, request.unsubscribe]).toEqual([["a", "*"], ["b"]]);
+    expect(request.initialVersions).toEqual(new Map(Object.entries(initialResourceVersions)));
+    expect(request.claims).toMatchObject({ names: { count: 2 }, versions: { count: 3 } });
   });
 
   it("reads a state-of-the-world request", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Node } from "../protocol/wire.ts";
+import type { Node } from "../protocol/node.ts";
 import { readNode, rolloutGroupOf } from "./node-metadata.ts";
 import { groupName } from "./view-selector.ts";
 

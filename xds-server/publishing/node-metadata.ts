@@ -2,7 +2,7 @@ import { z } from "zod";
 import { describeValue } from "../../config/describe-value.ts";
 import { name as documentName } from "../../config/documents/common.ts";
 import { suggestion } from "../../config/nearest.ts";
-import type { Node } from "../protocol/wire.ts";
+import type { Node } from "../protocol/node.ts";
 import { commaSeparated, type LabelRequirement, type ViewSelector } from "./view-selector.ts";
 
 /** The keys of a node's metadata that Signalbox reads; others under its prefix are refused, so that none is misspelt. */
