@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Metadata, status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { createEchoGrpcClient } from "./support/echo-grpc.ts";
 import { type EchoServer, type Received, startEchoServer } from "./support/echo-server.ts";
 import { envoyVersions, missingEnvoyReason } from "./support/envoy-versions.ts";
 import { startLoad } from "./support/load.ts";
@@ -63,6 +65,14 @@ async function call(objective: string, headers: Record<string, string> = {}) {
 const kiosk = { "x-signalbox-context-device": "kiosk" };
 const german = { "x-signalbox-context-locale": "de-AT" };
 
+/** How many questions of one-call mode the resolver has answered so. */
+async function counted(code: string): Promise<number> {
+  const metrics = await (await fetch(`${system.resolverUrl}/metrics`)).text();
+  const series = `signalbox_resolver_request_duration_seconds_count{transport="http",method="one_call",code="${code}"`;
+  const line = metrics.split("\n").find((each) => each.startsWith(series));
+  return Number(line?.split(" ").at(-1) ?? 0);
+}
+
 /** A loaded machine may take longer than the usual time limit at first. */
 async function untilResolved(objective: string): Promise<void> {
   await eventually("the resolver answers in time", async () => {
@@ -116,8 +126,10 @@ describe("an objective whose rules Envoy cannot hold", () => {
     );
   });
 
-  test("refuses a context that cannot be read, with the header and the remedy", async () => {
+  test("refuses a context that cannot be read, with the header and the remedy, and counts that once", async () => {
+    const before = await counted("invalid_request");
     const { response, body } = await call("patient", { "x-signalbox-context-locale": "%ff" });
+    expect(await counted("invalid_request")).toBe(before + 1);
     expect(response.status).toBe(400);
     expect(response.headers.get("content-type")).toContain("application/json");
     expect(body.error).toMatchObject({
@@ -311,6 +323,37 @@ test("an answer without a routing key is no decision: the resolver is asked whol
   expect(paths).toEqual(["/v1/one-call/", "/v1/one-call/infer"]);
 });
 
+describe("what a resolver refuses", () => {
+  const words = JSON.stringify({ error: { code: "some_code", message: "words of the resolver" } });
+
+  test.each([400, 403, 404, 413, 422, 431])("is asked once, and %i goes to the client in its words", async (code) => {
+    let asked = 0;
+    const refusing: RequestListener = (_, response) => {
+      asked++;
+      response.writeHead(code, { "content-type": "application/json", "x-other": "1" }).end(words);
+    };
+    const { callUrl } = await startCalling([await listen(refusing)]);
+    const before = echo.received.length;
+    const response = await callAsking(callUrl);
+    expect(response.status).toBe(code);
+    expect(await response.text()).toBe(words);
+    expect(response.headers.get("content-type")).toBe("application/json");
+    expect(response.headers.has("x-other")).toBe(false);
+    expect([asked, echo.received.length]).toEqual([1, before]);
+  });
+
+  test("tells a gRPC caller what it is", async () => {
+    const refusing: RequestListener = (_, response) => response.writeHead(400).end(words);
+    const { port } = await startCalling([await listen(refusing)]);
+    const client = createEchoGrpcClient(`127.0.0.1:${port}`);
+    const metadata = new Metadata();
+    metadata.set("x-signalbox-objective", "default/asking");
+    const refused = client.collect([Buffer.from("hello")], metadata);
+    await expect(refused).rejects.toMatchObject({ code: status.INVALID_ARGUMENT, details: words });
+    client.close();
+  });
+});
+
 test("is asked once with what decisions, counts and traces need, and whole when that brings no decision", async () => {
   const heard: IncomingMessage[] = [];
   const undecided: RequestListener = (request, response) => {
@@ -406,8 +449,8 @@ async function listen(listener: RequestListener): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** An Envoy that asks these resolvers; what it answers with is the model, or why the default answered. */
-async function startAsking(
+/** An Envoy that asks these resolvers for the objective default/asking. */
+async function startCalling(
   resolverPorts: readonly number[],
   resolverTimeoutMs = 10_000,
   options: RoutedEnvoyOptions = {},
@@ -419,9 +462,18 @@ async function startAsking(
     sampleModel("ranker", { "7": ["pool"], "8": ["pool"] }),
     sampleObjective("asking", "ranker", "7", { policy: { engine: "resolver", resolverTimeoutMs, timeoutMs: 20_000 } }),
   ]);
-  return async (body = "hello", given: Record<string, string> = {}) => {
-    const headers = { ...given, "x-signalbox-objective": "default/asking" };
-    const response = await fetch(`${routed.oneCallUrl}/infer`, { method: "POST", headers, body });
+  return { callUrl: `${routed.oneCallUrl}/infer`, port: routed.oneCallPort };
+}
+
+function callAsking(url: string, body = "hello", given: Record<string, string> = {}): Promise<Response> {
+  return fetch(url, { method: "POST", headers: { ...given, "x-signalbox-objective": "default/asking" }, body });
+}
+
+/** As {@link startCalling}: what it gives answers with the model, or why the default answered. */
+async function startAsking(...given: Parameters<typeof startCalling>) {
+  const { callUrl } = await startCalling(...given);
+  return async (body?: string, headers?: Record<string, string>) => {
+    const response = await callAsking(callUrl, body, headers);
     await response.arrayBuffer();
     return response.headers.get("x-signalbox-fallback") ?? response.headers.get("x-signalbox-model");
   };

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { askingMetadata, oneCallPath, resolverClusterName } from "../one-call/question.ts";
+import { askingMetadata, oneCallPath, refusedByResolver, resolverClusterName } from "../one-call/question.ts";
 import { maxAttributeBytes } from "../one-call/read-context.ts";
 
 /** In this order they are one file: each uses what those before it define. */
@@ -22,6 +22,7 @@ const names: Readonly<Record<string, string>> = {
   ONE_CALL_PATH: oneCallPath,
   ASKING_NAMESPACE: askingMetadata.namespace,
   ASKING_KEY: askingMetadata.key,
+  REFUSED_BY_RESOLVER: refusedByResolver,
 };
 
 /** The source of Envoy's Lua filter that selects, the same for all objectives. */

@@ -172,6 +172,10 @@ export function all(...filters: readonly Filter[]): Filter {
   return { filterSpecifier: { case: "andFilter", value: { filters: [...filters] } } };
 }
 
+export function any(...filters: readonly Filter[]): Filter {
+  return { filterSpecifier: { case: "orFilter", value: { filters: [...filters] } } };
+}
+
 export function isPresent(name: string, present: boolean): Filter {
   const header = { name, headerMatchSpecifier: { case: "presentMatch" as const, value: present } };
   return { filterSpecifier: { case: "headerFilter", value: { header } } };

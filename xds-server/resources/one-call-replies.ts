@@ -1,7 +1,9 @@
 import { undecidedKey } from "../../selection/lua/emit-program.ts";
+import { refusedByResolver } from "../../selection/one-call/question.ts";
 import { headers } from "./headers.ts";
 import {
   all,
+  any,
   endsWith,
   flags,
   grpc,
@@ -26,11 +28,13 @@ const refusals = [
   },
 ] as const;
 
+/** What the resolver refuses, in its own words: they come by `ext_authz` or by the Lua filter. */
+const byResolver = any(flags("UAEX"), hasValue(headers.error, refusedByResolver));
+
 /** What the one-call listener answers by itself, before what all listeners do. */
 export const oneCallReplies: readonly (LocalReply | WrittenReply)[] = [
-  // What the resolver refuses, with its own words.
-  { when: all(flags("UAEX"), status(400)), grpcStatus: grpc.invalidArgument },
-  { when: flags("UAEX") },
+  { when: all(byResolver, status(400)), grpcStatus: grpc.invalidArgument },
+  { when: byResolver },
   {
     code: "selection_unavailable",
     grpcStatus: grpc.unavailable,

@@ -32,12 +32,16 @@ local function leaveToFilter(handle, headers, program)
   handle:streamInfo():dynamicMetadata():set("@ASKING_NAMESPACE@", "@ASKING_KEY@", true)
 end
 
--- Overrides, which come with a secret, and all that a resolver does not answer with a decision are the filter's.
+-- Overrides, which come with a secret, and all that a resolver neither decides nor refuses are the filter's.
 local function decideByResolver(handle, headers, program)
-  local words = nil
+  local words, status, refusal = nil, nil, nil
   if program.call and not headers:get("x-signalbox-override") then
-    words = askResolver(handle, headers, program)
+    words, status, refusal = askResolver(handle, headers, program)
     headers = handle:headers()
+  end
+  if status then
+    headers:replace("x-signalbox-error", "@REFUSED_BY_RESOLVER@")
+    return handle:respond({ [":status"] = status }, refusal or "")
   end
   if words == nil then
     return leaveToFilter(handle, headers, program)

@@ -31,13 +31,18 @@ local function questionOf(headers, program)
   return question
 end
 
--- What a resolver has decided, as { routing key, config, decision }; nil when none has, or one of them is lacking. Ends the life of the
--- headers' handle. Without the cluster of the resolvers a call is an error.
+-- What a resolver has decided, as { routing key, config, decision }; nil when none has, or one of them is lacking. When it refuses the
+-- request, which another resolver would as well: nil, its status and its words. Ends the life of the headers' handle. Without
+-- the cluster of the resolvers a call is an error.
 local function askResolver(handle, headers, program)
-  local isCalled, answer = pcall(handle.httpCall, handle, RESOLVERS, questionOf(headers, program), nil, program.call)
-  if not isCalled or answer[":status"] ~= "200" then
-    return nil
+  local isCalled, answer, body = pcall(handle.httpCall, handle, RESOLVERS, questionOf(headers, program), nil, program.call)
+  local status = isCalled and answer[":status"]
+  if status == "200" then
+    local routingKey, config, decision = answer["x-routing-key"], answer["x-signalbox-config"], answer["x-signalbox-decision"]
+    return routingKey and config and decision and { routingKey, config, decision } or nil
   end
-  local routingKey, config, decision = answer["x-routing-key"], answer["x-signalbox-config"], answer["x-signalbox-decision"]
-  return routingKey and config and decision and { routingKey, config, decision }
+  if status and byte(status) == 52 then
+    return nil, status, body
+  end
+  return nil
 end
