@@ -1,22 +1,21 @@
 import { execFile, execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { checkOptions } from "../client/options.ts";
 import { projectFolder } from "../setup/paths.js";
 import { makeTemporaryFolder } from "./support/processes.ts";
-import { startUp, type Up, type UpEnvironment, upEnvironment } from "./support/up.ts";
+import { atPortsOf, upForFile } from "./support/up.ts";
 
 const text = readFileSync(join(projectFolder, "docs/clients.md"), "utf8");
 const blocksOf = (language: string) =>
   [...text.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, "gm"))].map((match) => match[1] ?? "");
 
 const folder = makeTemporaryFolder();
-let up: Up;
-let environment: UpEnvironment;
+const up = upForFile(folder);
 
-beforeAll(async () => {
+beforeAll(() => {
   execFileSync(process.execPath, [join(projectFolder, "setup/build.js"), "--if-older"]);
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(projectFolder, join(folder, "node_modules", "signalbox"));
@@ -24,32 +23,11 @@ beforeAll(async () => {
     symlinkSync(join(projectFolder, "node_modules", scope), join(folder, "node_modules", scope));
   }
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
-  environment = await upEnvironment(join(folder, "data"));
-  up = startUp(environment);
-  await up.ready();
 });
-
-afterAll(async () => {
-  up.send("SIGINT");
-  await up.exitCode;
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const ports = {
-  "4222": "NATS_PORT",
-  "7070": "RESOLVER_HTTP_PORT",
-  "7071": "RESOLVER_GRPC_PORT",
-  "10000": "ENVOY_KEYED_PORT",
-  "10001": "ENVOY_ONE_CALL_PORT",
-} as const;
 
 /** The example against this test's own ports and folders, with time for a busy machine. */
 function here(example: string): string {
-  const withPorts = Object.entries(ports).reduce(
-    (all, [port, variable]) => all.replaceAll(`127.0.0.1:${port}`, `127.0.0.1:${environment[variable]}`),
-    example,
-  );
-  return withPorts
+  return atPortsOf(up.environment, example)
     .replace(".signalbox/shop", join(folder, "shop"))
     .replaceAll("createSignalbox({", "createSignalbox({ timeoutMs: 20000,");
 }
@@ -141,15 +119,16 @@ describe("docs/clients.md", () => {
   });
 
   test("links only to headings and files that exist", () => {
-    const headings = [...text.matchAll(/^#+ (.*)$/gm)].map((match) =>
-      (match[1] ?? "")
-        .toLowerCase()
-        .replace(/[^a-z0-9 -]/g, "")
-        .replaceAll(" ", "-"),
-    );
-    for (const [, link = ""] of text.matchAll(/\]\(([^)]+)\)/g)) {
-      if (link.startsWith("#")) expect(headings).toContain(link.slice(1));
-      else expect(() => readFileSync(join(projectFolder, "docs", link))).not.toThrow();
+    const headingsOf = (markdown: string) =>
+      [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
+        heading
+          .toLowerCase()
+          .replace(/[^a-z0-9 -]/g, "")
+          .replaceAll(" ", "-"),
+      );
+    for (const [, file = "", heading] of text.matchAll(/\]\(([^)#]*)(?:#([^)]+))?\)/g)) {
+      const linked = readFileSync(join(projectFolder, "docs", file || "clients.md"), "utf8");
+      if (heading !== undefined) expect(headingsOf(linked), file).toContain(heading);
     }
   });
 });

@@ -1,55 +1,27 @@
 import { execFile } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { projectFolder } from "../setup/paths.js";
 import { blocksOf, operationsText } from "./support/operations-doc.ts";
 import { eventually, makeTemporaryFolder } from "./support/processes.ts";
-import { startUp, type Up, type UpEnvironment, upEnvironment } from "./support/up.ts";
+import { atPortsOf, upForFile } from "./support/up.ts";
 
 const folder = makeTemporaryFolder();
-let up: Up;
-let environment: UpEnvironment & { readonly XDS_SHARD_PROBE: string };
-
-beforeAll(async () => {
-  // The documents of the examples name the default ports, on which this test's model servers do not listen.
-  environment = { ...(await upEnvironment(folder)), XDS_SHARD_PROBE: "off" };
-  up = startUp(environment);
-  await up.ready();
-});
-
-afterAll(async () => {
-  up.send("SIGINT");
-  await up.exitCode;
-  rmSync(folder, { recursive: true, force: true });
-});
-
-/** The default ports, and what this test's own are called. */
-const ports = {
-  "7070": "RESOLVER_HTTP_PORT",
-  "9107": "EXAMPLE_A_HTTP_PORT",
-  "9901": "ENVOY_ADMIN_PORT",
-  "10000": "ENVOY_KEYED_PORT",
-  "18001": "XDS_HTTP_PORT",
-} as const;
+// The documents of the examples name the default ports, on which this test's model servers do not listen.
+const up = upForFile(folder, { XDS_SHARD_PROBE: "off" });
 
 /**
  * Runs a block of the document in a shell that ends at the first failure, against this test's own ports. `npx` is left out,
  * because it takes a second each time; the test of the README has it.
  */
 async function run(block: string): Promise<string> {
-  const here = Object.entries(ports).reduce(
-    (text, [port, variable]) =>
-      text
-        .replaceAll(`127.0.0.1:${port}`, `127.0.0.1:${environment[variable]}`)
-        .replaceAll(`port: ${port} }`, `port: ${environment[variable]} }`),
-    block.replaceAll("npx signalbox", `'${process.execPath}' cli/main.ts`),
-  );
+  const here = atPortsOf(up.environment, block).replaceAll("npx signalbox", `'${process.execPath}' cli/main.ts`);
   const { stdout, stderr } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", here], {
     cwd: projectFolder,
-    env: { ...process.env, ...environment, NATS_URL: "", NO_COLOR: "1", BACKUP: join(folder, "backup.yaml") },
+    env: { ...process.env, ...up.environment, NATS_URL: "", NO_COLOR: "1", BACKUP: join(folder, "backup.yaml") },
   });
   return stdout + stderr;
 }
@@ -64,7 +36,7 @@ function blockWith(part: string): string {
 const keyOfSpare = "digits@7.default/digits-spare=100";
 
 async function shardOf(routingKey: string): Promise<string> {
-  const response = await fetch(`http://127.0.0.1:${environment.ENVOY_KEYED_PORT}/infer`, {
+  const response = await fetch(`http://127.0.0.1:${up.environment.ENVOY_KEYED_PORT}/infer`, {
     method: "POST",
     headers: { "x-routing-key": routingKey },
     body: "{}",
@@ -79,7 +51,7 @@ test("every command of docs/operations.md works, from the first to the last", as
     if (block.includes(keyOfSpare)) {
       // Published above; Envoy has it a moment later.
       await eventually("the spare shard is there", async () => {
-        const dump = await fetch(`http://127.0.0.1:${environment.ENVOY_ADMIN_PORT}/clusters`);
+        const dump = await fetch(`http://127.0.0.1:${up.environment.ENVOY_ADMIN_PORT}/clusters`);
         return /default\/digits-spare::.*::health_flags::healthy/.test(await dump.text());
       });
     }
@@ -112,7 +84,7 @@ test("every command of docs/operations.md works, from the first to the last", as
 
 test("what the document says about the values of a placement's key is true", async () => {
   await run(blockWith("kind: Shard"));
-  const admin = `http://127.0.0.1:${environment.ENVOY_ADMIN_PORT}`;
+  const admin = `http://127.0.0.1:${up.environment.ENVOY_ADMIN_PORT}`;
   const prefix = "signalbox.placement.default.digits@7.default";
   const modify = async (a: string, spare: string) => {
     const values = new URLSearchParams({ [`${prefix}/digits-a`]: a, [`${prefix}/digits-spare`]: spare });
@@ -140,10 +112,7 @@ test("what the document says about the values of a placement's key is true", asy
 
 test("the command for an Envoy image without curl sets an override", async () => {
   const [, command = ""] = /docker-compose exec envoy-1 bash -c '([^']+)'/.exec(operationsText) ?? [];
-  const here = (value: string) =>
-    command
-      .replace("127.0.0.1/9901", `127.0.0.1/${environment.ENVOY_ADMIN_PORT}`)
-      .replace("KEY=VALUE", `signalbox.access_log=${value}`);
+  const here = (value: string) => command.replace("KEY=VALUE", `signalbox.access_log=${value}`);
   expect(await run(here("50"))).toContain("OK");
   expect(await run("npx signalbox status")).toMatch(/signalbox\.access_log +50/);
   await run(here(""));
@@ -158,6 +127,6 @@ test("the health check of docker-compose.yml for Envoy passes on an Envoy that i
   const [kind, command = ""] = services["envoy-1"]?.healthcheck?.test ?? [];
   expect(kind).toBe("CMD-SHELL");
   expect(command).toContain("127.0.0.1/9901");
-  await run(command.replace("127.0.0.1/9901", `127.0.0.1/${environment.ENVOY_ADMIN_PORT}`));
+  await run(command);
   await expect(run(command.replace("127.0.0.1/9901", "127.0.0.1/1"))).rejects.toThrow();
 });

@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { projectFolder } from "../setup/paths.js";
 import { makeTemporaryFolder } from "./support/processes.ts";
-import { startUp, type Up, type UpEnvironment, upEnvironment } from "./support/up.ts";
+import { atPortsOf, upForFile } from "./support/up.ts";
 
 /** The commands of every `sh` block, one a line, in order. */
 const commands = [...readFileSync(join(projectFolder, "README.md"), "utf8").matchAll(/^```sh\n([\s\S]*?)^```/gm)]
@@ -13,30 +13,13 @@ const commands = [...readFileSync(join(projectFolder, "README.md"), "utf8").matc
 /** Those that start or test the whole project: other tests run what they run. */
 const scripts = commands.filter((command) => /^npm /.test(command));
 
-let up: Up;
-let environment: UpEnvironment;
-const folder = makeTemporaryFolder();
-
-beforeAll(async () => {
-  environment = await upEnvironment(folder);
-  up = startUp(environment);
-  await up.ready();
-});
-
-afterAll(async () => {
-  up.send("SIGINT");
-  await up.exitCode;
-  rmSync(folder, { recursive: true, force: true });
-});
+const up = upForFile(makeTemporaryFolder());
 
 /** Runs a command of the README in a shell, against this test's own ports. */
 function run(command: string): { status: number | null; output: string } {
-  const here = command
-    .replaceAll("127.0.0.1:7070", `127.0.0.1:${environment.RESOLVER_HTTP_PORT}`)
-    .replaceAll("127.0.0.1:10000", `127.0.0.1:${environment.ENVOY_KEYED_PORT}`);
-  const result = spawnSync("bash", ["-c", here], {
+  const result = spawnSync("bash", ["-c", atPortsOf(up.environment, command)], {
     cwd: projectFolder,
-    env: { ...process.env, ...environment, NATS_URL: "", NO_COLOR: "1" },
+    env: { ...process.env, ...up.environment, NATS_URL: "", NO_COLOR: "1" },
     encoding: "utf8",
   });
   return { status: result.status, output: result.stdout + result.stderr };

@@ -1,26 +1,18 @@
 import { spawn } from "node:child_process";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { afterAll, beforeAll } from "vitest";
+import { type Ports, readPorts } from "../../cli/up/settings.ts";
 import { projectFolder } from "../../setup/paths.js";
 import { freePorts } from "./ports.ts";
 import { eventually } from "./processes.ts";
 
-const portVariables = [
-  "NATS_PORT",
-  "RESOLVER_HTTP_PORT",
-  "RESOLVER_GRPC_PORT",
-  "XDS_GRPC_PORT",
-  "XDS_HTTP_PORT",
-  "ENVOY_KEYED_PORT",
-  "ENVOY_ONE_CALL_PORT",
-  "ENVOY_ADMIN_PORT",
-  "EXAMPLE_A_HTTP_PORT",
-  "EXAMPLE_A_GRPC_PORT",
-  "EXAMPLE_B_HTTP_PORT",
-  "EXAMPLE_B_GRPC_PORT",
-] as const;
+/** The ports that documents name. */
+const defaultPorts = readPorts({});
+const portVariables = Object.keys(defaultPorts) as (keyof Ports)[];
 
 /** Environment variables: free ports for everything that `signalbox up` starts, and its data folder. */
-export type UpEnvironment = Readonly<Record<(typeof portVariables)[number] | "SIGNALBOX_DATA", string>>;
+export type UpEnvironment = Readonly<Record<keyof Ports | "SIGNALBOX_DATA", string>>;
 
 /** A running `signalbox up`. */
 export type Up = {
@@ -36,6 +28,40 @@ export async function upEnvironment(dataFolder: string): Promise<UpEnvironment> 
   const ports = await freePorts(portVariables.length);
   const entries = portVariables.map((variable, index) => [variable, String(ports[index])] as const);
   return { ...Object.fromEntries(entries), SIGNALBOX_DATA: dataFolder } as UpEnvironment;
+}
+
+/** Text of a document, such as a command, in which the default ports are those of this environment. */
+export function atPortsOf(environment: UpEnvironment, text: string): string {
+  const variables = new Map(portVariables.map((variable) => [String(defaultPorts[variable]), variable]));
+  return text.replace(/(?<=\b127\.0\.0\.1[:/]|\bport: )\d+\b/g, (port) => {
+    const variable = variables.get(port);
+    return variable ? environment[variable] : port;
+  });
+}
+
+/**
+ * A `signalbox up` that runs while the tests of the calling file do, with this in its environment besides; its data is in
+ * the folder, which goes with it.
+ */
+export function upForFile(folder: string, besides: Readonly<Record<string, string>> = {}) {
+  let environment: UpEnvironment | undefined;
+  let up: Up | undefined;
+  beforeAll(async () => {
+    environment = { ...(await upEnvironment(join(folder, "data"))), ...besides };
+    up = startUp(environment);
+    await up.ready();
+  });
+  afterAll(async () => {
+    up?.send("SIGINT");
+    await up?.exitCode;
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return {
+    get environment(): UpEnvironment {
+      if (!environment) throw new Error("signalbox up runs in tests and hooks only");
+      return environment;
+    },
+  };
 }
 
 /** Runs `signalbox up`. The caller ends it with SIGINT and waits for its exit code. */
