@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import { maxConnectionAge } from "../xds-server/protocol/server.ts";
+import { maxConnectionAge } from "../xds-server/protocol/channel-options.ts";
 import { typeUrls } from "../xds-server/protocol/type-urls.ts";
 import { startEnvoy } from "./support/envoy.ts";
 import { adsBootstrap, clusterResource } from "./support/envoy-resources.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { projectFolder } from "../setup/paths.js";
-import { xdsChannelOptions } from "../xds-server/protocol/server.ts";
+import { xdsChannelOptions } from "../xds-server/protocol/channel-options.ts";
 import { typeUrls } from "../xds-server/protocol/type-urls.ts";
 import { natsForFile } from "./support/nats.ts";
 import { freePorts } from "./support/ports.ts";

@@ -6,7 +6,7 @@ import { startHttpServer } from "../service/http-server.ts";
 import type { Started } from "../service/lifecycle.ts";
 import type { XdsServerConfig } from "./config.ts";
 import { type Context, createContext } from "./context.ts";
-import { maxConnectionAge, xdsChannelOptions } from "./protocol/server.ts";
+import { maxConnectionAge, xdsChannelOptions } from "./protocol/channel-options.ts";
 import { envoyGroup } from "./publishing/audiences.ts";
 import { publishDocuments } from "./publishing/publisher.ts";
 

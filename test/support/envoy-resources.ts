@@ -7,7 +7,7 @@ import { ScopedRouteConfigurationSchema } from "../../proto/gen/envoy/config/rou
 import { SecretSchema } from "../../proto/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { RuntimeSchema } from "../../proto/gen/envoy/service/runtime/v3/rtds_pb.js";
 import { registry } from "../../proto/registry.ts";
-import type { ResourceChange } from "../../xds-server/protocol/snapshot.ts";
+import type { ResourceChange } from "../../xds-server/protocol/group.ts";
 import { typeUrls } from "../../xds-server/protocol/type-urls.ts";
 
 /** The smallest resources with which an Envoy routes: what a test of the protocol layer gives to a real Envoy. */

@@ -1,11 +1,7 @@
 import { type ChannelOptions, Server, ServerCredentials } from "@grpc/grpc-js";
+import { xdsChannelOptions } from "../../xds-server/protocol/channel-options.ts";
 import type { StreamInfo, XdsHooks } from "../../xds-server/protocol/hooks.ts";
-import {
-  createXdsServer,
-  type XdsServer,
-  type XdsServerDeps,
-  xdsChannelOptions,
-} from "../../xds-server/protocol/server.ts";
+import { createXdsServer, type XdsServer, type XdsServerDeps } from "../../xds-server/protocol/server.ts";
 import { createSnapshotStore, type SnapshotStore } from "../../xds-server/protocol/snapshot.ts";
 import { testResource } from "./xds-client.ts";
 

@@ -9,8 +9,9 @@ import {
   UpdateResourceResponseSchema,
 } from "../../proto/gen/adapter/adapter_pb.js";
 import type { UnaryHandlers } from "../../service/grpc-service.ts";
+import type { ResourceChange } from "../protocol/group.ts";
 import type { ResourceInput } from "../protocol/resource.ts";
-import { createSnapshotStore, type ResourceChange, type SnapshotStore } from "../protocol/snapshot.ts";
+import { createSnapshotStore, type SnapshotStore } from "../protocol/snapshot.ts";
 import { typeUrls } from "../protocol/type-urls.ts";
 import { madeUpResource, nameOf, variedResource } from "./resources.ts";
 

@@ -4,7 +4,8 @@ import { startGrpcServer } from "../../service/grpc-server.ts";
 import { unaryService } from "../../service/grpc-service.ts";
 import type { Started } from "../../service/lifecycle.ts";
 import { createLogger } from "../../service/logger.ts";
-import { createXdsServer, xdsChannelOptions } from "../protocol/server.ts";
+import { xdsChannelOptions } from "../protocol/channel-options.ts";
+import { createXdsServer } from "../protocol/server.ts";
 import { createAdapter } from "./adapter.ts";
 import type { AdapterConfig } from "./config.ts";
 

@@ -1,4 +1,4 @@
-import type { TypeView } from "./type-state.ts";
+import type { TypeView } from "./type-view.ts";
 
 /** How far one subscription is in the journal of its type, and what it was told ahead of that. */
 export class Cursor {

@@ -3,7 +3,7 @@ import type { DeltaState } from "./delta-state.ts";
 import type { StoredResource } from "./resource.ts";
 import type { Steps } from "./steps.ts";
 import { type Gate, TooFarBehindError } from "./subscription.ts";
-import type { TypeView } from "./type-state.ts";
+import type { TypeView } from "./type-view.ts";
 
 export type DeltaSizes = {
   /** Bytes of resources after which what is left goes into the next response. */

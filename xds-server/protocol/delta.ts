@@ -16,8 +16,8 @@ import {
   type Subscription,
   tightResponseBytes,
 } from "./subscription.ts";
-import type { TypeView } from "./type-state.ts";
 import { isFullState } from "./type-urls.ts";
+import type { TypeView } from "./type-view.ts";
 
 /**
  * Responses on the way before the answer to one more subscription waits. Pushes of changes wait for every response: at

@@ -1,7 +1,7 @@
 import { maxItems } from "./collected.ts";
 import type { Steps } from "./steps.ts";
 import type { Gate } from "./subscription.ts";
-import type { TypeView } from "./type-state.ts";
+import type { TypeView } from "./type-view.ts";
 
 /** Names of which those that are gone have to be removed. */
 type Suspects = {

@@ -2,7 +2,7 @@ import { areEqual } from "./claim.ts";
 import type { DeltaRequest } from "./delta-request.ts";
 import type { StoredResource } from "./resource.ts";
 import type { Steps } from "./steps.ts";
-import type { TypeView } from "./type-state.ts";
+import type { TypeView } from "./type-view.ts";
 
 /** All that there is, to be compared with what a client says that it holds. */
 type Comparison = {

@@ -1,6 +1,6 @@
 import { areEqual } from "./claim.ts";
 import type { DeltaRequest } from "./delta-request.ts";
-import type { TypeView } from "./type-state.ts";
+import type { TypeView } from "./type-view.ts";
 
 /** Names that are subscribed to at a step. */
 const namesAtAStep = 5000;

@@ -1,12 +1,13 @@
-import { type ChannelOptions, type Server, status } from "@grpc/grpc-js";
+import { type Server, status } from "@grpc/grpc-js";
 import type { AuthContext } from "@grpc/grpc-js/build/src/auth-context.js";
-import { type AdmissionLimits, createAdmission } from "./admission.ts";
+import { createAdmission } from "./admission.ts";
 import { createAllowance } from "./allowance.ts";
 import { type Call, type CallEvents, handleCall, type OpenStream, Refusal } from "./call.ts";
 import type { EncodedResponse } from "./encoding.ts";
 import { createFlushQueue, type FlushQueueOptions } from "./flush-queue.ts";
 import type { StreamInfo, XdsHooks, XdsLogger } from "./hooks.ts";
 import { writeMessage } from "./http2-stream.ts";
+import { defaultLimits, type XdsLimits } from "./limits.ts";
 import type { Node } from "./node.ts";
 import { type NodeStatus, nodeStatuses } from "./node-status.ts";
 import type { OrderingOptions } from "./ordering.ts";
@@ -14,7 +15,7 @@ import { createReadTurns } from "./read-turns.ts";
 import { createSendBudget } from "./send-budget.ts";
 import { definitionOf, discoveryServices } from "./service.ts";
 import type { SnapshotStore } from "./snapshot.ts";
-import { type ServedStream, type StreamLimits, XdsStream } from "./stream.ts";
+import { type ServedStream, XdsStream } from "./stream.ts";
 import { createVariants } from "./variants.ts";
 
 /** Where a stream comes from. */
@@ -49,45 +50,9 @@ export type XdsServer = {
   close(): void;
 };
 
-/** What clients may ask of one server. */
-export type XdsLimits = StreamLimits &
-  AdmissionLimits & {
-    /** Bytes that may wait for the network in all streams before large responses wait for room. */
-    readonly unsentBytesInAll: number;
-    /** Milliseconds in which the first request of a stream has to come. */
-    readonly firstRequestMs: number;
-  };
-
-const mebibyte = 1024 * 1024;
-
-const defaultLimits: XdsLimits = {
-  ...{ typesPerStream: 64, namesPerType: 250_000, namesPerStream: 500_000 },
-  ...{ unsentBytes: mebibyte, unsentBytesInAll: 256 * mebibyte, stalledMs: 60_000, firstRequestMs: 30_000 },
-  ...{ streams: 10_000, streamsPerSecond: 500, streamBurst: 5000 },
-};
-
 /** Streams refused or cut off that are logged: a flood of them is counted, and does not fill the log. */
 const refusalLogLines = { lines: 100, perMs: 60_000 };
 const defaultTiming = { removalGraceMs: 500, clusterAckTimeoutMs: 15_000, coalesceMs: 10, sliceMs: 10 };
-
-/**
- * The gRPC server options that xDS wants: requests up to 64 MiB (a reconnecting client lists every version it holds) and
- * keep-alive pings that notice a dead TCP connection within 40 s.
- */
-export const xdsChannelOptions: ChannelOptions = {
-  "grpc.max_receive_message_length": 64 * 1024 * 1024,
-  "grpc.keepalive_time_ms": 30_000,
-  "grpc.keepalive_timeout_ms": 10_000,
-  "grpc.max_concurrent_streams": 1000,
-};
-
-/**
- * The gRPC server options for connections that end after about `ageMs` (10 % more or less, at random) with a GOAWAY, so that
- * clients spread anew over all servers; streams that are still open 5 s later are cut off. 0 is no limit.
- */
-export function maxConnectionAge(ageMs: number): ChannelOptions {
-  return ageMs === 0 ? {} : { "grpc.max_connection_age_ms": ageMs, "grpc.max_connection_age_grace_ms": 5000 };
-}
 
 /** Serves the snapshots of a store over all variants: delta and state of the world, aggregated and per type. */
 export function createXdsServer(deps: XdsServerDeps): XdsServer {

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { ResourceChange } from "./group.ts";
 import type { ResourceInput } from "./resource.ts";
-import { createSnapshotStore, type ResourceChange, type SnapshotStore } from "./snapshot.ts";
+import { createSnapshotStore, type SnapshotStore } from "./snapshot.ts";
 
 const type = "type.googleapis.com/example.Type";
 const other = "type.googleapis.com/example.Other";

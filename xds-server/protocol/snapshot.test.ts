@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { Snapshot } from "./group.ts";
 import { contentVersion } from "./resource.ts";
-import { createSnapshotStore, type Snapshot } from "./snapshot.ts";
+import { createSnapshotStore } from "./snapshot.ts";
 
 const type = "type.googleapis.com/example.Type";
 

@@ -13,8 +13,8 @@ import {
   tightResponseBytes,
   type Verdict,
 } from "./subscription.ts";
-import type { TypeView } from "./type-state.ts";
 import { isFullState } from "./type-urls.ts";
+import type { TypeView } from "./type-view.ts";
 
 type Due = Pick<Response, "resources" | "changed">;
 type Add = (name: string, resource: StoredResource | undefined) => void;

@@ -1,5 +1,5 @@
+import type { GroupView } from "./group.ts";
 import type { CutReason, ReachedRevisions } from "./hooks.ts";
-import type { GroupView } from "./snapshot.ts";
 import { earliestOf, type Subscription } from "./subscription.ts";
 import { compareTypes } from "./type-urls.ts";
 

@@ -1,16 +1,16 @@
 import { status } from "@grpc/grpc-js";
 import type { EncodedResponse } from "./encoding.ts";
 import type { FlushQueue } from "./flush-queue.ts";
+import type { GroupView } from "./group.ts";
 import type { CutReason, ReachedRevisions, StreamInfo, XdsHooks, XdsLogger } from "./hooks.ts";
 import { createNackLog, type Nack } from "./nack-log.ts";
 import { createOrdering, type Ordering, type OrderingOptions } from "./ordering.ts";
 import { Outbox } from "./outbox.ts";
 import type { SendBudget } from "./send-budget.ts";
-import type { GroupView } from "./snapshot.ts";
 import { StreamSubscriptions, type SubscriptionLimits } from "./stream-subscriptions.ts";
 import { earliestOf, type Response, type Subscription, TooFarBehindError } from "./subscription.ts";
-import type { TypeView } from "./type-state.ts";
 import { typeUrls } from "./type-urls.ts";
+import type { TypeView } from "./type-view.ts";
 import type { AnyRequest, Variant } from "./variant.ts";
 import { MalformedRequestError } from "./wire.ts";
 

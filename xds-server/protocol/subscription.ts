@@ -1,5 +1,5 @@
 import type { StoredResource } from "./resource.ts";
-import type { TypeView } from "./type-state.ts";
+import type { TypeView } from "./type-view.ts";
 
 /** A response to be sent, before it is encoded. */
 export type Response = {

@@ -1,44 +1,9 @@
-import type { Claim } from "./claim.ts";
 import { type Digest, DigestSum } from "./digest-sum.ts";
 import { type Change, createJournal, type Journal } from "./journal.ts";
 import type { StoredResource } from "./resource.ts";
+import { ResourceLists } from "./resource-lists.ts";
 import type { Slice } from "./slice.ts";
-
-/** What a subscription sees of one type in one group. */
-export type TypeView = {
-  /** The sequence of the group's latest commit. */
-  readonly sequence: number;
-  /** Stands for the content of the whole type: the version of state-of-the-world responses. */
-  readonly version: string;
-  /** True when `version` was given by the store's owner, and is not a hash of the content. */
-  readonly isVersionGiven: boolean;
-  /** True when a resource has, or had, a time to live. */
-  readonly hasLifetimes: boolean;
-  get(name: string): StoredResource | undefined;
-  /** Everything; the same array until something changes. */
-  all(): readonly StoredResource[];
-  /** The same in pieces of up to so many bytes each; a resource that is larger is a piece by itself. */
-  parts(maxBytes: number): readonly (readonly StoredResource[])[];
-  /** All names; the same set until one comes or goes. */
-  names(): ReadonlySet<string>;
-  /** What a client states that subscribes to all names, and one that holds everything in its current version. */
-  readonly claims: { readonly names: Claim; readonly versions: Claim };
-  readonly count: number;
-  /** Bytes of all in delta responses. */
-  readonly bytes: number;
-  /** The last content of a removed resource, as long as it is remembered. */
-  lastKnown(name: string): StoredResource | undefined;
-  /** The sequence at which `name` last changed; 0 when it never did or is forgotten. */
-  changedAt(name: string): number;
-  /** The position of that change among all; 0 likewise. */
-  positionOf(name: string): number;
-  /** The latest change of each name after `cursor`, up to `limit` and after a position, oldest first. */
-  changes(cursor: number, limit: number, afterPosition?: number): Iterable<Change>;
-  /** Removals before this sequence may be forgotten: a cursor below it may have missed some. */
-  readonly horizon: number;
-  /** The position of the latest removal that is forgotten; 0 when none is. */
-  readonly forgottenPosition: number;
-};
+import type { TypeView } from "./type-view.ts";
 
 /** The resources of one type in one group, with their history. */
 export type TypeState = {
@@ -91,24 +56,18 @@ export function createTypeState(): TypeState {
 
 function typeStateOf(content: Content): TypeState {
   const { resources, removed, journal, sum, nameSum, heldSum } = content;
-  let all: readonly StoredResource[] | undefined;
-  let parts: { readonly maxBytes: number; readonly pieces: readonly (readonly StoredResource[])[] } | undefined;
-  let names: ReadonlySet<string> | undefined;
+  const lists = new ResourceLists(resources);
   /** Of the latest commit, until something changes: what streams look at most often is there already. */
   let view: TypeView | undefined;
-  const allOf = () => (all ??= [...resources.values()]);
   const viewAt = (sequence: number): TypeView => ({
     sequence,
     version: content.explicitVersion ?? sum.text(),
     isVersionGiven: content.explicitVersion !== undefined,
     hasLifetimes: content.hasLifetimes,
     get: (name) => resources.get(name),
-    all: allOf,
-    parts: (maxBytes) => {
-      if (parts?.maxBytes !== maxBytes) parts = { maxBytes, pieces: piecesOf(allOf(), maxBytes) };
-      return parts.pieces;
-    },
-    names: () => (names ??= new Set(resources.keys())),
+    all: () => lists.all(),
+    parts: (maxBytes) => lists.parts(maxBytes),
+    names: () => lists.names(),
     claims: { names: { count: resources.size, sum: nameSum }, versions: { count: resources.size, sum: heldSum } },
     count: resources.size,
     bytes: content.bytes,
@@ -131,10 +90,8 @@ function typeStateOf(content: Content): TypeState {
       add(nameSum, next.nameHash);
       add(heldSum, next.heldHash);
     }
-    if (!previous || !next) names = undefined;
     content.bytes += (next?.delta.length ?? 0) - (previous?.delta.length ?? 0);
-    all = undefined;
-    parts = undefined;
+    lists.changed(!previous || !next);
     view = undefined;
   };
 
@@ -207,21 +164,4 @@ function add(sum: DigestSum, { high, low }: Digest): void {
 
 function subtract(sum: DigestSum, { high, low }: Digest): void {
   sum.subtract(high, low);
-}
-
-function piecesOf(resources: readonly StoredResource[], maxBytes: number): (readonly StoredResource[])[] {
-  const pieces: StoredResource[][] = [];
-  let piece: StoredResource[] = [];
-  let bytes = 0;
-  for (const resource of resources) {
-    if (piece.length > 0 && bytes + resource.delta.length > maxBytes) {
-      pieces.push(piece);
-      piece = [];
-      bytes = 0;
-    }
-    piece.push(resource);
-    bytes += resource.delta.length;
-  }
-  if (piece.length > 0) pieces.push(piece);
-  return pieces;
 }

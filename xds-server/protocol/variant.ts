@@ -3,7 +3,7 @@ import type { EncodedResponse } from "./encoding.ts";
 import type { Node } from "./node.ts";
 import type { SotwRequest } from "./sotw-request.ts";
 import type { Response, Subscription } from "./subscription.ts";
-import type { TypeView } from "./type-state.ts";
+import type { TypeView } from "./type-view.ts";
 
 export type AnyRequest = DeltaRequest | SotwRequest;
 

@@ -1,4 +1,4 @@
-import type { ResourceChange } from "../protocol/snapshot.ts";
+import type { ResourceChange } from "../protocol/group.ts";
 import type { OwnedChange, Owner } from "./owned-change.ts";
 
 export type ResourceName = Pick<ResourceChange, "typeUrl" | "name">;

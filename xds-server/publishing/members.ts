@@ -1,4 +1,4 @@
-import type { ResourceChange } from "../protocol/snapshot.ts";
+import type { ResourceChange } from "../protocol/group.ts";
 import {
   difference,
   type Entity,

@@ -1,6 +1,6 @@
 import type { Objective } from "../../config/documents/objective.ts";
 import type { Shard } from "../../config/documents/shard.ts";
-import type { ResourceChange } from "../protocol/snapshot.ts";
+import type { ResourceChange } from "../protocol/group.ts";
 
 /** The document that a resource comes from, as far as it decides which nodes get it. */
 export type Owner = {

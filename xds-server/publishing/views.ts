@@ -1,5 +1,6 @@
-import type { CommitOptions, ResourceChange, SnapshotStore } from "../protocol/snapshot.ts";
-import type { TypeView } from "../protocol/type-state.ts";
+import type { CommitOptions, ResourceChange } from "../protocol/group.ts";
+import type { SnapshotStore } from "../protocol/snapshot.ts";
+import type { TypeView } from "../protocol/type-view.ts";
 import type { AudienceGroup } from "./audiences.ts";
 import { type Entity, takeIn, type ViewChange } from "./forms.ts";
 import { changesOf, changesOfAll, join, type Members } from "./members.ts";
