@@ -7,7 +7,7 @@ import { transports } from "../protocols.ts";
 import { unreadableName } from "../sketch.ts";
 import { experimentConflicts } from "./experiment-conflicts.ts";
 import type { Lookup, ReferenceProblem } from "./reference-problem.ts";
-import { type Reference, referencesOf } from "./references.ts";
+import { type Reference, referencesOf, referenceTo, visitReferences } from "./references.ts";
 
 function shardOf(lookup: Lookup, namespace: string, name: string): Shard | undefined {
   return lookup.find(documentKey({ kind: "Shard", namespace, name })) as Shard | undefined;
@@ -35,20 +35,29 @@ export function referenceProblems(document: SignalboxDocument, lookup: Lookup): 
 
 /** References to documents or versions that are not there. */
 function unmet(document: SignalboxDocument, lookup: Lookup): ReferenceProblem[] {
-  return referencesOf(document).flatMap((reference) => {
-    if (reference.name === unreadableName) return [];
-    const found = lookup.find(documentKey(reference));
-    if (!found) return [missing(reference, lookup)];
-    return found.kind === "Model" ? missingVersion(reference, found) : [];
+  const { namespace } = document.metadata;
+  const problems: ReferenceProblem[] = [];
+  let found: SignalboxDocument | undefined;
+  visitReferences(document, (kind, name, version, ...place) => {
+    if (name === unreadableName) return;
+    // Most name the same document in one place after the other.
+    if (found?.kind !== kind || found.metadata.name !== name)
+      found = lookup.find(documentKey({ kind, namespace, name }));
+    if (found && (found.kind !== "Model" || hasVersion(found, version))) return;
+    const reference = referenceTo(document, kind, name, version, ...place);
+    problems.push(found?.kind === "Model" ? missingVersion(reference, found) : missing(reference, lookup));
   });
+  return problems;
 }
 
-function missingVersion(reference: Reference, model: Model): ReferenceProblem[] {
-  const versions = model.spec.versions.map(({ version }) => version);
-  const wanted = reference.version ?? "";
-  if (wanted === unreadableName || versions.includes(wanted)) return [];
-  const message = `model ${reference.namespace}/${reference.name} has no version "${wanted}"; it has ${versions.map((version) => `"${version}"`).join(", ")}`;
-  return [{ path: `${reference.path}.version`, message, target: documentKey(reference) }];
+function hasVersion({ spec }: Model, wanted = unreadableName): boolean {
+  return wanted === unreadableName || spec.versions.some(({ version }) => version === wanted);
+}
+
+function missingVersion(reference: Reference, model: Model): ReferenceProblem {
+  const versions = model.spec.versions.map(({ version }) => `"${version}"`).join(", ");
+  const message = `model ${reference.namespace}/${reference.name} has no version "${reference.version}"; it has ${versions}`;
+  return { path: `${reference.path}.version`, message, target: documentKey(reference) };
 }
 
 function missing(reference: Reference, lookup: Lookup): ReferenceProblem {

@@ -5,12 +5,12 @@ import type { Objective } from "../documents/objective.ts";
 import type { Live, LiveDocuments, LiveMaps } from "../live-documents.ts";
 import { changedKeys } from "../shared-map.ts";
 import { dependentsOf } from "./dependents.ts";
-import { audienceReferences, modelsOf, shardsOf } from "./references.ts";
+import { audiencesIn, modelsOf, shardsOf } from "./references.ts";
 
 /** The audiences that a document's conditions ask for and their parts, each once, as `<namespace>/<name>`. */
 export function audiencesOf(live: LiveMaps, document: Objective | Experiment): string[] {
   const { namespace } = document.metadata;
-  const direct = audienceReferences(document).map(({ name }) => name);
+  const direct = audiencesIn(document);
   const parts = direct.flatMap((name) => live.audiences.get(`${namespace}/${name}`)?.document.spec.parts ?? []);
   return [...new Set([...direct, ...parts])].map((name) => `${namespace}/${name}`);
 }

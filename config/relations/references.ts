@@ -3,7 +3,6 @@ import { documentKey, type SignalboxDocument } from "../documents/document.ts";
 import type { Experiment } from "../documents/experiment.ts";
 import type { Model } from "../documents/model.ts";
 import type { Objective, Rule } from "../documents/objective.ts";
-import type { Pin } from "../documents/pin.ts";
 import { formatPath } from "../field-path.ts";
 
 /** One document naming another one of its namespace, and where it does so. */
@@ -19,106 +18,137 @@ export type Reference = {
 
 /** Everything that a document names, in document order; the same target may come several times. */
 export function referencesOf(document: SignalboxDocument): Reference[] {
-  switch (document.kind) {
-    case "Shard":
-    case "Holdout":
-      return [];
-    case "Model":
-      return shardReferences(document);
-    case "Audience":
-      return (document.spec.parts ?? []).map((part, p) => audience(document, part, `spec.parts[${p}]`));
-    case "Objective":
-      return [...modelReferences(document), ...rulesAudiences(document)];
-    case "Experiment":
-      return experimentReferences(document);
-    case "Pin":
-      return pinReferences(document);
-    default:
-      return document satisfies never;
-  }
-}
-
-function shardReferences(model: Model): Reference[] {
-  const { namespace } = model.metadata;
-  return model.spec.versions.flatMap((version, v) =>
-    version.placement.map(({ shard }, p) => ({
-      kind: "Shard" as const,
-      namespace,
-      name: shard,
-      path: `spec.versions[${v}].placement[${p}]`,
-    })),
-  );
-}
-
-function modelReferences(objective: Objective): Reference[] {
-  const { namespace } = objective.metadata;
-  const to = (target: { readonly model: string; readonly version: string }, path: string): Reference => ({
-    kind: "Model",
-    namespace,
-    name: target.model,
-    version: target.version,
-    path,
-  });
-  const references = [to(objective.spec.default, "spec.default")];
-  objective.spec.rules.forEach((rule, r) => {
-    if (rule.serve) references.push(to(rule.serve, `spec.rules[${r}].serve`));
-    rule.split?.variants.forEach((variant, v) => {
-      references.push(to(variant, `spec.rules[${r}].split.variants[${v}]`));
-    });
-  });
-  objective.spec.shadow.forEach((shadow, s) => {
-    references.push(to(shadow, `spec.shadow[${s}]`));
+  const references: Reference[] = [];
+  visitReferences(document, (kind, name, version, place, first, second) => {
+    references.push(referenceTo(document, kind, name, version, place, first, second));
   });
   return references;
 }
 
-function rulesAudiences(objective: Objective): Reference[] {
-  return objective.spec.rules.flatMap(({ when }, r) => audiencesIn(objective, when, `spec.rules[${r}].when`));
+/**
+ * Hears of one reference: what it names, and where it stands, as a field path with `#` for the index `first`, then one for
+ * `second`. So nothing has to be made of a reference that is good, as nearly all are.
+ */
+export type ReferenceVisitor = (
+  kind: Reference["kind"],
+  name: string,
+  version: string | undefined,
+  place: string,
+  first?: number,
+  second?: number,
+) => void;
+
+/** The reference that a {@link ReferenceVisitor} heard of. */
+export function referenceTo(
+  { metadata: { namespace } }: SignalboxDocument,
+  ...[kind, name, version, place, first, second]: Parameters<ReferenceVisitor>
+): Reference {
+  const withIndex = (path: string, index: number | undefined) =>
+    index === undefined ? path : path.replace("#", String(index));
+  const path = withIndex(withIndex(place, first), second);
+  return { kind, namespace, name, ...(version === undefined ? {} : { version }), path };
 }
 
-function experimentReferences(experiment: Experiment): Reference[] {
-  const { namespace } = experiment.metadata;
-  const { when, targets } = experiment.spec;
-  return [
-    ...targets.flatMap(({ objective, arms }, t): Reference[] => [
-      { kind: "Objective", namespace, name: objective, path: `spec.targets[${t}]` },
-      ...Object.entries(arms).map(([arm, { model, version }]): Reference => {
-        const path = formatPath(["spec", "targets", t, "arms", arm]);
-        return { kind: "Model", namespace, name: model, version, path };
-      }),
-    ]),
-    ...audiencesIn(experiment, when, "spec.when"),
-  ];
+/** {@link referencesOf}, one after the other. */
+export function visitReferences(document: SignalboxDocument, visit: ReferenceVisitor): void {
+  switch (document.kind) {
+    case "Shard":
+    case "Holdout":
+      break;
+    case "Model":
+      visitShards(document, visit);
+      break;
+    case "Audience":
+      visitNames("Audience", document.spec.parts, "spec.parts[#]", visit);
+      break;
+    case "Objective":
+      visitModels(document, visit);
+      visitRulesAudiences(document, visit);
+      break;
+    case "Experiment":
+      visitTargets(document, visit);
+      visitAudiences(document.spec.when, visit, "spec.when");
+      break;
+    case "Pin":
+      visitNames("Objective", document.spec.objectives, "spec.objectives[#]", visit);
+      break;
+    default:
+      document satisfies never;
+  }
 }
 
-function pinReferences({ metadata: { namespace }, spec: { objectives = [] } }: Pin): Reference[] {
-  return objectives.map((name, o) => ({ kind: "Objective" as const, namespace, name, path: `spec.objectives[${o}]` }));
+function visitNames(
+  kind: Reference["kind"],
+  names: readonly string[] | undefined,
+  place: string,
+  visit: ReferenceVisitor,
+): void {
+  for (const [index, name] of (names ?? []).entries()) visit(kind, name, undefined, place, index);
 }
 
-type Named = { readonly metadata: { readonly namespace: string } };
-
-function audience({ metadata: { namespace } }: Named, name: string, path: string): Reference {
-  return { kind: "Audience", namespace, name, path };
+function visitShards({ spec }: Model, visit: ReferenceVisitor): void {
+  for (const [v, { placement }] of spec.versions.entries()) {
+    for (const [p, { shard }] of placement.entries())
+      visit("Shard", shard, undefined, "spec.versions[#].placement[#]", v, p);
+  }
 }
 
-/** The audiences that a condition asks for, however deep. */
-function audiencesIn(owner: Named, condition: Condition | undefined, path: string): Reference[] {
-  return Object.entries(condition ?? {}).flatMap(([key, value]): Reference[] => {
-    if (typeof value !== "object" || value === null) return [];
-    const own = `${path}${formatPath([key]).replace(/^(?!\[)/, ".")}`;
-    if (key === "and" || key === "or")
-      return (value as Condition[]).flatMap((part, p) => audiencesIn(owner, part, `${own}[${p}]`));
-    if (key === "not") return audiencesIn(owner, value as Condition, own);
-    const name = (value as Operators).inAudience;
-    return name === undefined ? [] : [audience(owner, name, `${own}.inAudience`)];
+function visitModels({ spec }: Objective, visit: ReferenceVisitor): void {
+  visit("Model", spec.default.model, spec.default.version, "spec.default");
+  spec.rules.forEach(({ serve, split }, r) => {
+    if (serve) visit("Model", serve.model, serve.version, "spec.rules[#].serve", r);
+    split?.variants.forEach(({ model, version }, v) => {
+      visit("Model", model, version, "spec.rules[#].split.variants[#]", r, v);
+    });
+  });
+  spec.shadow.forEach(({ model, version }, s) => {
+    visit("Model", model, version, "spec.shadow[#]", s);
   });
 }
 
-/** Where an objective or experiment asks in its conditions for an audience. */
-export function audienceReferences(document: Objective | Experiment): Reference[] {
-  return document.kind === "Objective"
-    ? rulesAudiences(document)
-    : audiencesIn(document, document.spec.when, "spec.when");
+function visitRulesAudiences({ spec }: Objective, visit: ReferenceVisitor): void {
+  spec.rules.forEach(({ when }, r) => {
+    if (when) visitAudiences(when, visit, "spec.rules[#].when", r);
+  });
+}
+
+function visitTargets({ spec }: Experiment, visit: ReferenceVisitor): void {
+  for (const [t, { objective, arms }] of spec.targets.entries()) {
+    visit("Objective", objective, undefined, "spec.targets[#]", t);
+    for (const [arm, { model, version }] of Object.entries(arms))
+      visit("Model", model, version, formatPath(["spec", "targets", t, "arms", arm]));
+  }
+}
+
+/** The audiences that a condition at a place asks for, however deep. */
+function visitAudiences(
+  condition: Condition | undefined,
+  visit: ReferenceVisitor,
+  place: string,
+  first?: number,
+): void {
+  for (const key of Object.keys(condition ?? {})) {
+    const value = condition?.[key];
+    if (typeof value !== "object" || value === null) continue;
+    const own = () => `${place}${formatPath([key]).replace(/^(?!\[)/, ".")}`;
+    if (key === "and" || key === "or") {
+      for (const [p, part] of (value as readonly Condition[]).entries())
+        visitAudiences(part, visit, `${own()}[${p}]`, first);
+    } else if (key === "not") visitAudiences(value as Condition, visit, own(), first);
+    else {
+      const name = (value as Operators).inAudience;
+      if (name !== undefined) visit("Audience", name, undefined, `${own()}.inAudience`, first);
+    }
+  }
+}
+
+/** The names of the audiences that the conditions of an objective or experiment ask for. */
+export function audiencesIn(document: Objective | Experiment): string[] {
+  const names: string[] = [];
+  const visit: ReferenceVisitor = (_kind, name) => void names.push(name);
+  if (document.kind === "Objective") visitRulesAudiences(document, visit);
+  else visitAudiences(document.spec.when, visit, "");
+  return names;
 }
 
 /**
@@ -144,9 +174,17 @@ export function namesVersion(document: SignalboxDocument, model: string, version
 
 /** The document keys that a document names, each once; of an experiment in a layer, the layer's too. */
 export function referencedKeys(document: SignalboxDocument): Set<string> {
-  const keys = new Set(referencesOf(document).map(documentKey));
+  const { namespace } = document.metadata;
+  const keys = new Set<string>();
+  let last = "";
+  visitReferences(document, (kind, name) => {
+    // Most name the same model in one place after the other.
+    if (kind === "Model" && name === last) return;
+    if (kind === "Model") last = name;
+    keys.add(documentKey({ kind, namespace, name }));
+  });
   const layer = document.kind === "Experiment" ? document.spec.layer : undefined;
-  return layer ? keys.add(layerKey(document.metadata.namespace, layer.name)) : keys;
+  return layer ? keys.add(layerKey(namespace, layer.name)) : keys;
 }
 
 /** The models that an objective itself names (default, rules, shadows), each once, as `<namespace>/<name>`. */
@@ -163,5 +201,6 @@ export function modelsOf(objective: Objective): string[] {
 
 /** The shards in the placements of all versions of a model, each once, as `<namespace>/<name>`. */
 export function shardsOf(model: Model): string[] {
-  return [...new Set(shardReferences(model).map(({ namespace, name }) => `${namespace}/${name}`))];
+  const names = model.spec.versions.flatMap(({ placement }) => placement.map(({ shard }) => shard));
+  return Array.from(new Set(names), (name) => `${model.metadata.namespace}/${name}`);
 }
