@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import {
   Client,
   credentials,
@@ -199,6 +200,7 @@ test("the context may be made of the call's metadata, and a call may have years 
   const contexts: unknown[] = [];
   const resolve: SendingDeps["resolve"] = async (_objective, context) => {
     contexts.push(context);
+    await delay(20);
     return answer;
   };
   const context: GrpcContextOf = (metadata, { method_definition }) => {
