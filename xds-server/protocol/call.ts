@@ -112,6 +112,7 @@ export function handleCall<Request extends AnyRequest>(
     events.onLeft();
     if (stream) events.onClose(stream, reason);
   };
+  /** Takes in a request; the first one opens the stream. */
   function* take(bytes: Buffer): Generator<undefined, void> {
     const request = yield* variant.decode(bytes, events.maxNames);
     const typeUrl = typeOf(request, service);
@@ -119,6 +120,16 @@ export function handleCall<Request extends AnyRequest>(
     stream ??= events.openStream(call, service, variant, nodeOf(request), { end, cut });
     yield* stream.request(typeUrl, request);
   }
+  const fail = (error: unknown) => {
+    if (error instanceof TooManyNamesError) cut("too_many_names", error.message);
+    else if (error instanceof MalformedRequestError) cut("garbage", error.message);
+    else {
+      const { code, details } = refusalOf(error);
+      events.onReject({ peer, code, details });
+      end(code, error instanceof Refusal ? details : "internal error");
+    }
+  };
+  /** Does one step of a request, and the next one in a later turn; no other request is read before it is done. */
   const step = (work: Generator<undefined, void>) => {
     if (hasEnded) return;
     try {
@@ -127,13 +138,7 @@ export function handleCall<Request extends AnyRequest>(
         return;
       }
     } catch (error) {
-      if (error instanceof TooManyNamesError) cut("too_many_names", error.message);
-      else if (error instanceof MalformedRequestError) cut("garbage", error.message);
-      else {
-        const { code, details } = refusalOf(error);
-        events.onReject({ peer, code, details });
-        end(code, error instanceof Refusal ? details : "internal error");
-      }
+      fail(error);
     }
     call.resume();
   };

@@ -40,6 +40,18 @@ describe("reading in turns", () => {
     expect(Math.max(...later)).toBe(3);
   });
 
+  it("reads what began first to its end before the others, but a little of each that begins", async () => {
+    const heard: number[] = [];
+    const streams = streamsOf(3, 4, (_, index) => heard.push(index));
+    const readInTurns = createReadTurns({ bytesAtOnce: piece.length });
+    for (const stream of streams) {
+      readInTurns(stream);
+      stream.resume();
+    }
+    for (let turn = 0; turn < 30; turn++) await nextTurn();
+    expect(heard.join("")).toBe("012012001122");
+  });
+
   it("leaves a stream alone that its listener has paused, until that resumes it", async () => {
     const heard: number[] = [];
     const [stream] = streamsOf(1, 1, (own) => {

@@ -52,6 +52,8 @@ export type XdsServer = {
 
 /** Streams refused or cut off that are logged: a flood of them is counted, and does not fill the log. */
 const refusalLogLines = { lines: 100, perMs: 60_000 };
+
+/** Milliseconds; see `OrderingOptions` and `FlushQueueOptions`. */
 const defaultTiming = { removalGraceMs: 500, clusterAckTimeoutMs: 15_000, coalesceMs: 10, sliceMs: 10 };
 
 /** Serves the snapshots of a store over all variants: delta and state of the world, aggregated and per type. */
