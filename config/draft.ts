@@ -1,9 +1,10 @@
 import { type Kind, kinds, parseDocumentKey, type SignalboxDocument } from "./documents/document.ts";
-import { type Live, type LiveDocuments, liveMapNames, makeLiveMaps } from "./live-documents.ts";
+import { type Live, type LiveDocuments, type LiveMaps, liveMapNames, makeLiveMaps } from "./live-documents.ts";
 import { type Dependents, dependentsIndex, namersIn, rememberDependents } from "./relations/dependents.ts";
 import type { Lookup } from "./relations/reference-problem.ts";
 import { referencedKeys } from "./relations/references.ts";
-import { type MapChange, sharedMap } from "./shared-map.ts";
+import { changing, type MapChange, sharedMap } from "./shared-map.ts";
+import type { Work } from "./work.ts";
 
 type Entry = Live<SignalboxDocument>;
 
@@ -18,7 +19,7 @@ export type Draft = {
   put(key: string, entry: Entry | null): void;
   /** Finds documents as they would be with `changes` over the draft; null in it is a deleted document. */
   lookup(changes: ReadonlyMap<string, { readonly document: SignalboxDocument | null }>): Lookup;
-  finish(rest: Pick<LiveDocuments, "revision" | "rejections" | "pending">): LiveDocuments;
+  finishing(rest: Pick<LiveDocuments, "revision" | "rejections" | "pending">): Work<LiveDocuments>;
 };
 
 /** Names given for a suggestion: enough to find a typing error, few enough that ten thousand refusals stay quick. */
@@ -68,8 +69,8 @@ export function createDraft(base: LiveDocuments): Draft {
         dependents: (key) => [...new Set([...index.get(key), ...naming(key)])].flatMap((each) => find(each) ?? []),
       };
     },
-    finish: (rest) => {
-      const live = { ...rest, ...changedMaps(base, changes) };
+    *finishing(rest) {
+      const live = { ...rest, ...(yield* changedMaps(base, changes)) };
       rememberDependents(live, index.finish());
       return live;
     },
@@ -90,7 +91,7 @@ function keyOf(kind: Kind, name: string): string {
 }
 
 /** The maps of the base with the changes in them; a kind without changes keeps its very map. */
-function changedMaps(base: LiveDocuments, changes: ReadonlyMap<string, Entry | null>) {
+function* changedMaps(base: LiveDocuments, changes: ReadonlyMap<string, Entry | null>): Work<LiveMaps> {
   const byKind = new Map<Kind, MapChange<Entry>[]>();
   for (const [key, entry] of changes) {
     const id = parseDocumentKey(key);
@@ -98,11 +99,13 @@ function changedMaps(base: LiveDocuments, changes: ReadonlyMap<string, Entry | n
     const own = byKind.get(id.kind) ?? [];
     byKind.set(id.kind, own);
     own.push([`${id.namespace}/${id.name}`, entry ?? undefined]);
+    yield;
   }
-  return makeLiveMaps((field, kind) => {
-    const own = byKind.get(kind);
-    return own ? sharedMap<Entry>(base[field]).with(own) : base[field];
-  });
+  const changed = new Map<Kind, ReadonlyMap<string, Entry>>();
+  for (const [kind, own] of byKind) {
+    changed.set(kind, yield* changing(sharedMap<Entry>(base[liveMapNames[kind]]), own));
+  }
+  return makeLiveMaps((field, kind) => changed.get(kind) ?? base[field]);
 }
 
 /** The reverse index in the making. */

@@ -49,7 +49,7 @@ export function settleAll(live: LiveDocuments, batches: Batches, now: Date): Liv
 
 type Batches = readonly (readonly StoredEntry[])[];
 
-/** {@link settleAll}, which yields after each document. */
+/** {@link settleAll}, which yields after each document, and while it puts them in the maps. */
 export function* settling(live: LiveDocuments, batches: Batches, now: Date): Work<LiveDocuments> {
   const state: Settling = {
     draft: createDraft(live),
@@ -65,7 +65,7 @@ export function* settling(live: LiveDocuments, batches: Batches, now: Date): Wor
     yield* takeBatch(state, fresh);
   }
   if (revision === live.revision) return live;
-  return state.draft.finish({
+  return yield* state.draft.finishing({
     revision,
     rejections: state.rejections,
     pending: state.pending.finish(),

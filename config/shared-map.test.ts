@@ -2,7 +2,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { changedKeys, type MapChange, SharedMap, sharedMap } from "./shared-map.ts";
+import { changedKeys, changing, type MapChange, SharedMap, sharedMap } from "./shared-map.ts";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
@@ -31,6 +31,23 @@ test("a map after some changes is what a map would be that was changed in place"
         expect([...map.keys()].every((each) => map.has(each) && map.get(each) === plain.get(each))).toBe(true);
         expect([...changedKeys(before, map)].sort()).toEqual([...changedKeys(copy, plain)].sort());
         expect([...changedKeys(before, plain)].sort()).toEqual([...changedKeys(copy, map)].sort());
+      }
+    }),
+  );
+});
+
+test("a map that is changed in pieces becomes the same, with a turn for others after some of the changes", () => {
+  fc.assert(
+    fc.property(batches, (all) => {
+      let map = new SharedMap<number>();
+      for (const changes of all) {
+        const work = changing(map, changes);
+        let pieces = 0;
+        let step = work.next();
+        for (; !step.done; step = work.next()) pieces += 1;
+        map = map.with(changes);
+        expect(new Map(step.value)).toEqual(new Map(map));
+        expect(pieces).toBe(Math.ceil(changes.length / 64));
       }
     }),
   );

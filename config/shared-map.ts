@@ -1,3 +1,5 @@
+import type { Work } from "./work.ts";
+
 /** A change of a map: what is under the key from now on; undefined is nothing. */
 export type MapChange<V> = readonly [key: string, value: V | undefined];
 
@@ -91,6 +93,18 @@ export class SharedMap<V> implements ReadonlyMap<string, V> {
 /** A map as one whose changes are cheap: itself when it is one already. */
 export function sharedMap<V>(map?: ReadonlyMap<string, V>): SharedMap<V> {
   return map instanceof SharedMap ? map : new SharedMap<V>().with(map ?? []);
+}
+
+const changesPerPiece = 64;
+
+/** {@link SharedMap.with} in pieces of 64 changes. */
+export function* changing<V>(map: SharedMap<V>, changes: readonly MapChange<V>[]): Work<SharedMap<V>> {
+  let changed = map;
+  for (let start = 0; start < changes.length; start += changesPerPiece) {
+    changed = changed.with(changes.slice(start, start + changesPerPiece));
+    yield;
+  }
+  return changed;
 }
 
 /** The keys under which two maps do not hold the very same value; quick for two of which one came from the other. */

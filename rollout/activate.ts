@@ -1,7 +1,6 @@
 import type { LiveDocuments } from "../config/live-documents.ts";
 import type { NatsSettings } from "../config/store/connection.ts";
 import type { LiveFollower } from "../config/store/follow.ts";
-import { compiledAhead } from "./compiled-ahead.ts";
 import {
   type ActiveSelection,
   createCurrentSelection,
@@ -71,10 +70,8 @@ export function activate(deps: ActivationDeps): Activation {
           signal,
         });
   const folder = openFormerFolder(deps.folder);
-  let startedFrom: LiveDocuments | null = null;
-  const source = compiledAhead(waitingFor(prepare(), follower), () => startedFrom);
   const selection = createCurrentSelection({
-    ...{ source, statuses, logger, now, group: deps.group },
+    ...{ source: waitingFor(prepare(), follower), statuses, logger, now, group: deps.group },
     history: (revision) => documentsAt(documents, revision),
     onChange: () => {
       writer.changed();
@@ -99,13 +96,11 @@ export function activate(deps: ActivationDeps): Activation {
     await follower.started;
     const snapshot = deps.snapshot();
     if (!snapshot || !statuses) return;
-    startedFrom = snapshot;
     selection.startFrom(snapshot, former);
   }
 
   async function firstWord(): Promise<void> {
-    // The selection waits for this too, and did so first: from here on it has the documents.
-    await source.started;
+    await selection.started;
     if (!statuses) return;
     await new Promise<void>((resolve) => {
       const check = () => {

@@ -1,11 +1,25 @@
-import { describe, expect, test } from "vitest";
+import { setImmediate as turn } from "node:timers/promises";
+import { describe, expect, test, vi } from "vitest";
 import type { LiveDocuments } from "../config/live-documents.ts";
-import { emptyLiveDocuments } from "../config/settle.ts";
+import { emptyLiveDocuments, settle } from "../config/settle.ts";
 import { liveDocuments } from "../resolver/testing.ts";
 import { createLogger } from "../service/logger.ts";
+import { stored, writtenModel, writtenObjective, writtenShard } from "../test/support/written-documents.ts";
 import { type CurrentSelection, createCurrentSelection } from "./current-selection.ts";
 import type { HeldObjective, ProcessStatus } from "./process-status.ts";
 import { sampleHeld, sampleStatus } from "./testing.ts";
+
+/** So many objectives in an edition. */
+function manyDocuments(objectives: number, ttlMs: number, from: LiveDocuments = emptyLiveDocuments): LiveDocuments {
+  const fixed = from.revision === 0 ? [writtenShard("s"), writtenModel("m", ["1"], "s")] : [];
+  const names = Array.from({ length: objectives }, (_, index) => `o${index}`);
+  const all = [...fixed, ...names.map((name) => writtenObjective(name, "m", "1", { policy: { ttlMs } }))];
+  return settle(
+    from,
+    all.map((each, index) => stored(from.revision + index + 1, each)),
+    new Date(0),
+  );
+}
 
 /** Without `statuses`, every revision is activated at once. */
 function source(statuses?: readonly ProcessStatus[] | null, history?: (revision: number) => Promise<LiveDocuments>) {
@@ -90,6 +104,32 @@ test("an objective that cannot be compiled keeps its last good form, and is logg
   expect(lines.filter((line) => line.includes("cannot be compiled"))).toHaveLength(1);
 });
 
+test("a large update answers all at once at its end, and nothing of it before", async () => {
+  const { selection, update } = source();
+  const first = manyDocuments(300, 1);
+  update(first);
+  await expect.poll(() => selection.get()?.live, { timeout: 20_000 }).toBe(first);
+  let clockMs = 0;
+  // Everything takes as long as a piece may.
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => clockMs++);
+  try {
+    const second = manyDocuments(300, 2, first);
+    update(second);
+    let turnsBefore = 0;
+    for (; selection.get()?.live === first; turnsBefore++) {
+      const revisions = [...(selection.get()?.objectives.values() ?? [])].map(({ revision }) => revision);
+      expect(Math.max(...revisions)).toBeLessThanOrEqual(first.revision);
+      await turn();
+    }
+    expect(turnsBefore).toBeGreaterThan(300);
+    const revisions = [...(selection.get()?.objectives.values() ?? [])].map(({ revision }) => revision);
+    expect(revisions).toHaveLength(300);
+    expect(Math.min(...revisions)).toBeGreaterThan(first.revision);
+  } finally {
+    clock.mockRestore();
+  }
+});
+
 test("after it was stopped it hears of nothing", () => {
   const { selection, update } = source();
   selection.stop();
@@ -129,6 +169,40 @@ describe("with xds-servers", () => {
       "xds-server x1: shard default/slow has no ready host",
     ]);
   });
+
+  test.each([2, 5, 8])(
+    "of ten objectives the %i that are held back answer in their former form, until they are not",
+    (many) => {
+      const first = manyDocuments(10, 1);
+      const second = manyDocuments(10, 2, first);
+      const names = [...second.objectives.keys()].sort();
+      const held = names.slice(0, many);
+      const { selection, update, report } = source([server(first.revision)]);
+      update(first);
+      update(second);
+      const answeredAt = () => names.map((name) => selection.get()?.objectives.get(name)?.revision);
+      const revisions = (live: LiveDocuments, of: readonly string[]) =>
+        of.map((name) => live.objectives.get(name)?.revision);
+      expect(answeredAt()).toEqual(revisions(first, names));
+      report([
+        server(
+          second.revision,
+          held.map((name) => sampleHeld(name, first.revision, second.revision)),
+        ),
+      ]);
+      expect(answeredAt()).toEqual([...revisions(first, held), ...revisions(second, names.slice(many))]);
+      expect(
+        selection
+          .report()
+          ?.held.map(({ objective }) => objective)
+          .sort(),
+      ).toEqual(held);
+      expect([...selection.former().keys()].sort()).toEqual(held);
+      report([server(second.revision)]);
+      expect(answeredAt()).toEqual(revisions(second, names));
+      expect([selection.report()?.held, selection.former().size]).toEqual([[], 0]);
+    },
+  );
 
   test("without any xds-server what is active stays active", () => {
     const { selection, update, report } = source([server(5)]);

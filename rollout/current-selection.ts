@@ -1,13 +1,15 @@
 import type { LiveDocuments } from "../config/live-documents.ts";
-import { affectedObjectives, objectiveRevision } from "../config/relations/needs.ts";
+import { findingAffected, objectiveRevision } from "../config/relations/needs.ts";
 import { emptyLiveDocuments } from "../config/settle.ts";
 import { sharedMap } from "../config/shared-map.ts";
-import { compileSelection, type Selection } from "../selection/selector.ts";
+import type { Work } from "../config/work.ts";
+import { compileSelection, compiling, type Selection } from "../selection/selector.ts";
 import { type Candidates, decideActivation, type Verdicts, type Waiting, withChanges } from "./activation.ts";
 import { countedServers } from "./live-processes.ts";
 import { createPaced, type Paced } from "./paced.ts";
 import { type Pinned, setPinnedAside } from "./pinned.ts";
 import type { ProcessStatus, RolloutReport } from "./process-status.ts";
+import { takeDocuments } from "./take-documents.ts";
 
 /** Where it is told what goes wrong with an objective: the logger of the process, or what takes its place. */
 export type SelectionLog = {
@@ -66,6 +68,8 @@ export type CurrentSelection = {
   report(): RolloutReport | undefined;
   /** The documents from which the objectives that are held back are answered. */
   former(): ReadonlyMap<string, LiveDocuments>;
+  /** Resolves when the first documents are taken in. */
+  readonly started: Promise<void>;
   stop(): void;
 };
 
@@ -95,18 +99,22 @@ export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelec
       if (isNews) deps.onChange?.();
       return;
     }
-    const waiting = new Map(candidates.waiting);
-    const rest = new Map(former);
-    for (const name of activated) {
-      waiting.delete(name);
-      rest.delete(name);
-    }
-    const forms = activated.map((name) => [name, from.objectives.get(name)] as const);
-    const objectives = sharedMap(active?.objectives).with(forms);
-    candidates = { ...candidates, waiting };
-    former = rest;
-    active = { ...from, objectives, held };
+    active = { ...from, objectives: formsWith(from, activated), held };
+    // What has a former form waits.
+    const isAll = activated.length === candidates.waiting.size;
+    former = isAll ? new Map() : without(former, activated);
+    candidates = { ...candidates, waiting: isAll ? new Map() : without(candidates.waiting, activated) };
     deps.onChange?.();
+  };
+
+  /** What answers once these are activated. It differs from the newest forms in what goes on waiting. */
+  const formsWith = (from: Selection, activated: readonly string[]): Selection["objectives"] => {
+    const answering = sharedMap(active?.objectives);
+    if (2 * activated.length <= candidates.waiting.size)
+      return answering.with(activated.map((name) => [name, from.objectives.get(name)] as const));
+    const isActivated = new Set(activated);
+    const waiting = [...candidates.waiting.keys()].filter((name) => !isActivated.has(name));
+    return from.objectives.with(waiting.map((name) => [name, answering.get(name)] as const));
   };
 
   const pinned = () => setPinnedAside(candidates, newest?.live ?? emptyLiveDocuments, deps.group);
@@ -192,35 +200,32 @@ export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelec
     deps.onChange?.();
   };
 
-  const take = (live: LiveDocuments) => {
+  /** Compiles what documents change, piece by piece, and takes them in at the end, at once. */
+  function* taking(live: LiveDocuments): Work<void> {
     const before = newest;
-    const next = compileSelection(live, before ?? undefined);
+    const changed = before ? yield* findingAffected(before.live, live) : new Set(live.objectives.keys());
+    const next = yield* compiling(live, changed, before ?? undefined);
     for (const [objective, reason] of next.failures) {
       if (before?.failures.get(objective) !== reason)
         logger.error({ objective, reason }, "objective cannot be compiled; its last good form answers");
     }
     newest = next;
-    if (before) noteChanges(before.live, live);
+    if (before) noteChanges(before.live, live.revision, changed);
     else candidates = allNew(live);
     evaluate();
-  };
+  }
 
-  const noteChanges = (before: LiveDocuments, live: LiveDocuments) => {
-    const changed = affectedObjectives(before, live);
-    candidates = withChanges(candidates, live.revision, changed);
-    const since = now().toISOString();
+  const noteChanges = (before: LiveDocuments, revision: number, changed: ReadonlySet<string>) => {
+    candidates = withChanges(candidates, revision, changed);
+    const answering = { documents: before, since: now().toISOString() };
     const known = new Map(former);
-    for (const name of changed) if (!known.has(name)) known.set(name, { documents: before, since });
+    for (const name of changed) if (!known.has(name)) known.set(name, answering);
     former = known;
   };
 
-  const stopSource = source.subscribe(take);
+  const taken = takeDocuments(source, { taking, isTaken: (live) => newest?.live === live });
   const evaluation = (deps.pace ?? createPaced)(evaluate);
   const stopStatuses = statuses?.subscribe(evaluation.ask);
-  // An empty store changes nothing, so no listener hears that it is ready.
-  void source.started.then(() => {
-    if (newest?.live !== source.current()) take(source.current());
-  });
 
   return {
     get: () => active,
@@ -240,8 +245,9 @@ export function createCurrentSelection(deps: CurrentSelectionDeps): CurrentSelec
     },
     report: () => (active ? reportOf(candidates, former, active.held, pinned().pinned) : undefined),
     former: () => new Map([...former].map(([name, { documents }]) => [name, documents])),
+    started: taken.started,
     stop: () => {
-      stopSource();
+      taken.stop();
       stopStatuses?.();
       evaluation.stop();
     },
@@ -254,6 +260,13 @@ function allNew(live: LiveDocuments): Candidates {
     (name) => [name, { revision: objectiveRevision(live, name), activeRevision: 0 }] as const,
   );
   return { revision: live.revision, waiting: new Map(waiting) };
+}
+
+/** The map without these of its keys. */
+function without<V>(map: ReadonlyMap<string, V>, keys: readonly string[]): ReadonlyMap<string, V> {
+  const rest = new Map(map);
+  for (const key of keys) rest.delete(key);
+  return rest;
 }
 
 /** Whether an objective, as it was at this store revision, is newer than what answers, and not what waits. */

@@ -1,4 +1,3 @@
-import { createAttached } from "../config/attached.ts";
 import { qualifiedName } from "../config/documents/document.ts";
 import type { Objective } from "../config/documents/objective.ts";
 import type { LiveDocuments } from "../config/live-documents.ts";
@@ -10,7 +9,8 @@ import {
   modelsIn,
   objectiveRevision,
 } from "../config/relations/needs.ts";
-import { type MapChange, type SharedMap, sharedMap } from "../config/shared-map.ts";
+import { changing, type MapChange, type SharedMap, sharedMap } from "../config/shared-map.ts";
+import { doAtOnce, type Work } from "../config/work.ts";
 import { type CompiledObjective, compileObjective } from "./compile.ts";
 
 /** All objectives in force, compiled. Immutable: a new set of documents makes a new value, to be swapped in whole. */
@@ -25,55 +25,31 @@ export type Selection = {
 
 /** Compiles all objectives; with `previous`, only those that depend on a document that changed since. Never throws. */
 export function compileSelection(live: LiveDocuments, previous?: Selection): Selection {
+  return doAtOnce(
+    compiling(live, previous ? affectedObjectives(previous.live, live) : live.objectives.keys(), previous),
+  );
+}
+
+/** {@link compileSelection} of the objectives that depend on what changed since `previous`; yields after each. */
+export function* compiling(live: LiveDocuments, changed: Iterable<string>, previous?: Selection): Work<Selection> {
   const objectives: MapChange<CompiledObjective>[] = [];
   const failures = new Map(previous?.failures);
-  for (const name of previous ? affectedObjectives(previous.live, live) : live.objectives.keys()) {
+  for (const name of changed) {
     failures.delete(name);
     const objective = live.objectives.get(name)?.document;
-    if (objective === undefined) {
-      objectives.push([name, undefined]);
-      continue;
-    }
     try {
-      objectives.push([name, compileLive(live, objective)]);
+      objectives.push([name, objective && compileLive(live, objective)]);
     } catch (error) {
       failures.set(name, error instanceof Error ? error.message : String(error));
     }
+    yield;
   }
-  return { live, objectives: sharedMap(previous?.objectives).with(objectives), failures };
-}
-
-// What was compiled ahead for some documents lives as long as they do.
-const ahead = createAttached<LiveDocuments, Map<string, CompiledObjective>>();
-
-/**
- * Compiles what `live` changes since `previous` (null: everything), and keeps it for {@link compileSelection} and
- * {@link compileLive}, which then cost next to nothing. `pause` is awaited after every objective, to let others have the
- * event loop. What cannot be compiled is left to those two. Never rejects, unless `pause` does.
- */
-export async function compileAhead(
-  live: LiveDocuments,
-  previous: LiveDocuments | null,
-  pause: () => Promise<void>,
-): Promise<void> {
-  const compiled = new Map<string, CompiledObjective>();
-  for (const name of previous ? affectedObjectives(previous, live) : live.objectives.keys()) {
-    const objective = live.objectives.get(name)?.document;
-    try {
-      if (objective) compiled.set(name, compileLive(live, objective));
-    } catch {
-      // Whoever needs it compiles it again, and tells.
-    }
-    await pause();
-  }
-  ahead.set(live, compiled);
+  return { live, objectives: yield* changing(sharedMap(previous?.objectives), objectives), failures };
 }
 
 /** Compiles one of the live objectives with all that it depends on; throws where {@link compileObjective} throws. */
 export function compileLive(live: LiveDocuments, objective: Objective): CompiledObjective {
   const name = qualifiedName(objective);
-  const known = ahead.get(live)?.get(name);
-  if (known?.objective === objective) return known;
   const experiments = experimentsOn(live, name).map(({ document }) => document);
   const audiences = new Set([objective, ...experiments].flatMap((each) => audiencesOf(live, each)));
   return compileObjective({

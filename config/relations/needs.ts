@@ -4,6 +4,7 @@ import type { Holdout } from "../documents/holdout.ts";
 import type { Objective } from "../documents/objective.ts";
 import type { Live, LiveDocuments, LiveMaps } from "../live-documents.ts";
 import { changedKeys } from "../shared-map.ts";
+import { doAtOnce, type Work } from "../work.ts";
 import { dependentsOf } from "./dependents.ts";
 import { audiencesIn, modelsOf, shardsOf } from "./references.ts";
 
@@ -77,28 +78,39 @@ export function objectiveRevision(live: LiveDocuments, objectiveName: string): n
  * one of them has: what a consumer has to look at again when `after` follows `before`.
  */
 export function affectedObjectives(before: LiveDocuments, after: LiveDocuments): Set<string> {
-  const affected = new Set<string>(changedKeys(before.objectives, after.objectives));
-  const followed = new Set<string>();
-  const follow = (key: string): void => {
-    if (followed.has(key)) return;
-    followed.add(key);
-    if (key.startsWith("objective.")) affected.add(nameOf(key));
-    for (const live of [before, after]) {
-      if (key.startsWith("experiment.")) for (const name of targetsOf(live, nameOf(key))) affected.add(name);
-      else if (!key.startsWith("objective.")) for (const dependent of dependentsOf(live, key)) follow(dependent);
-    }
-  };
-  for (const shard of changedKeys(before.shards, after.shards)) follow(keyOf("shard", shard));
-  for (const model of changedKeys(before.models, after.models)) follow(keyOf("model", model));
-  for (const audience of changedKeys(before.audiences, after.audiences)) follow(keyOf("audience", audience));
-  for (const experiment of changedKeys(before.experiments, after.experiments)) follow(keyOf("experiment", experiment));
+  return doAtOnce(findingAffected(before, after));
+}
+
+/** {@link affectedObjectives}, which yields after each thing that it looks at. */
+export function* findingAffected(before: LiveDocuments, after: LiveDocuments): Work<Set<string>> {
+  const affected = new Set<string>();
+  for (const name of changedKeys(before.objectives, after.objectives)) {
+    affected.add(name);
+    yield;
+  }
+  const toFollow: string[] = [];
+  for (const shard of changedKeys(before.shards, after.shards)) toFollow.push(keyOf("shard", shard));
+  for (const model of changedKeys(before.models, after.models)) toFollow.push(keyOf("model", model));
+  for (const audience of changedKeys(before.audiences, after.audiences)) toFollow.push(keyOf("audience", audience));
+  for (const name of changedKeys(before.experiments, after.experiments)) toFollow.push(keyOf("experiment", name));
   for (const holdout of changedKeys(before.holdouts, after.holdouts)) {
     const [namespace] = holdout.split("/");
     for (const live of [before, after]) {
       for (const name of live.experiments.keys()) {
-        if (name.startsWith(`${namespace}/`)) follow(keyOf("experiment", name));
+        if (name.startsWith(`${namespace}/`)) toFollow.push(keyOf("experiment", name));
       }
     }
+  }
+  const followed = new Set<string>();
+  for (let key = toFollow.pop(); key !== undefined; key = toFollow.pop()) {
+    if (followed.has(key)) continue;
+    followed.add(key);
+    if (key.startsWith("objective.")) affected.add(nameOf(key));
+    for (const live of [before, after]) {
+      if (key.startsWith("experiment.")) for (const name of targetsOf(live, nameOf(key))) affected.add(name);
+      else if (!key.startsWith("objective.")) for (const dependent of dependentsOf(live, key)) toFollow.push(dependent);
+    }
+    yield;
   }
   return affected;
 }
