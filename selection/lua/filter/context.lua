@@ -97,10 +97,20 @@ local function readList(text)
   return list
 end
 
--- Whether a value stands for itself: printable ASCII without a comma and without anything encoded. The pattern is anchored
--- and its class short, because an unanchored one reads the whole class anew for every byte.
+-- Whether a value stands for itself: printable ASCII without a comma and without anything encoded. A loop, because LuaJIT compiles
+-- it; a pattern it interprets anew for every byte.
 local function isPlain(text)
-  return #text <= MAX_ATTRIBUTE_BYTES and find(text, "^[.-~ -$&-+-]*$") ~= nil
+  local length = #text
+  if length > MAX_ATTRIBUTE_BYTES then
+    return false
+  end
+  for index = 1, length do
+    local code = byte(text, index)
+    if code < 0x20 or code > 0x7e or code == 0x25 or code == 0x2c then
+      return false
+    end
+  end
+  return true
 end
 
 -- The value, a problem when there is none, and the text that a number was read from.
@@ -108,10 +118,13 @@ local function readValue(text, kind)
   if kind == "list" then
     return readList(text)
   end
-  if find(text, ",", 1, true) then
-    return nil, "has a comma: send it once, and a comma in its value as %2C"
+  local decoded, problem = text, nil
+  if not isPlain(text) then
+    if find(text, ",", 1, true) then
+      return nil, "has a comma: send it once, and a comma in its value as %2C"
+    end
+    decoded, problem = decode(text)
   end
-  local decoded, problem = decode(text)
   if decoded == nil or kind == "string" then
     return decoded, problem
   end

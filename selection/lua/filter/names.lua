@@ -14,5 +14,6 @@ local MAX_ATTRIBUTE_BYTES = @MAX_ATTRIBUTE_BYTES@
 -- for each byte of its text.
 local MAX_CACHED_BYTES = 64 * 1024 * 1024
 local PROGRAM_BYTES, BYTES_PER_BYTE = 1300, 4
--- Garbage that may gather before it is collected, unless the heap itself is larger.
-local MAX_GARBAGE_KIB = 4096
+-- Garbage that may gather before it is collected, unless the heap itself is larger: more is collected with fewer instructions, but
+-- no longer fits into the processor's caches (ADR 185).
+local MAX_GARBAGE_KIB = 256
