@@ -14,7 +14,7 @@ const emptyTable: Table<never> = emptyPlaces(4);
 
 /**
  * A map that never changes. A changed one is a new value that shares with the one before all tables but those of what
- * changed: with 10,000 entries, a change copies an array of 512 tables and a table of some 20 entries. So it costs little
+ * changed: with 10,000 entries, a change copies an array of 64 tables and a table of some 160 entries. So it costs little
  * however large the map is, and {@link changedKeys} finds it without looking at the rest. Entries come in an order that
  * says nothing.
  */
@@ -189,9 +189,9 @@ function emptyPlaces<V>(places: number): OpenTable<V> {
   return table;
 }
 
-/** More tables than each of them has entries: either is copied quickly, and a table is looked through for what changed. */
+/** So few tables that their heads stay in the processor's caches, but none so large that it is slow to copy (ADR 183). */
 function fitted<V>(tables: readonly Table<V>[], size: number): readonly Table<V>[] {
-  const wanted = 2 ** Math.ceil(Math.log2(3 * Math.sqrt(size + 1)));
+  const wanted = 2 ** Math.ceil(Math.log2(Math.max(Math.min(3 * Math.sqrt(size + 1), 64), Math.sqrt(size + 1) / 2)));
   if (wanted <= tables.length && 4 * wanted > tables.length) return tables;
   const split: Table<V>[] = new Array(wanted).fill(emptyTable);
   for (const table of tables) {

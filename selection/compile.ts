@@ -10,7 +10,7 @@ import { type CompiledExperiment, compileExperiment } from "./experiment.ts";
 import { type DecisionSource, requireVersion, type Target } from "./make-decision.ts";
 import { createSplit, type Split } from "./rendezvous.ts";
 import { indexRules, type RuleIndex } from "./rule-index.ts";
-import { createRuleTable, type RuleTable } from "./rule-table.ts";
+import { fillTable, tableLength } from "./rule-table.ts";
 import { SelectionError } from "./selection-error.ts";
 import { createShares } from "./share.ts";
 
@@ -23,20 +23,41 @@ export type CompiledRule = {
 
 /**
  * An objective made ready for {@link select}. Immutable as far as anybody sees: a decision is made when it is first asked for,
- * and kept, because most of ten thousand objectives' are never asked for.
+ * and kept, because most of ten thousand objectives' are never asked for. The elements are the table of its rules
+ * (rule-table.ts); a list of its own would be one more place in memory to wait for.
  */
-export type CompiledObjective = DecisionSource & {
+export class CompiledObjective extends Array<unknown> implements DecisionSource {
+  // What deciding reads comes first, so that it lies together in memory.
   /** The attribute that is bucketed. */
-  readonly unit: string;
+  declare readonly unit: string;
   /** Those that span the objective, in the order of their names; they decide before the rules. */
-  readonly experiments: readonly CompiledExperiment[];
-  readonly index: RuleIndex | null;
-  /** Rules and default once more, as deciding reads them. */
-  readonly table: RuleTable;
+  declare readonly experiments: readonly CompiledExperiment[];
+  declare readonly index: RuleIndex | null;
   /** `<namespace>/<name>` */
-  readonly name: string;
-  readonly rules: readonly CompiledRule[];
-};
+  declare readonly name: string;
+  declare readonly revision: number;
+  declare readonly rules: readonly CompiledRule[];
+  declare readonly objective: Objective;
+  declare readonly models: ReadonlyMap<string, Model>;
+
+  constructor(
+    { objective, models, revision }: DecisionSource,
+    rules: readonly CompiledRule[],
+    experiments: readonly CompiledExperiment[],
+  ) {
+    const tableRules = rules.map(({ condition, split }) => ({ predicate: compileCondition(condition), split }));
+    super(tableLength(tableRules));
+    this.unit = objective.spec.unit;
+    this.experiments = experiments.length === 0 ? empty : experiments;
+    this.index = indexRules(rules.map((rule) => rule.condition));
+    this.name = qualifiedName(objective);
+    this.revision = revision;
+    this.rules = rules;
+    this.objective = objective;
+    this.models = models;
+    fillTable(this, tableRules);
+  }
+}
 
 /** An objective, what it depends on (what it does not is ignored) and its revision. */
 export type CompileInput = {
@@ -77,18 +98,7 @@ export function compileObjective(input: CompileInput): CompiledObjective {
     const holdouts = input.holdouts ?? [];
     return targets ? compileExperiment({ experiment, holdouts, audiences, targets, shareOf }) : [];
   });
-  return {
-    // What deciding reads comes first, so that it lies together in memory.
-    unit: spec.unit,
-    experiments: compiled.length === 0 ? empty : compiled,
-    index: indexRules(rules.map((rule) => rule.condition)),
-    table: createRuleTable(rules.map(({ condition, split }) => ({ predicate: compileCondition(condition), split }))),
-    name: qualifiedName(objective),
-    revision,
-    rules,
-    objective,
-    models,
-  };
+  return new CompiledObjective(source, rules, compiled);
 }
 
 // One for all: ten thousand objectives have it, and each decision reads it.

@@ -86,7 +86,7 @@ function compileNew(node: ConditionNode): Predicate {
       return (context) => !inner(context);
     }
     case "all":
-      return all(node.nodes.map(compileCondition));
+      return compileAll(node.nodes);
     case "any":
       return any(node.nodes.map(compileCondition));
     default:
@@ -94,10 +94,25 @@ function compileNew(node: ConditionNode): Predicate {
   }
 }
 
-function compileTerm({ attribute, operator, operand, test }: Extract<ConditionNode, { kind: "term" }>): Predicate {
+type Term = Extract<ConditionNode, { kind: "term" }>;
+
+function compileTerm({ attribute, operator, operand, test }: Term): Predicate {
   // The commonest by far needs no function within a function.
   if (operator === "eq") return (context) => context[attribute] === operand;
   return (context) => test(context[attribute]);
+}
+
+/** Two attributes of certain values are what most rules ask for: one function reads both, instead of calling two others. */
+function compileAll(nodes: readonly ConditionNode[]): Predicate {
+  const [first, second] = nodes;
+  if (nodes.length !== 2 || !isEquality(first) || !isEquality(second)) return all(nodes.map(compileCondition));
+  const { attribute, operand } = first;
+  const { attribute: other, operand: otherOperand } = second;
+  return (context) => context[attribute] === operand && context[other] === otherOperand;
+}
+
+function isEquality(node: ConditionNode | undefined): node is Term {
+  return node?.kind === "term" && node.operator === "eq";
 }
 
 function all(predicates: readonly Predicate[]): Predicate {

@@ -9,17 +9,18 @@ import { type ArmScores, pickByBucket, type Split } from "./rendezvous.ts";
 /**
  * All that is read of an objective's rules to decide, in one array. Of ten thousand objectives nothing is in the processor's
  * caches, so that what a decision takes is how often it has to wait for memory: here once or twice, where rules, splits,
- * lists and outcomes as objects made it ten times. First the number of rules and the default's decision; then a row for
- * each rule; then each rule's decisions, arm by arm. Decisions are null until they are asked for.
+ * lists and outcomes as objects made it ten times. First the number of rules and the default's decision; then the rules'
+ * predicates, which are tried in turn; then a row for each rule; then each rule's decisions, arm by arm. Decisions are null until
+ * they are asked for.
  */
 export type RuleTable = unknown[];
 
 /** A compiled objective, as far as its rules decide. */
-export type Ruled = DecisionSource & { readonly table: RuleTable };
+export type Ruled = DecisionSource & RuleTable;
 
 const head = { rules: 0, fallback: 1, length: 2 } as const;
 /** `arms` is null for a rule without a split; `hash` and what follows are its split's Murmur3State. */
-const row = { predicate: 0, arms: 1, hash: 2, block: 3, blockBits: 4, bytes: 5, decisions: 6, length: 7 } as const;
+const row = { arms: 0, hash: 1, block: 2, blockBits: 3, bytes: 4, decisions: 5, length: 6 } as const;
 
 export type TableRule = {
   readonly predicate: Predicate;
@@ -27,17 +28,21 @@ export type TableRule = {
   readonly split: Split | null;
 };
 
-export function createRuleTable(rules: readonly TableRule[]): RuleTable {
-  const firstDecision = head.length + rules.length * row.length;
+/** How long the table of these rules is. */
+export function tableLength(rules: readonly TableRule[]): number {
   const arms = rules.reduce((sum, { split }) => sum + armCount(split?.shared ?? null), 0);
-  // Of its final length: an array that grows takes half as much again.
-  const table: unknown[] = new Array(firstDecision + arms).fill(null);
+  return rowOf(rules.length, rules.length) + arms;
+}
+
+/** Fills a table of the right length. */
+export function fillTable(table: RuleTable, rules: readonly TableRule[]): void {
+  table.fill(null);
   table[head.rules] = rules.length;
-  let decisions = firstDecision;
+  let decisions = rowOf(rules.length, rules.length);
   for (const [rule, { predicate, split }] of rules.entries()) {
     const { shared, hash, block, blockBits, bytes } = split ?? withoutSplit;
-    const at = head.length + rule * row.length;
-    table[at + row.predicate] = predicate;
+    table[head.length + rule] = predicate;
+    const at = rowOf(rules.length, rule);
     table[at + row.arms] = shared;
     table[at + row.hash] = hash;
     table[at + row.block] = block;
@@ -46,10 +51,13 @@ export function createRuleTable(rules: readonly TableRule[]): RuleTable {
     table[at + row.decisions] = decisions;
     decisions += armCount(shared);
   }
-  return table;
 }
 
 const withoutSplit = { shared: null, hash: 0, block: 0, blockBits: 0, bytes: 0 } as const;
+
+function rowOf(rules: number, rule: number): number {
+  return head.length + rules + rule * row.length;
+}
 
 function armCount(arms: ArmScores | null): number {
   return arms === null ? 1 : arms.weights.length;
@@ -61,40 +69,38 @@ export function ruleCount(table: RuleTable): number {
 
 /** Whether the condition of a rule holds. */
 export function ruleMatches(table: RuleTable, rule: number, context: Context): boolean {
-  return (table[head.length + rule * row.length + row.predicate] as Predicate)(context);
+  return (table[head.length + rule] as Predicate)(context);
 }
 
 /** What a rule that matches decides for a unit; undefined for a split without a unit, or whose weights are all 0. */
 export function ruleDecision(ruled: Ruled, rule: number, unit: string | null): KeptDecision | undefined {
-  const { table } = ruled;
-  const at = head.length + rule * row.length;
-  const arms = table[at + row.arms] as ArmScores | null;
+  const at = rowOf(ruleCount(ruled), rule);
+  const arms = ruled[at + row.arms] as ArmScores | null;
   if (arms === null) return armDecision(ruled, rule, 0);
   if (unit === null) return undefined;
-  const arm = pickByBucket(arms, bucketOf(table, at, unit));
+  const arm = pickByBucket(arms, bucketOf(ruled, at, unit));
   return arm === -1 ? undefined : armDecision(ruled, rule, arm);
 }
 
 /** The decisions of a rule: one for each arm of its split, in its order; or the one of the version served. */
 export function armDecisions(ruled: Ruled, rule: number): readonly KeptDecision[] {
-  const arms = ruled.table[head.length + rule * row.length + row.arms] as ArmScores | null;
+  const arms = ruled[rowOf(ruleCount(ruled), rule) + row.arms] as ArmScores | null;
   return Array.from({ length: armCount(arms) }, (_, arm) => armDecision(ruled, rule, arm));
 }
 
 /** What holds when no rule decides. */
 export function defaultDecision(ruled: Ruled): KeptDecision {
-  return (ruled.table[head.fallback] as KeptDecision | null) ?? keep(ruled, head.fallback, defaultChoice(ruled));
+  return (ruled[head.fallback] as KeptDecision | null) ?? keep(ruled, head.fallback, defaultChoice(ruled));
 }
 
 function armDecision(ruled: Ruled, rule: number, arm: number): KeptDecision {
-  const { table } = ruled;
-  const at = (table[head.length + rule * row.length + row.decisions] as number) + arm;
-  return (table[at] as KeptDecision | null) ?? keep(ruled, at, armChoice(ruled, rule, arm));
+  const at = (ruled[rowOf(ruleCount(ruled), rule) + row.decisions] as number) + arm;
+  return (ruled[at] as KeptDecision | null) ?? keep(ruled, at, armChoice(ruled, rule, arm));
 }
 
 function keep(ruled: Ruled, at: number, choice: Choice): KeptDecision {
   const decision = new KeptDecision(makeDecision(ruled, choice));
-  ruled.table[at] = decision;
+  ruled[at] = decision;
   return decision;
 }
 

@@ -46,8 +46,12 @@ function decideByExperiments(compiled: CompiledObjective, context: Context, nowM
 function decideByRules(compiled: CompiledObjective, context: Context, unitMissingBefore: boolean): Decision {
   const unit = unitOf(context, compiled.unit);
   let unitMissing = unitMissingBefore;
-  const { table, index } = compiled;
-  for (let rule = nextMatch(table, index, context, 0); rule !== -1; rule = nextMatch(table, index, context, rule + 1)) {
+  const { index } = compiled;
+  for (
+    let rule = nextMatch(compiled, index, context, 0);
+    rule !== -1;
+    rule = nextMatch(compiled, index, context, rule + 1)
+  ) {
     const decision = ruleDecision(compiled, rule, unit);
     if (decision !== undefined) return unitMissing ? decision.unitMissing : decision;
     unitMissing ||= unit === null;

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import type { SignalboxDocument } from "../config/documents/document.ts";
+import type { Objective } from "../config/documents/objective.ts";
 import { shardSchema } from "../config/documents/shard.ts";
-import type { StoredEntry } from "../config/live-documents.ts";
+import type { Live, StoredEntry } from "../config/live-documents.ts";
 import { emptyLiveDocuments, settle } from "../config/settle.ts";
+import { SharedMap } from "../config/shared-map.ts";
 import { select } from "./select.ts";
 import { compileSelection } from "./selector.ts";
 import { model, objective } from "./testing/documents.ts";
@@ -105,4 +107,13 @@ test("an objective that cannot be compiled is named with the reason and keeps it
   expect(after.objectives.get("default/one")).toBe(before.objectives.get("default/one"));
   expect(after.objectives.has("default/four")).toBe(true);
   expect(compileSelection({ ...first }, after).failures.size).toBe(0);
+});
+
+test("what was there at the start is compiled in the order in which it was published", () => {
+  const names = Array.from({ length: 50 }, (_, index) => `default/o-${index}`);
+  const dangling = { default: { model: "ranker", version: "404" } };
+  const objectives = new SharedMap<Live<Objective>>().with(
+    names.map((name, index) => [name, { document: named(name.slice(8), dangling), revision: index + 6 }]),
+  );
+  expect([...compileSelection({ ...first, objectives }).failures.keys()]).toEqual(names);
 });

@@ -34,7 +34,7 @@ export function compileSelection(live: LiveDocuments, previous?: Selection): Sel
 export function* compiling(live: LiveDocuments, changed: Iterable<string>, previous?: Selection): Work<Selection> {
   const objectives: MapChange<CompiledObjective>[] = [];
   const failures = new Map(previous?.failures);
-  for (const name of changed) {
+  for (const name of previous ? changed : asPublished(live, changed)) {
     failures.delete(name);
     const objective = live.objectives.get(name)?.document;
     try {
@@ -45,6 +45,15 @@ export function* compiling(live: LiveDocuments, changed: Iterable<string>, previ
     yield;
   }
   return { live, objectives: yield* changing(sharedMap(previous?.objectives), objectives), failures };
+}
+
+/**
+ * Objectives in the order in which they were published: in memory they come to lie in the order in which they are compiled, and
+ * what is published together is more likely to be asked for together than what has similar hashes.
+ */
+function asPublished({ objectives }: LiveDocuments, names: Iterable<string>): readonly string[] {
+  const revisionOf = (name: string) => objectives.get(name)?.revision ?? 0;
+  return [...names].sort((a, b) => revisionOf(a) - revisionOf(b));
 }
 
 /** Compiles one of the live objectives with all that it depends on; throws where {@link compileObjective} throws. */
