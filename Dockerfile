@@ -6,6 +6,7 @@ RUN npm ci --ignore-scripts --no-fund --no-audit
 COPY client ./client
 COPY config ./config
 COPY selection ./selection
+COPY cells ./cells
 COPY rollout ./rollout
 COPY service ./service
 COPY proto ./proto
@@ -23,6 +24,7 @@ RUN npm ci --omit=dev --no-fund --no-audit && npm cache clean --force
 COPY --from=build /app/dist ./dist
 COPY config ./config
 COPY selection ./selection
+COPY cells ./cells
 COPY rollout ./rollout
 COPY planning ./planning
 COPY service ./service

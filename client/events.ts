@@ -28,6 +28,8 @@ export type ClientEvent =
   | { readonly type: "snapshot-loaded"; readonly file: string; readonly objectives: number }
   | { readonly type: "snapshot-unusable"; readonly file: string; readonly reason: string }
   | { readonly type: "snapshot-not-written"; readonly reason: string }
+  /** Local mode: rules and default decided, because the experiment platform did not tell a unit's cells in time. */
+  | { readonly type: "cells-missing"; readonly namespace: string; readonly attribute: string; readonly reason: string }
   /** Local mode: what happens to its documents. */
   | { readonly type: "documents"; readonly event: FollowEvent }
   /** Local mode: why the other processes cannot hear of this one; null when they can again. */

@@ -1,5 +1,5 @@
+import { untilAborted } from "../config/until-aborted.ts";
 import type { Context } from "../selection/context.ts";
-import { untilAborted } from "./aborts.ts";
 import { envoyAddress, type SendingDeps } from "./infer.ts";
 import { configHeaders } from "./place-config.ts";
 import type { ResolveOptions } from "./question.ts";

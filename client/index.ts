@@ -1,3 +1,4 @@
+export type { CellQuestion, CellSource } from "../cells/cell-source.ts";
 export type { Context } from "../selection/context.ts";
 export type { Override, Reason } from "../selection/decision.ts";
 export type { TrafficClass } from "../selection/labels.ts";
@@ -8,6 +9,6 @@ export type { ClientEvent, EventListener } from "./events.ts";
 export type { ContextOf } from "./fetch.ts";
 export type { Inference, InferOptions, Payload } from "./infer.ts";
 export type { GrpcContextOf, GrpcInterceptor } from "./interceptor.ts";
-export type { NatsOptions, SignalboxOptions } from "./options.ts";
+export type { CellsOptions, NatsOptions, SignalboxOptions } from "./options.ts";
 export type { ResolveOptions } from "./question.ts";
 export { createSignalbox, type Signalbox } from "./signalbox.ts";

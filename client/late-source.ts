@@ -1,4 +1,4 @@
-import { untilAborted } from "./aborts.ts";
+import { untilAborted } from "../config/until-aborted.ts";
 import type { Source } from "./source.ts";
 
 /**

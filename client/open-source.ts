@@ -1,3 +1,6 @@
+import { type CellLookup, createCellLookup } from "../cells/cell-lookup.ts";
+import { httpCellSource } from "../cells/http-cell-source.ts";
+import { messageOf } from "./client-error.ts";
 import type { EventListener } from "./events.ts";
 import { createLateSource } from "./late-source.ts";
 import type { CheckedOptions, NatsOptions } from "./options.ts";
@@ -24,8 +27,28 @@ export function openSource(options: CheckedOptions, outside: Outside): Source {
   if (nats === undefined || snapshotFolder === undefined) return openRemote(options, outside);
   return createLateSource(async () => {
     const { createLocalSource } = await import("./local/local-source.ts");
-    const { timeoutMs, client: clientName } = options;
-    return createLocalSource({ nats: natsOptions(nats), snapshotFolder, clientName, timeoutMs, emit: outside.emit });
+    const { timeoutMs, client: clientName, cells } = options;
+    return createLocalSource({
+      ...{ nats: natsOptions(nats), snapshotFolder, clientName, timeoutMs, emit: outside.emit },
+      openCells: (signal) => (cells === undefined ? null : openCells(cells, outside, signal)),
+    });
+  });
+}
+
+function openCells(
+  { source, ...limits }: NonNullable<CheckedOptions["cells"]>,
+  { fetch, emit, nowMs }: Outside,
+  signal: AbortSignal,
+): CellLookup {
+  return createCellLookup({
+    ...limits,
+    source: typeof source === "string" ? httpCellSource(source, fetch) : source,
+    onLookup: ({ question: { namespace, attribute }, outcome, cause }) => {
+      if (outcome !== "late" && outcome !== "failed") return;
+      emit({ type: "cells-missing", namespace, attribute, reason: messageOf(cause) });
+    },
+    now: nowMs,
+    signal,
   });
 }
 

@@ -32,3 +32,37 @@ test("everything that is wrong is told at once, with its place and what is allow
   expect(problems).toMatch(/trafficClass .*synthetic/);
   expect(problems).toMatch(/resolverUrls/);
 });
+
+const local = { nats: "nats://a", snapshotFolder: "x" };
+
+test("an experiment platform is a URL, a function, or one of them with its limits", () => {
+  const limits = { timeoutMs: 20, ttlMs: 60_000, maxUnits: 100_000 };
+  const source = async () => [];
+  expect(checkOptions({ ...local, cells: "https://lab/cells" }).cells).toEqual({
+    source: "https://lab/cells",
+    ...limits,
+  });
+  expect(checkOptions({ ...local, cells: source }).cells).toEqual({ source, ...limits });
+  expect(checkOptions({ ...local, cells: { source, timeoutMs: 5 } }).cells).toEqual({
+    source,
+    ...limits,
+    timeoutMs: 5,
+  });
+  expect(checkOptions(local).cells).toBeUndefined();
+});
+
+test.each<[string, unknown, RegExp]>([
+  ["no URL", "lab:8080", /^cells.source must be a URL such as http:\/\/127.0.0.1:8080\/cells, or a function/],
+  ["a list", ["http://lab"], /^cells must be an object, found a list/],
+  ["no source", { timeoutMs: 5 }, /^cells.source must be a URL/],
+  ["a limit that is none", { source: "http://lab", timeoutMs: 0 }, /^cells.timeoutMs must be at least 1, found 0/],
+  ["a misspelt limit", { source: "http://lab", timeoutMS: 5 }, /^cells.timeoutMS .*did you mean "timeoutMs"/],
+])("an experiment platform that is %s is refused with its place", (_, cells, problem) => {
+  expect(problemsOf({ ...local, cells })).toEqual([expect.stringMatching(problem)]);
+});
+
+test("an experiment platform is for local mode: resolvers ask theirs", () => {
+  expect(problemsOf({ resolverUrl: "http://a", cells: "http://lab" })).toEqual([
+    expect.stringMatching(/^cells is for nats .*RESOLVER_CELLS_URL/),
+  ]);
+});

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { CellSource } from "../cells/cell-source.ts";
 import { name } from "../config/documents/common.ts";
 import { explainIssue, problemsOfIssues } from "../config/explain-issue.ts";
 import { formatPath } from "../config/field-path.ts";
@@ -9,14 +10,21 @@ import type { EventListener } from "./events.ts";
 const milliseconds = z.number().min(0).max(86_400_000);
 
 function url(protocols: readonly string[], example: string) {
-  return z.string().refine((text) => {
-    const parsed = parseUrl(text);
-    return parsed !== null && protocols.includes(parsed.protocol) && parsed.hostname !== "";
-  }, `must be a URL such as ${example}`);
+  return z.string().refine((text) => isUrl(text, protocols), `must be a URL such as ${example}`);
 }
 
 const resolver = url(["http:", "https:", "grpc:", "grpcs:"], "http://127.0.0.1:7070 or grpc://127.0.0.1:7071");
 const server = z.string().min(1);
+
+const cells = z.strictObject({
+  source: z.custom<string | CellSource>(
+    (value) => typeof value === "function" || (typeof value === "string" && isUrl(value, ["http:", "https:"])),
+    "must be a URL such as http://127.0.0.1:8080/cells, or a function that answers a question with a list of cells",
+  ),
+  timeoutMs: milliseconds.min(1).default(20),
+  ttlMs: milliseconds.default(60_000),
+  maxUnits: z.int().min(1).max(10_000_000).default(100_000),
+});
 
 const schema = z
   .strictObject({
@@ -43,6 +51,12 @@ const schema = z
         "must be a server such as nats://127.0.0.1:4222, a list of them, or { servers, credentialsFile, bucket, statusBucket, activation, group, heartbeat }",
       )
       .optional(),
+    cells: z
+      .preprocess(
+        (value) => (typeof value === "string" || typeof value === "function" ? { source: value } : value),
+        cells.optional(),
+      )
+      .optional(),
     snapshotFolder: z.string().min(1).optional(),
     envoyUrl: url(["http:", "https:"], "http://127.0.0.1:10000").optional(),
     client: z.string().regex(clientName, "must be 1 to 63 letters, digits, dots, hyphens or underscores").optional(),
@@ -54,7 +68,7 @@ const schema = z
     onEvent: z.custom<EventListener>((value) => typeof value === "function", "must be a function").optional(),
     fetch: z.custom<typeof globalThis.fetch>((value) => typeof value === "function", "must be a function").optional(),
   })
-  .superRefine(({ nats, resolverUrl, snapshotFolder }, ctx) => {
+  .superRefine(({ nats, resolverUrl, snapshotFolder, cells }, ctx) => {
     const report = (path: string[], message: string) => ctx.addIssue({ code: "custom", path, message });
     if ((nats === undefined) === (resolverUrl === undefined)) {
       report([], "must have exactly one of nats (decide in this process) and resolverUrl (ask resolvers)");
@@ -64,6 +78,9 @@ const schema = z
         ["snapshotFolder"],
         "is needed with nats: a folder of this process alone, from which it starts when NATS is away",
       );
+    }
+    if (nats === undefined && cells !== undefined) {
+      report(["cells"], "is for nats (decide in this process): resolvers ask the platform of their RESOLVER_CELLS_URL");
     }
   });
 
@@ -80,6 +97,11 @@ export type SignalboxOptions = {
   readonly token?: string;
   /** Local mode: the NATS servers, such as `nats://127.0.0.1:4222`, whose documents are followed. */
   readonly nats?: string | readonly string[] | NatsOptions;
+  /**
+   * Local mode: the outside experiment platform that is asked for the cells of a unit where a context has none, as a URL or
+   * a function. Without, cells come in contexts only.
+   */
+  readonly cells?: string | CellSource | CellsOptions;
   /**
    * Where the last-good state outlives the process: in local mode the documents (needed), in remote mode the objectives'
    * defaults (kept in memory only when absent). No other process may use it.
@@ -127,6 +149,17 @@ export type NatsOptions = {
   readonly heartbeat?: boolean;
 };
 
+export type CellsOptions = {
+  /** What a resolver asks with RESOLVER_CELLS_URL, such as `http://127.0.0.1:8080/cells`; or a function of the caller. */
+  readonly source: string | CellSource;
+  /** How long a call waits for it, until rules and default decide; 20 by default. A later answer serves the next call. */
+  readonly timeoutMs?: number;
+  /** How long its answer for a unit is used; 60,000 by default. */
+  readonly ttlMs?: number;
+  /** For how many units its answers are kept; 100,000 by default. */
+  readonly maxUnits?: number;
+};
+
 export type CheckedOptions = z.output<typeof schema>;
 
 /** Throws `invalid_options` with everything that is wrong. */
@@ -141,6 +174,8 @@ export function checkOptions(options: SignalboxOptions): CheckedOptions {
   throw new SignalboxClientError("invalid_options", `createSignalbox: ${lines.join("; ")}`, { problems });
 }
 
-function parseUrl(text: string): URL | null {
-  return URL.canParse(text) ? new URL(text) : null;
+function isUrl(text: string, protocols: readonly string[]): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname } = new URL(text);
+  return protocols.includes(protocol) && hostname !== "";
 }

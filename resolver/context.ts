@@ -1,4 +1,6 @@
 import { join } from "node:path";
+import { type CellLookup, createCellLookup } from "../cells/cell-lookup.ts";
+import { httpCellSource } from "../cells/http-cell-source.ts";
 import type { LiveDocuments } from "../config/live-documents.ts";
 import { countByKind } from "../config/live-documents.ts";
 import { countRefused } from "../config/pins.ts";
@@ -13,10 +15,9 @@ import { type ProcessIdentity, processIdentity } from "../service/process-identi
 import { startTracing, type Tracing } from "../service/tracing.ts";
 import { observedActivation } from "./activation.ts";
 import type { AnswerDeps } from "./answer.ts";
-import { type CellLookup, createCellLookup, createCellLookupCounter } from "./cell-lookup.ts";
+import { createCellLookupCounter } from "./cell-lookup-counter.ts";
 import type { ResolverConfig } from "./config.ts";
 import type { EndpointDeps } from "./endpoint.ts";
-import { httpCellSource } from "./http-cell-source.ts";
 import { createObservation } from "./observation.ts";
 import { createAuthorise } from "./override-tokens.ts";
 import { createRevisionOf, type RevisionOf } from "./revision.ts";
@@ -104,7 +105,7 @@ export async function createContext(
     observation,
     maxRequestBytes: config.maxRequestBytes,
     selection: activation.get,
-    cells: cellLookupOf(config, metrics),
+    cells: cellLookupOf(config, metrics, stopping.signal),
     authorise: createAuthorise(config.overrideTokens),
     onOverride: observation.overrode,
     revisionOf: createRevisionOf(activation.statuses),
@@ -121,10 +122,11 @@ export async function createContext(
   };
 }
 
-function cellLookupOf({ cells }: ResolverConfig, metrics: Metrics): CellLookup | null {
-  const count = createCellLookupCounter(metrics);
+function cellLookupOf({ cells }: ResolverConfig, metrics: Metrics, signal: AbortSignal): CellLookup | null {
+  const onLookup = createCellLookupCounter(metrics);
   if (cells === null) return null;
-  return createCellLookup({ ...cells, source: httpCellSource(cells.url), count, now: () => performance.now() });
+  const source = httpCellSource(cells.url);
+  return createCellLookup({ ...cells, source, onLookup, now: () => performance.now(), signal });
 }
 
 function observeFollower(follower: LiveFollower, health: Health, metrics: Metrics): void {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RequestHandler } from "express";
+import { type WithCellsDeps, withCells } from "../cells/with-cells.ts";
 import { type ErrorCode, SignalboxError } from "../service/errors.ts";
 import { sendError, sendJson } from "../service/http-app.ts";
 import type { Tracing } from "../service/tracing.ts";
@@ -7,7 +8,6 @@ import type { Caller } from "./decide.ts";
 import type { Method, Observation } from "./observation.ts";
 import { readJsonBody } from "./read-json-body.ts";
 import { parseRequest, type ResolveRequest } from "./request.ts";
-import { type WithCellsDeps, withCells } from "./with-cells.ts";
 
 export type EndpointDeps = WithCellsDeps & {
   readonly observation: Observation;

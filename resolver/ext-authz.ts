@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { withCells } from "../cells/with-cells.ts";
 import { createAttached } from "../config/attached.ts";
 import type { CompiledObjective } from "../selection/compile.ts";
 import type { Context } from "../selection/context.ts";
@@ -14,7 +15,6 @@ import { type AnswerDeps, decideOneCall } from "./answer.ts";
 import type { Caller } from "./decide.ts";
 import { callerOf, type Endpoint, type EndpointDeps } from "./endpoint.ts";
 import type { ResolveRequest } from "./request.ts";
-import { withCells } from "./with-cells.ts";
 
 /** A version that an authorised caller asks for. */
 export const overrideHeader = "x-signalbox-override";

@@ -1,4 +1,5 @@
 import { toBinary } from "@bufbuild/protobuf";
+import { needsCells, type WithCellsDeps } from "../cells/with-cells.ts";
 import { createAttached } from "../config/attached.ts";
 import { ResolveResponseSchema } from "../proto/gen/signalbox/resolver/v1/resolver_pb.js";
 import type { Decision } from "../selection/decision.ts";
@@ -9,7 +10,6 @@ import { toResolveResponse } from "./grpc-messages.ts";
 import { readPlainFields } from "./plain-fields.ts";
 import { readPlainRequest } from "./plain-request.ts";
 import type { ResolveRequest } from "./request.ts";
-import { needsCells, type WithCellsDeps } from "./with-cells.ts";
 
 /**
  * Resolve from the bytes of a message to the bytes of the answer, for one objective without an override, when it succeeds;

@@ -1,3 +1,4 @@
+import { needsCells } from "../cells/with-cells.ts";
 import { createAttached } from "../config/attached.ts";
 import type { Decision } from "../selection/decision.ts";
 import { oneCallPath } from "../selection/one-call/question.ts";
@@ -5,7 +6,6 @@ import type { FastAnswer, FastRequest, FastRoute } from "../service/fast-lane.ts
 import { type AnswerDeps, decideOneCall } from "./answer.ts";
 import type { EndpointDeps } from "./endpoint.ts";
 import { answerHeaders, overrideHeader, readRequest } from "./ext-authz.ts";
-import { needsCells } from "./with-cells.ts";
 
 /**
  * Envoy's question in one-call mode for a POST without an override, when it succeeds and nobody traces; everything else is

@@ -1,10 +1,10 @@
 import { isUtf8 } from "node:buffer";
+import { needsCells } from "../cells/with-cells.ts";
 import { type FastAnswer, type FastRequest, type FastRoute, jsonAnswer } from "../service/fast-lane.ts";
 import { type AnswerDeps, resolveAll } from "./answer.ts";
 import type { EndpointDeps } from "./endpoint.ts";
 import { readPlainFields } from "./plain-fields.ts";
 import { resolutionJson } from "./resolution.ts";
-import { needsCells } from "./with-cells.ts";
 
 /**
  * `POST /v1/resolve` for one objective without an override, when it succeeds and nobody traces; everything else is left

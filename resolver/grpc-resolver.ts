@@ -1,3 +1,4 @@
+import { type WithCellsDeps, withCells } from "../cells/with-cells.ts";
 import { type ResolveRequest, Resolver } from "../proto/gen/signalbox/resolver/v1/resolver_pb.js";
 import { type ErrorCode, SignalboxError } from "../service/errors.ts";
 import { type GrpcService, type UnaryCall, type UnaryHandlers, unaryService } from "../service/grpc-service.ts";
@@ -17,7 +18,6 @@ import {
 } from "./grpc-messages.ts";
 import { checkCount } from "./post-resolve-many.ts";
 import { parseRequest } from "./request.ts";
-import { type WithCellsDeps, withCells } from "./with-cells.ts";
 
 export type GrpcResolverDeps = AnswerDeps & WithCellsDeps & { readonly tracing: Tracing | null };
 

@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { RequestHandler } from "express";
+import { needsCells, withCells } from "../cells/with-cells.ts";
 import { evaluateFlag, parseFlagKey, withTargetingKey } from "../selection/flag.ts";
 import { resolutionOf } from "../selection/resolution.ts";
 import { SignalboxError } from "../service/errors.ts";
@@ -15,7 +16,6 @@ import { failureOf, sendOfrepError } from "./ofrep-error.ts";
 import { parseOfrepRequest } from "./ofrep-request.ts";
 import { readJsonBody } from "./read-json-body.ts";
 import type { ResolveRequest } from "./request.ts";
-import { needsCells, withCells } from "./with-cells.ts";
 
 export type OfrepDeps = AnswerDeps & EndpointDeps;
 

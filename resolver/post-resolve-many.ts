@@ -1,3 +1,4 @@
+import { withCells } from "../cells/with-cells.ts";
 import { SignalboxError } from "../service/errors.ts";
 import { sendError, sendJson } from "../service/http-app.ts";
 import type { AnswerDeps } from "./answer.ts";
@@ -7,7 +8,6 @@ import { observeCall } from "./observed-call.ts";
 import { resolveJson } from "./post-resolve.ts";
 import { readJsonBody } from "./read-json-body.ts";
 import { parseRequest, requestLimits } from "./request.ts";
-import { withCells } from "./with-cells.ts";
 
 /**
  * `POST /v1/resolve-many`: several requests of `POST /v1/resolve` at once, each with its own context:

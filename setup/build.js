@@ -21,7 +21,7 @@ import { projectFolder } from "./paths.js";
 const dist = join(projectFolder, "dist");
 const stamp = join(dist, "built");
 /** What the exports reach. */
-const folders = ["client", "config", "rollout", "selection", "service", "proto/gen/signalbox"];
+const folders = ["cells", "client", "config", "rollout", "selection", "service", "proto/gen/signalbox"];
 /** JavaScript with declarations already; copied as it is. */
 const generated = [
   "proto/gen/signalbox/resolver/v1/resolver_pb.js",

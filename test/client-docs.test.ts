@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
 import { checkOptions } from "../client/options.ts";
 import { projectFolder } from "../setup/paths.js";
+import { signalbox } from "./support/command-line.ts";
 import { makeTemporaryFolder } from "./support/processes.ts";
 import { atPortsOf, upForFile } from "./support/up.ts";
 
@@ -31,6 +32,24 @@ function here(example: string): string {
     .replace(".signalbox/shop", join(folder, "shop"))
     .replaceAll("createSignalbox({", "createSignalbox({ timeoutMs: 20000,");
 }
+
+/** For a country that no other example names. */
+const byCells = {
+  apiVersion: "signalbox.dev/v1",
+  kind: "Experiment",
+  metadata: { name: "quickstart-lab" },
+  spec: {
+    when: { country: "FR" },
+    arms: [{ name: "control" }, { name: "treatment" }],
+    targets: [
+      {
+        objective: "quickstart",
+        arms: { control: { model: "digits", version: "7" }, treatment: { model: "digits", version: "8" } },
+      },
+    ],
+    allocation: { by: "cells" },
+  },
+};
 
 let files = 0;
 
@@ -61,9 +80,19 @@ describe("the examples of docs/clients.md", () => {
   });
 
   test("TypeScript, local", async () => {
-    const output = await run("ts", "nats:");
+    const output = await run("ts", "config.parameters)");
     expect(output).toMatch(/^default\/quickstart\/digits@8 objective=default\/quickstart;rule=kiosks;/);
     expect(output).toContain("leastConfidence: 0.7");
+  });
+
+  test("TypeScript, local, with cells of an outside platform", async () => {
+    const natsUrl = atPortsOf(up.environment, "nats://127.0.0.1:4222");
+    const applied = await signalbox(["apply", "-f", "-", "--timeout", "50s"], {
+      input: JSON.stringify(byCells),
+      environment: { NATS_URL: natsUrl },
+    });
+    expect(applied).toMatchObject({ code: 0 });
+    expect(await run("ts", "cells: ")).toBe("experiment quickstart-lab treatment\n");
   });
 
   test("gRPC", async () => {
@@ -81,7 +110,7 @@ describe("the examples of docs/clients.md", () => {
   });
 
   test("are no more than these", () => {
-    expect([blocksOf("ts").length, blocksOf("sh").length]).toEqual([4, 3]);
+    expect([blocksOf("ts").length, blocksOf("sh").length]).toEqual([5, 3]);
   });
 });
 

@@ -13,12 +13,12 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { untilAborted } from "../client/aborts.ts";
 import { answerFrom } from "../client/answer.ts";
 import type { ClientEvent } from "../client/events.ts";
 import type { SendingDeps } from "../client/infer.ts";
 import { createInterceptor, type GrpcContextOf } from "../client/interceptor.ts";
 import { answer, never, resolution } from "../client/testing.ts";
+import { untilAborted } from "../config/until-aborted.ts";
 
 const asIs = (bytes: Buffer) => bytes;
 const echo: MethodDefinition<Buffer, Buffer> = {

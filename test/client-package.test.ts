@@ -4,22 +4,25 @@ import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { projectFolder } from "../setup/paths.js";
+import { type CellPlatform, startCellPlatform } from "./support/cell-platform.ts";
 import { type EchoServer, startEchoServer } from "./support/echo-server.ts";
 import { makeTemporaryFolder } from "./support/processes.ts";
-import { type ResolverWorld, startResolverWorld } from "./support/resolver.ts";
+import { fromLabExperiment, publish, type ResolverWorld, startResolverWorld } from "./support/resolver.ts";
 
 /** Another package's program: it knows Signalbox by its exports only. */
 const program = `
 import { createSignalbox, SignalboxClientError } from "signalbox/client";
 import { defineObjective } from "signalbox/config";
 
-const [httpUrl, grpcUrl, natsUrl, snapshotFolder] = process.argv.slice(2);
-const context = { userId: "u1", device: "kiosk" };
+const [httpUrl, grpcUrl, natsUrl, snapshotFolder, cellsUrl] = process.argv.slice(2);
+const context = { userId: "u1", device: "kiosk", country: "FR" };
 const answers = {};
 for (const [name, options] of Object.entries({
   http: { resolverUrl: httpUrl },
   grpc: { resolverUrl: grpcUrl },
   local: { nats: natsUrl, snapshotFolder },
+  cells: { nats: natsUrl, snapshotFolder, cells: async () => ["from-lab=control"] },
+  cellsByUrl: { nats: natsUrl, snapshotFolder, cells: { source: cellsUrl, timeoutMs: 20000 } },
 })) {
   const client = createSignalbox({ ...options, timeoutMs: 20000 });
   const { source, ...answer } = await client.resolve("ranking", context);
@@ -98,7 +101,7 @@ await client.close();
 `;
 
 const typedProgram = `
-import { type Answer, createSignalbox, type Signalbox, SignalboxClientError } from "signalbox/client";
+import { type Answer, type CellSource, createSignalbox, type Signalbox, SignalboxClientError } from "signalbox/client";
 import { defineModel } from "signalbox/config";
 import { createSignalboxProvider } from "signalbox/openfeature";
 
@@ -106,6 +109,10 @@ const client: Signalbox = createSignalbox({ resolverUrl: ["http://a", "grpc://b"
 export const provider = createSignalboxProvider(client, { unit: "accountId" });
 export const key: Promise<string> = client.resolve("ranking", { userId: "1" }).then(({ routingKey }: Answer) => routingKey);
 export const model = defineModel;
+const cells: CellSource = async ({ unit }, signal) => (signal.aborted ? [] : ["lab=" + unit]);
+createSignalbox({ nats: "nats://a", snapshotFolder: "b", cells: { source: cells, timeoutMs: 5 } });
+// @ts-expect-error a platform answers with texts
+createSignalbox({ nats: "nats://a", snapshotFolder: "b", cells: async () => [1] });
 // @ts-expect-error a context holds no objects
 void client.resolve("ranking", { nested: {} });
 // @ts-expect-error no such option
@@ -115,11 +122,14 @@ export const isRetryable = (error: unknown) => error instanceof SignalboxClientE
 
 const folder = makeTemporaryFolder();
 let world: ResolverWorld;
+let platform: CellPlatform;
 let echo: EchoServer & { readonly url: string };
 
 beforeAll(async () => {
   execFileSync(process.execPath, [join(projectFolder, "setup/build.js"), "--if-older"]);
   world = await startResolverWorld();
+  await publish(world.nats.url, [fromLabExperiment]);
+  platform = await startCellPlatform(["from-lab=treatment"]);
   const server = await startEchoServer();
   echo = { ...server, url: `http://127.0.0.1:${server.http1Port}` };
   mkdirSync(join(folder, "node_modules", "@openfeature"), { recursive: true });
@@ -136,6 +146,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await world?.stop();
+  platform?.stop();
   await echo?.stop();
 });
 
@@ -163,11 +174,14 @@ describe.each(runtimes.filter(({ command }) => command !== undefined))(
     test("resolves in all modes, and gets the same answer", async () => {
       const { url, grpcAddress } = world.resolver;
       const snapshotFolder = join(folder, `snapshot of ${name}`);
-      const output = await run("program.js", url, `grpc://${grpcAddress}`, world.nats.url, snapshotFolder);
-      const { http, grpc, local, refused, defined } = JSON.parse(output);
+      const addresses = [url, `grpc://${grpcAddress}`, world.nats.url];
+      const output = await run("program.js", ...addresses, snapshotFolder, platform.url);
+      const { http, grpc, local, cells, cellsByUrl, refused, defined } = JSON.parse(output);
       expect(http).toMatchObject({ routingKey: "default/ranking/ranker@8", config: { parameters: { beam: 4 } } });
       expect(grpc).toEqual(http);
       expect(local).toEqual(http);
+      expect(cells).toMatchObject({ config: { rule: "from-lab", variant: "control" } });
+      expect(cellsByUrl).toMatchObject({ config: { rule: "from-lab", variant: "treatment" } });
       expect([refused, defined]).toEqual(["invalid_options", "userId"]);
     });
 

@@ -1,86 +1,55 @@
 import { rmSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { pipeline, Readable } from "node:stream";
 import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { httpCellSource } from "../cells/http-cell-source.ts";
 import { audienceDocuments } from "../cli/audience-documents.ts";
 import { audienceSchema } from "../config/documents/audience.ts";
 import { experimentSchema } from "../config/documents/experiment.ts";
 import { ExplainRequestSchema, ResolveRequestSchema } from "../proto/gen/signalbox/resolver/v1/resolver_pb.js";
-import { httpCellSource } from "../resolver/http-cell-source.ts";
+import { type CellPlatform, startCellPlatform } from "./support/cell-platform.ts";
 import { startNats, type TestNats } from "./support/nats.ts";
 import { makeTemporaryFolder } from "./support/processes.ts";
-import { publish, resolverDocuments, startTestResolver, type TestResolver } from "./support/resolver.ts";
+import {
+  fromLabExperiment,
+  publish,
+  resolverDocuments,
+  startTestResolver,
+  type TestResolver,
+} from "./support/resolver.ts";
 import { callResolver, grpcClient, postJson } from "./support/resolver-client.ts";
 
-const apiVersion = "signalbox.dev/v1";
-const arms = { control: { model: "ranker", version: "7" }, treatment: { model: "ranker", version: "8" } };
-
-/** An experiment on the objective `ranking`, for one country. */
-function experiment(name: string, country: string, spec: object) {
-  return experimentSchema.parse({
-    apiVersion,
-    kind: "Experiment",
-    metadata: { name },
-    spec: {
-      when: { country },
-      arms: [{ name: "control" }, { name: "treatment" }],
-      targets: [{ objective: "ranking", arms }],
-      ...spec,
-    },
-  });
-}
+const forVips = experimentSchema.parse({
+  apiVersion: "signalbox.dev/v1",
+  kind: "Experiment",
+  metadata: { name: "for-vips" },
+  spec: { ...fromLabExperiment.spec, when: { userId: { inAudience: "vips" } }, allocation: { by: "hash" } },
+});
 
 const ids = Array.from({ length: 100_000 }, (_, index) => `vip-${index}`);
 const documents = [
   ...resolverDocuments,
   ...audienceDocuments("default", "vips", ids).map((each) => audienceSchema.parse(each)),
-  experiment("for-vips", "US", { when: { userId: { inAudience: "vips" } } }),
-  experiment("from-lab", "FR", { allocation: { by: "cells" } }),
+  forVips,
+  fromLabExperiment,
 ];
-
-function* endless() {
-  for (;;) yield Buffer.alloc(64 * 1024, " ");
-}
-
-/** An outside platform: it knows unit u1, keeps u2 waiting for ever, answers without end for u4, and fails for the rest. */
-function startPlatform(): Promise<{ readonly server: Server; readonly url: string; readonly asked: string[] }> {
-  const asked: string[] = [];
-  const server = createServer((request, response) => {
-    asked.push(request.url ?? "");
-    const unit = new URL(request.url ?? "", "http://x").searchParams.get("unit");
-    if (unit === "u2") return;
-    if (unit === "u4") return void pipeline(Readable.from(endless()), response, () => undefined);
-    response.statusCode = unit === "u1" ? 200 : 500;
-    response.end(JSON.stringify({ cells: ["other=control", "from-lab=treatment"] }));
-  });
-  return new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      resolve({ server, url: `http://127.0.0.1:${port}/cells?key=k`, asked });
-    });
-  });
-}
 
 let folder: string;
 let nats: TestNats;
 let resolver: TestResolver;
-let platform: Awaited<ReturnType<typeof startPlatform>>;
+let platform: CellPlatform;
 
 beforeAll(async () => {
   folder = makeTemporaryFolder();
   nats = await startNats(folder);
   await publish(nats.url, documents);
-  platform = await startPlatform();
+  platform = await startCellPlatform(["other=control", "from-lab=treatment"]);
   const environment = { RESOLVER_CELLS_URL: platform.url, RESOLVER_CELLS_TIMEOUT_MS: "500" };
   resolver = await startTestResolver({ natsUrl: nats.url, dataFolder: folder, environment });
 }, 120_000);
 afterAll(async () => {
   await resolver?.stop();
   await nats?.stop();
-  platform?.server.closeAllConnections();
-  platform?.server.close();
+  platform?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -138,7 +107,7 @@ describe("a resolver with experiments", () => {
   });
 
   test("reads no more of a platform's answer than cells may have", async () => {
-    const asking = httpCellSource(platform.url).cellsOf(
+    const asking = httpCellSource(platform.url)(
       { namespace: "default", attribute: "userId", unit: "u4" },
       new AbortController().signal,
     );

@@ -1,14 +1,16 @@
 import { join } from "node:path";
+import type { CellLookup } from "../../cells/cell-lookup.ts";
+import { withCells } from "../../cells/with-cells.ts";
 import { anySignal } from "../../config/any-signal.ts";
 import type { LiveDocuments } from "../../config/live-documents.ts";
 import { followDocuments } from "../../config/store/follow.ts";
+import { untilAborted } from "../../config/until-aborted.ts";
 import { activate } from "../../rollout/activate.ts";
 import type { ActiveSelection } from "../../rollout/current-selection.ts";
 import { type Heartbeat, startHeartbeat } from "../../rollout/heartbeat.ts";
 import { resolutionOf } from "../../selection/resolution.ts";
 import { defaultDecision } from "../../selection/rule-table.ts";
 import { select } from "../../selection/select.ts";
-import { untilAborted } from "../aborts.ts";
 import { type Answer, answerFrom } from "../answer.ts";
 import { SignalboxClientError } from "../client-error.ts";
 import type { EventListener } from "../events.ts";
@@ -24,6 +26,8 @@ export type LocalSourceDeps = {
   /** How long a call waits for the first documents. */
   readonly timeoutMs: number;
   readonly emit: EventListener;
+  /** How cells of an outside platform are looked up, until the signal aborts; null when contexts alone have them. */
+  readonly openCells: (signal: AbortSignal) => CellLookup | null;
 };
 
 /** Follows the documents and decides in this process. Starts from its last-good snapshot when NATS is away. */
@@ -87,12 +91,28 @@ export function createLocalSource(deps: LocalSourceDeps): Source {
     });
   }
 
-  const resolveWith = (now: ActiveSelection, question: Question): Answer => {
-    if (question.override) throw overrideDenied();
+  const decide = (now: ActiveSelection, question: Question): Answer => {
     const name = qualifiedObjective(question);
     const compiled = now.objectives.get(name);
     if (!compiled) throw unknown(now, name);
     return answerFrom(resolutionOf(select(compiled, question.context)), "local", question.labels);
+  };
+  const cells = deps.openCells(stopping.signal);
+
+  /** With the cells that the context lacks; at once when there is nothing to look up. */
+  const resolveWith = (
+    now: ActiveSelection,
+    question: Question,
+    signal: AbortSignal | undefined,
+  ): Answer | Promise<Answer> => {
+    if (question.override) throw overrideDenied();
+    if (cells === null) return decide(now, question);
+    const { namespace, objective, context } = question;
+    const asked = withCells({ selection: () => now, cells }, { namespace, objectives: [objective], context });
+    if (!(asked instanceof Promise)) return decide(now, question);
+    return untilAborted(asked, signal).then((told) =>
+      decide(activation.get() ?? now, { ...question, context: told.context }),
+    );
   };
   const resolveLater = async (question: Question, signal: AbortSignal | undefined): Promise<Answer> => {
     const timeout = AbortSignal.timeout(deps.timeoutMs);
@@ -104,14 +124,14 @@ export function createLocalSource(deps: LocalSourceDeps): Source {
     }
     const now = activation.get();
     if (now === null) throw new SignalboxClientError("unavailable", "there are no documents yet");
-    return resolveWith(now, question);
+    return resolveWith(now, question, signal);
   };
 
   return {
     resolve: (question, signal) => {
       signal?.throwIfAborted();
       const now = activation.get();
-      return now === null ? resolveLater(question, signal) : resolveWith(now, question);
+      return now === null ? resolveLater(question, signal) : resolveWith(now, question, signal);
     },
     defaultFor: (objective) => {
       const compiled = activation.get()?.objectives.get(objective);

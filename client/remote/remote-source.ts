@@ -1,5 +1,5 @@
+import { untilAborted } from "../../config/until-aborted.ts";
 import type { Resolution } from "../../selection/resolution.ts";
-import { untilAborted } from "../aborts.ts";
 import { type Answer, type AnswerSource, answerFrom } from "../answer.ts";
 import { SignalboxClientError } from "../client-error.ts";
 import type { EventListener } from "../events.ts";

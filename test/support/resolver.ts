@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { SignalboxDocument } from "../../config/documents/document.ts";
+import { experimentSchema } from "../../config/documents/experiment.ts";
 import { modelSchema } from "../../config/documents/model.ts";
 import { objectiveSchema } from "../../config/documents/objective.ts";
 import { connectStore } from "../../config/store/document-store.ts";
@@ -121,3 +122,21 @@ export const rankerModel = modelSchema.parse({
 });
 
 export const resolverDocuments: readonly SignalboxDocument[] = [testShard("gpu-a"), rankerModel, rankingObjective()];
+
+/** On `ranking`, for one country: an outside platform says who is in which arm. */
+export const fromLabExperiment = experimentSchema.parse({
+  apiVersion,
+  kind: "Experiment",
+  metadata: { name: "from-lab" },
+  spec: {
+    when: { country: "FR" },
+    arms: [{ name: "control" }, { name: "treatment" }],
+    targets: [
+      {
+        objective: "ranking",
+        arms: { control: { model: "ranker", version: "7" }, treatment: { model: "ranker", version: "8" } },
+      },
+    ],
+    allocation: { by: "cells" },
+  },
+});

@@ -1,19 +1,26 @@
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, test, vi } from "vitest";
-import { type CellLookupDeps, type CellSource, type CountCellLookup, createCellLookup } from "./cell-lookup.ts";
+import { type CellLookupDeps, createCellLookup, type OnCellLookup } from "./cell-lookup.ts";
+import type { CellSource } from "./cell-source.ts";
 
 const question = { namespace: "default", attribute: "userId", unit: "u1" };
 
 function lookupOf(
-  cellsOf: CellSource["cellsOf"],
-  more: Partial<Pick<CellLookupDeps, "timeoutMs" | "maxUnits" | "maxCharacters" | "maxUnderWay">> = {},
+  source: CellSource,
+  more: Partial<
+    Pick<CellLookupDeps, "timeoutMs" | "maxUnits" | "maxCharacters" | "maxUnderWay" | "abandonAfterMs" | "signal">
+  > = {},
 ) {
   const counts: Record<string, number> = {};
-  const count: CountCellLookup = (outcome) => {
+  const errors: string[] = [];
+  const onLookup: OnCellLookup = ({ outcome, cause }) => {
     counts[outcome] = (counts[outcome] ?? 0) + 1;
+    if (outcome === "failed") errors.push(String(cause));
   };
   let time = 0;
-  const deps = { timeoutMs: 60_000, ttlMs: 1000, ...more, source: { cellsOf }, count, now: () => time };
-  return { lookup: createCellLookup(deps), counts, pass: (ms: number) => (time += ms) };
+  const { signal } = new AbortController();
+  const deps = { timeoutMs: 60_000, ttlMs: 1000, signal, ...more, source, onLookup, now: () => time };
+  return { lookup: createCellLookup(deps), counts, errors, pass: (ms: number) => (time += ms) };
 }
 
 describe("cells of an outside platform", () => {
@@ -44,17 +51,63 @@ describe("cells of an outside platform", () => {
     const { lookup, counts } = lookupOf(() => slow, { timeoutMs: 1 });
     expect(await lookup(question)).toBeNull();
     answer(["exp=treatment"]);
-    await slow;
+    await setImmediate();
     expect(lookup(question)).toEqual(["exp=treatment"]);
     expect(counts).toEqual({ late: 1, cached: 1 });
   });
 
   test("of a platform that fails are left out, and asked for again", async () => {
-    const cellsOf = vi.fn<CellSource["cellsOf"]>().mockRejectedValueOnce(new Error("down")).mockResolvedValue([]);
-    const { lookup, counts } = lookupOf(cellsOf);
+    const cellsOf = vi.fn<CellSource>().mockRejectedValueOnce(new Error("down")).mockResolvedValue([]);
+    const { lookup, counts, errors } = lookupOf(cellsOf);
     expect(await lookup(question)).toBeNull();
     expect(await lookup(question)).toEqual([]);
     expect(counts).toEqual({ failed: 1, answered: 1 });
+    expect(errors).toEqual(["Error: down"]);
+  });
+
+  test.each<[string, unknown, string]>([
+    ["no list", "exp=control", 'cells must be a list, found the string "exp=control"'],
+    ["nothing", undefined, "cells is missing; it must be a list"],
+    ["no texts", ["exp=control", 7], 'cells[1] must be a string, found the number 7; put it in quotes: "7"'],
+    ["too many", Array(1025).fill("a=b"), "cells must have at most 1024 entries, found 1025"],
+  ])("are left out when the platform answers with %s", async (_, answer, problem) => {
+    const { lookup, errors } = lookupOf(async () => answer as string[]);
+    expect(await lookup(question)).toBeNull();
+    expect(errors).toEqual([`Error: the experiment platform's ${problem}; an answer is a list of texts <key>=<arm>`]);
+  });
+
+  test("may be known without waiting", async () => {
+    const { lookup, counts } = lookupOf(() => ["exp=control"]);
+    expect(await lookup(question)).toEqual(["exp=control"]);
+    expect(counts).toEqual({ answered: 1 });
+  });
+
+  test("of a platform that throws at once are left out, and are no failure of the request", async () => {
+    const { lookup, errors } = lookupOf(() => {
+      throw new Error("not connected");
+    });
+    expect(await lookup(question)).toBeNull();
+    expect(errors).toEqual(["Error: not connected"]);
+  });
+
+  test("of a platform that never answers are asked for again, although it does not heed the signal", async () => {
+    const source = vi.fn<CellSource>(() => new Promise(() => undefined));
+    const { lookup, counts } = lookupOf(source, { abandonAfterMs: 1, maxUnderWay: 1 });
+    expect(await lookup(question)).toBeNull();
+    expect(await lookup({ ...question, unit: "u2" })).toBeNull();
+    expect(source).toHaveBeenCalledTimes(2);
+    expect(counts).toEqual({ failed: 2 });
+  });
+
+  test("are not waited for by the platform's own code once all has ended", async () => {
+    const stopping = new AbortController();
+    const source: CellSource = (_, signal) =>
+      new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    const { lookup, errors } = lookupOf(source, { signal: stopping.signal });
+    const asking = lookup(question);
+    stopping.abort(new Error("closed"));
+    expect(await asking).toBeNull();
+    expect(errors).toEqual(["Error: closed"]);
   });
 
   test("are kept for so many units only", async () => {

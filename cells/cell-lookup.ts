@@ -1,20 +1,6 @@
-import type { Metrics } from "../service/metrics.ts";
-
-/** An outside experiment platform. */
-export interface CellSource {
-  /**
-   * The cells that a unit is in, each `<key>=<arm>`; an empty list when it is in none. Rejects when the platform cannot be
-   * asked or answers something else.
-   */
-  cellsOf(question: CellQuestion, signal: AbortSignal): Promise<readonly string[]>;
-}
-
-export type CellQuestion = {
-  readonly namespace: string;
-  /** The attribute that is bucketed, and its text. */
-  readonly attribute: string;
-  readonly unit: string;
-};
+import { anySignal } from "../config/any-signal.ts";
+import { untilAborted } from "../config/until-aborted.ts";
+import { type CellQuestion, type CellSource, parseCells } from "./cell-source.ts";
 
 export type CellLookupDeps = {
   readonly source: CellSource;
@@ -28,46 +14,46 @@ export type CellLookupDeps = {
   readonly maxCharacters?: number;
   /** Questions under way. While a slow platform has so many, it is not asked for other units. */
   readonly maxUnderWay?: number;
-  readonly count: CountCellLookup;
+  /** No question runs longer, answered or not; 10,000 by default. */
+  readonly abandonAfterMs?: number;
+  readonly onLookup: OnCellLookup;
   /** Milliseconds that never go back. */
   readonly now: () => number;
+  /** Ends the questions under way. */
+  readonly signal: AbortSignal;
 };
 
 /** The cells of a unit: at once when they are known, null when the platform is late or cannot answer. Never rejects. */
 export type CellLookup = (question: CellQuestion) => Promise<readonly string[] | null> | readonly string[];
 
-const outcomes = ["cached", "answered", "late", "failed"] as const;
-export type CountCellLookup = (outcome: (typeof outcomes)[number]) => void;
+export const cellOutcomes = ["cached", "answered", "late", "failed"] as const;
 
-/** The counter of lookups, which is there without a platform too. */
-export function createCellLookupCounter(metrics: Metrics): CountCellLookup {
-  const counter = metrics.counter({
-    name: "signalbox_resolver_cell_lookups_total",
-    help: "Units whose cells were looked up for an experiment: cached, answered, late (rules decided) or failed.",
-    labelNames: ["outcome"],
-  });
-  for (const outcome of outcomes) counter.inc({ outcome }, 0);
-  return (outcome) => counter.inc({ outcome });
-}
-
-/** No question runs longer, answered or not. */
-const abandonAfterMs = 10_000;
+/** Hears of each lookup what came of it; without cells, why: a sentence, or what the source threw. */
+export type OnCellLookup = (lookup: {
+  readonly question: CellQuestion;
+  readonly outcome: (typeof cellOutcomes)[number];
+  readonly cause?: unknown;
+}) => void;
 
 /** Asks the platform once for each unit, and keeps its answers for a while. */
 export function createCellLookup(deps: CellLookupDeps): CellLookup {
-  const { source, timeoutMs, count, maxUnderWay = 256 } = deps;
+  const { source, timeoutMs, onLookup, maxUnderWay = 256, abandonAfterMs = 10_000 } = deps;
   const known = createCellCache(deps);
   const underWay = new Map<string, Promise<readonly string[]>>();
 
+  const answerTo = async (key: string, question: CellQuestion): Promise<readonly string[]> => {
+    const signal = anySignal([deps.signal, AbortSignal.timeout(abandonAfterMs)]);
+    // A source that does not heed the signal must not keep its place for ever.
+    const cells = parseCells(await untilAborted(Promise.resolve(source(question, signal)), signal));
+    known.set(key, cells);
+    return cells;
+  };
   /** Null when the platform has enough to do. */
   const ask = (key: string, question: CellQuestion): Promise<readonly string[]> | null => {
     const asked = underWay.get(key);
     if (asked) return asked;
     if (underWay.size >= maxUnderWay) return null;
-    const answer = source.cellsOf(question, AbortSignal.timeout(abandonAfterMs)).then((cells) => {
-      known.set(key, cells);
-      return cells;
-    });
+    const answer = answerTo(key, question);
     underWay.set(key, answer);
     const forget = () => underWay.delete(key);
     answer.then(forget, forget);
@@ -78,12 +64,12 @@ export function createCellLookup(deps: CellLookupDeps): CellLookup {
     const key = JSON.stringify([question.namespace, question.attribute, question.unit]);
     const cached = known.get(key);
     if (cached) {
-      count("cached");
+      onLookup({ question, outcome: "cached" });
       return cached;
     }
-    return inTime(ask(key, question), timeoutMs).then((outcome) => {
-      count(typeof outcome === "string" ? outcome : "answered");
-      return typeof outcome === "string" ? null : outcome;
+    return inTime(ask(key, question), timeoutMs).then(({ cells, ...came }) => {
+      onLookup({ question, ...came });
+      return cells;
     });
   };
 }
@@ -117,17 +103,26 @@ function createCellCache({ ttlMs, maxUnits = 100_000, maxCharacters = 64 * 1024 
   };
 }
 
-async function inTime(
-  answer: Promise<readonly string[]> | null,
-  timeoutMs: number,
-): Promise<readonly string[] | "late" | "failed"> {
-  if (answer === null) return "late";
+type Came =
+  | { readonly cells: readonly string[]; readonly outcome: "answered" }
+  | { readonly cells: null; readonly outcome: "late" | "failed"; readonly cause: unknown };
+
+const late = (cause: string): Came => ({ cells: null, outcome: "late", cause });
+
+async function inTime(answer: Promise<readonly string[]> | null, timeoutMs: number): Promise<Came> {
+  if (answer === null) return late("the experiment platform has too many questions to answer");
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve("late"), timeoutMs);
-    const settle = (outcome: readonly string[] | "failed") => {
+    const timer = setTimeout(
+      () => resolve(late(`no answer of the experiment platform within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    const settle = (came: Came) => {
       clearTimeout(timer);
-      resolve(outcome);
+      resolve(came);
     };
-    answer.then(settle, () => settle("failed"));
+    answer.then(
+      (cells) => settle({ cells, outcome: "answered" }),
+      (cause: unknown) => settle({ cells: null, outcome: "failed", cause }),
+    );
   });
 }

@@ -3,7 +3,6 @@ import { sharedMap } from "../config/shared-map.ts";
 import type { Context } from "../selection/context.ts";
 import { compiled, experiment } from "../selection/testing/documents.ts";
 import type { CellLookup } from "./cell-lookup.ts";
-import { parseRequest } from "./request.ts";
 import { needsCells, withCells } from "./with-cells.ts";
 
 const byCells = (name: string, spec: object = {}) => experiment(name, { allocation: { by: "cells" }, ...spec });
@@ -20,7 +19,11 @@ function makeDeps() {
   return { cells, selection: () => ({ objectives }) };
 }
 
-const requestOf = (context: Context, objective = "test") => parseRequest({ objective, context });
+const requestOf = (context: Context, objective = "test") => ({
+  namespace: "default",
+  objectives: [objective],
+  context,
+});
 
 test("experiments of different units that share an attribute each have the cells of theirs", async () => {
   const deps = makeDeps();

@@ -2,7 +2,13 @@ import type { Context } from "../selection/context.ts";
 import type { Selection } from "../selection/selector.ts";
 import { unitOf } from "../selection/unit.ts";
 import type { CellLookup } from "./cell-lookup.ts";
-import type { ResolveRequest } from "./request.ts";
+
+/** Objectives that are asked for with one context. */
+export type CellsRequest = {
+  readonly namespace: string;
+  readonly objectives: readonly string[];
+  readonly context: Context;
+};
 
 export type WithCellsDeps = {
   readonly selection: () => Pick<Selection, "objectives"> | null;
@@ -15,7 +21,7 @@ export type WithCellsDeps = {
  * nothing of them. The very request when there is nothing to look up; a promise when the platform has to be asked. What the
  * platform does not tell in time is left out, so that rules and default decide.
  */
-export function withCells(deps: WithCellsDeps, request: ResolveRequest): ResolveRequest | Promise<ResolveRequest> {
+export function withCells<R extends CellsRequest>(deps: WithCellsDeps, request: R): R | Promise<R> {
   if (deps.cells === null) return request;
   const missing = missingCells(deps, request);
   if (missing.length === 0) return request;
@@ -23,7 +29,7 @@ export function withCells(deps: WithCellsDeps, request: ResolveRequest): Resolve
 }
 
 /** Whether {@link withCells} would look something up. */
-export function needsCells(deps: WithCellsDeps, request: ResolveRequest): boolean {
+export function needsCells(deps: WithCellsDeps, request: CellsRequest): boolean {
   return deps.cells !== null && missingCells(deps, request).length > 0;
 }
 
@@ -33,7 +39,7 @@ type MissingCells = { readonly attribute: string; readonly unitAttribute: string
 /** Each attribute and unit once: experiments of different units may share the attribute. */
 function missingCells(
   { selection }: WithCellsDeps,
-  { namespace, objectives, context }: ResolveRequest,
+  { namespace, objectives, context }: CellsRequest,
 ): readonly MissingCells[] {
   const missing: MissingCells[] = [];
   for (const name of objectives) {
@@ -50,11 +56,11 @@ function missingCells(
   return missing;
 }
 
-async function addCells(
+async function addCells<R extends CellsRequest>(
   lookup: CellLookup,
-  request: ResolveRequest,
+  request: R,
   missing: readonly MissingCells[],
-): Promise<ResolveRequest> {
+): Promise<R> {
   const { namespace } = request;
   const found = await Promise.all(
     missing.map(async ({ attribute, unitAttribute, unit }) => {
