@@ -14,6 +14,8 @@ import { documents } from "./documents.ts";
 
 const script = fileURLToPath(new URL("./load.lua", import.meta.url));
 const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
+/** Of throughput, whose ratios are close to one another, there are twice as many. */
+const throughputRounds = 2 * rounds;
 const secondsPerRun = Number(process.env.BENCH_SECONDS ?? 2);
 
 type Target = { readonly name: string; readonly url: string; readonly listener: string; readonly objective: string };
@@ -26,7 +28,8 @@ type Round = WrkResult & {
 /**
  * What selecting inside the proxy hop costs: the one-call listener with the rules inside Envoy, and with the resolver,
  * next to the keyed listener of the same Envoy. Requests of 1 KB; the Envoy has one worker and writes no access log.
- * Targets take turns within each round, and ratios are medians of the rounds' own ratios.
+ * Targets take turns within each round, and ratios are medians of the rounds' own ratios. Processes of one Envoy differ for
+ * as long as they live (ADR 067), so every round of throughput has one of its own.
  */
 export async function measureOneCall(): Promise<{ readonly rows: readonly Row[]; readonly figures: Figures }> {
   requireWrk();
@@ -53,8 +56,8 @@ export async function measureOneCall(): Promise<{ readonly rows: readonly Row[];
 }
 
 async function measureAll(targets: readonly Target[], system: System) {
-  const many = await takeTurns(targets, system, 16);
-  const single = await takeTurns(targets, system, 1);
+  const many = await takeTurns(targets, system, { connections: 16, times: throughputRounds, restarting: true });
+  const single = await takeTurns(targets, system, { connections: 1, times: rounds, restarting: false });
   const rows = [
     ...[...many].map(([name, results]) => row(name, 16, results)),
     ...[...single].map(([name, results]) => row(name, 1, results)),
@@ -89,29 +92,56 @@ function row(target: string, connections: number, results: readonly Round[]): Ro
   };
 }
 
+type Turns = {
+  readonly connections: number;
+  readonly times: number;
+  /** Whether each round has an Envoy of its own. */
+  readonly restarting: boolean;
+};
+
+/** Each target is warmed up before its first round in a process. */
 async function takeTurns(
   targets: readonly Target[],
   system: System,
-  connections: number,
+  { connections, times, restarting }: Turns,
 ): Promise<Map<string, Round[]>> {
   const results = new Map<string, Round[]>(targets.map(({ name }) => [name, []]));
-  const { envoy, resolver } = system.parts;
-  for (let round = -1; round < rounds; round++) {
-    for (const { name, url, listener, objective } of targets) {
-      const before = [envoy, resolver].map((part) => cpuSeconds(part.running().processId));
-      const garbageBefore = await garbageOf(system.resolverUrl);
-      const scriptArguments = [listener, objective];
-      const result = await runWrk({ url, connections, seconds: secondsPerRun, script, scriptArguments });
-      if (result.errors > 0) throw new Error(`${name} answered ${result.errors} requests with errors`);
-      const [envoyMicroseconds = 0, resolverMicroseconds = 0] = [envoy, resolver].map(
-        (part, index) => ((cpuSeconds(part.running().processId) - (before[index] ?? 0)) * 1e6) / result.requests,
-      );
-      const garbage = garbageBetween(garbageBefore, await garbageOf(system.resolverUrl));
-      // The first round warms up.
-      if (round >= 0) results.get(name)?.push({ ...result, envoyMicroseconds, resolverMicroseconds, garbage });
+  for (let round = 0; round < times; round++) {
+    if (restarting) await restartEnvoy(system);
+    for (const target of targets) {
+      if (restarting || round === 0) await load(target, connections, 1);
+      results.get(target.name)?.push(await measure(target, system, connections));
     }
   }
   return results;
+}
+
+async function restartEnvoy({ parts, oneCallUrl }: System): Promise<void> {
+  await parts.envoy.kill();
+  await parts.envoy.start();
+  await untilDecided(oneCallUrl);
+}
+
+async function measure(target: Target, { parts, resolverUrl }: System, connections: number): Promise<Round> {
+  const processors = () => [parts.envoy, parts.resolver].map((part) => cpuSeconds(part.running().processId));
+  const before = processors();
+  const garbageBefore = await garbageOf(resolverUrl);
+  const result = await load(target, connections, secondsPerRun);
+  const [envoyMicroseconds = 0, resolverMicroseconds = 0] = processors().map(
+    (seconds, index) => ((seconds - (before[index] ?? 0)) * 1e6) / result.requests,
+  );
+  const garbage = garbageBetween(garbageBefore, await garbageOf(resolverUrl));
+  return { ...result, envoyMicroseconds, resolverMicroseconds, garbage };
+}
+
+async function load(
+  { name, url, listener, objective }: Target,
+  connections: number,
+  seconds: number,
+): Promise<WrkResult> {
+  const result = await runWrk({ url, connections, seconds, script, scriptArguments: [listener, objective] });
+  if (result.errors > 0) throw new Error(`${name} answered ${result.errors} requests with errors`);
+  return result;
 }
 
 /** Until both objectives are decided by their rules, and not by default. */
