@@ -49,7 +49,8 @@ export type GrpcServer = {
  * `cannot_start` when it cannot listen, with the remedy.
  */
 export async function startGrpcServer(settings: GrpcServerSettings): Promise<GrpcServer> {
-  const server = new Server(settings.options);
+  // Nothing here serves what grpc-js would count of every call for channelz.
+  const server = new Server({ "grpc.enable_channelz": 0, ...settings.options });
   const names = ["", ...settings.services.map(({ typeName }) => typeName)];
   const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, "SERVING" as const])));
   let isDraining = false;
