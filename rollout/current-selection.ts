@@ -5,7 +5,7 @@ import { sharedMap } from "../config/shared-map.ts";
 import type { Work } from "../config/work.ts";
 import { compileSelection, compiling, type Selection } from "../selection/selector.ts";
 import { type Candidates, decideActivation, type Verdicts, type Waiting, withChanges } from "./activation.ts";
-import { countedServers } from "./live-processes.ts";
+import { countedServers, servedRevisions } from "./live-processes.ts";
 import { createPaced, type Paced } from "./paced.ts";
 import { type Pinned, setPinnedAside } from "./pinned.ts";
 import type { ProcessStatus, RolloutReport } from "./process-status.ts";
@@ -272,15 +272,6 @@ function without<V>(map: ReadonlyMap<string, V>, keys: readonly string[]): Reado
 /** Whether an objective, as it was at this store revision, is newer than what answers, and not what waits. */
 function isFormer(revision: number, waiting: Waiting | undefined): boolean {
   return waiting !== undefined && waiting.activeRevision < revision && revision < waiting.revision;
-}
-
-/** The store revision of what all xds-servers serve of an objective: the lowest of theirs; 0 while one serves nothing. */
-function servedRevisions(servers: readonly ProcessStatus[]): (objective: string) => number {
-  const each = servers.map(({ rollout }) => ({
-    watermark: rollout?.watermark ?? 0,
-    held: new Map(rollout?.held.map(({ objective, activeRevision }) => [objective, activeRevision])),
-  }));
-  return (objective) => Math.min(...each.map(({ watermark, held }) => held.get(objective) ?? watermark));
 }
 
 function compileOne(documents: LiveDocuments, name: string) {

@@ -27,3 +27,12 @@ export function countedResolvers(statuses: readonly ProcessStatus[]): ProcessSta
 function isThere({ counts, goneSince }: EnvoyStatus): boolean {
   return counts !== false && goneSince === undefined;
 }
+
+/** The store revision of what all xds-servers serve of an objective: the lowest of theirs; 0 while one serves nothing. */
+export function servedRevisions(servers: readonly ProcessStatus[]): (objective: string) => number {
+  const each = servers.map(({ rollout }) => ({
+    watermark: rollout?.watermark ?? 0,
+    held: new Map(rollout?.held.map(({ objective, activeRevision }) => [objective, activeRevision])),
+  }));
+  return (objective) => Math.min(...each.map(({ watermark, held }) => held.get(objective) ?? watermark));
+}
